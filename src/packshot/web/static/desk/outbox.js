@@ -11,7 +11,7 @@ const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 const TIMEOUTS_MS = [5_000, 10_000, 20_000];
 /** A longer Retry-After counts as a refusal. */
 export const LONGEST_WAIT_S = 60;
-const TOGETHER = 4;
+const MAX_REQUESTS = 4;
 /** After this many failures the reviewer is notified, and the retries continue. */
 const STUCK_AFTER = 2;
 
@@ -113,7 +113,7 @@ class Outbox extends EventTarget {
   #run() {
     const seen = new Set();
     for (const job of this.#jobs) {
-      if (this.#paused || this.#rest || this.#flying.size >= TOGETHER) return;
+      if (this.#paused || this.#rest || this.#flying.size >= MAX_REQUESTS) return;
       if (seen.has(job.product)) continue;
       seen.add(job.product);
       if (!this.#flying.has(job) && !this.#resting.has(job)) this.#send(job);

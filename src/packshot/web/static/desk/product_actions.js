@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { count, many } from "./words.js";
 
 const PAGE = 200;
-const TOGETHER = 4;
+const CONCURRENT = 4;
 
 const post = (product, what, body) =>
   call("POST", `/api/products/${product.id}/${what}`, { body, version: product.version });
@@ -93,8 +93,8 @@ export async function forAll(filters, act) {
   try {
     for (let cursor = null; ; ) {
       const page = await list({ ...filters, limit: PAGE, cursor });
-      for (let at = 0; at < page.products.length; at += TOGETHER)
-        await together(page.products.slice(at, at + TOGETHER), act, result);
+      for (let at = 0; at < page.products.length; at += CONCURRENT)
+        await together(page.products.slice(at, at + CONCURRENT), act, result);
       cursor = page.next_cursor;
       if (!cursor) return result;
     }

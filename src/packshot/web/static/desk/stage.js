@@ -4,6 +4,8 @@ import { $, announce, button, h, icon, key, press } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { recall, remember } from "./memory.js";
 import { anyLocked } from "./pixel_lock.js";
+import { StageGestures } from "./stage_gestures.js";
+import { pairLayout, tileLayout } from "./stage_layout.js";
 
 const MODES = [
   ["pair", "Side by side", "pair"],
@@ -16,13 +18,8 @@ const MODES = [
 /** Modes that show the raw photo and one picture beside each other. */
 const PAIRS = ["pair", "changes", "lock"];
 const BACKS = ["grey", "white", "black", "checker"];
-const CAPTION = 34;
-const GAP = 8;
-/** The strip of all pictures below two large ones, with its margin. */
-const STRIP = 92;
 const MAX_ZOOM = 12;
 const PAN_STEP = 0.08;
-const DRAGGED_PX = 4;
 
 const recalled = (name, allowed) => {
   const value = recall(name);
@@ -48,7 +45,8 @@ export class Stage {
     this.wipe = $("wipe").querySelector("input");
     this.wipe.addEventListener("input", () => this.#placeWipe());
     this.#drawTools();
-    this.#listen();
+    this.#listenToRaw();
+    new StageGestures(this);
     this.setMode(this.#mode);
     this.setBack(this.#back);
     this.#placeWipe();
@@ -64,6 +62,11 @@ export class Stage {
 
   get isZoomed() {
     return this.#zoom.scale > 1;
+  }
+
+  /** Whether a drag moves the wipe. */
+  get isWiping() {
+    return this.#mode === "wipe" && !this.isZoomed;
   }
 
   /** How large the views are now, in CSS pixels. */
@@ -159,6 +162,10 @@ export class Stage {
     if (next > 1) this.#card?.sharpen();
   }
 
+  zoomBy(factor, x, y) {
+    this.zoomTo(this.#zoom.scale * factor, x, y);
+  }
+
   /** Toggle between the whole picture and full size. */
   toggleZoom(x, y) {
     if (this.isZoomed) this.zoomTo(1);
@@ -170,6 +177,12 @@ export class Stage {
     this.#zoom.x = clamp(this.#zoom.x + dx);
     this.#zoom.y = clamp(this.#zoom.y + dy);
     this.#applyZoom();
+  }
+
+  /** Pan by a drag over `view`, in pixels. */
+  drag(view, dx, dy) {
+    const reach = this.#zoom.scale - 1;
+    if (reach > 0) this.pan(-dx / (view.clientWidth * reach), -dy / (view.clientHeight * reach));
   }
 
   panStep(dx, dy) {
@@ -198,36 +211,14 @@ export class Stage {
 
   /** Set the size of the square views in the current mode. */
   #fit() {
-    const several = (this.#card?.pictures.length ?? 2) > 1;
-    const { columns, side } = PAIRS.includes(this.#mode) ? this.#pair(several) : this.#tiles();
+    // The size is cached: reading it again would cause a second layout.
+    const { columns, side } = PAIRS.includes(this.#mode)
+      ? pairLayout(this.#size, (this.#card?.pictures.length ?? 2) > 1)
+      : tileLayout(this.#size, (this.#card?.pictures.length ?? 3) + 1);
     this.root.style.setProperty("--columns", columns);
     this.#side = Math.max(120, Math.floor(side));
     this.root.style.setProperty("--side", `${this.#side}px`);
     this.#card?.fit(this.sizes);
-  }
-
-  /** Two large ones beside each other, above the strip; on phones one above the other. */
-  #pair(several) {
-    const { width, height } = this.#size; // cached: reading it again would cause a second layout
-    if (isPhone()) return { columns: 1, side: width - 2 * GAP };
-    const tall = height - CAPTION - 2 * GAP - (several ? STRIP : 0);
-    return { columns: 2, side: Math.min((width - 3 * GAP) / 2, tall) };
-  }
-
-  /** The number of columns that makes the square tiles largest. */
-  #tiles() {
-    const count = (this.#card?.pictures.length ?? 3) + 1;
-    const { width, height } = this.#size;
-    let best = { columns: 1, side: 0 };
-    for (let columns = 1; columns <= count; columns += 1) {
-      const rows = Math.ceil(count / columns);
-      const side = Math.min(
-        (width - GAP * (columns + 1)) / columns,
-        (height - GAP * (rows + 1)) / rows - CAPTION,
-      );
-      if (side > best.side) best = { columns, side };
-    }
-    return best;
   }
 
   #drawModes() {
@@ -270,7 +261,7 @@ export class Stage {
     );
   }
 
-  #listen() {
+  #listenToRaw() {
     const hold = (on) => () => this.blink(on);
     this.blinkButton.addEventListener("pointerdown", hold(true));
     for (const event of ["pointerup", "pointercancel", "pointerleave", "blur"])
@@ -280,60 +271,8 @@ export class Stage {
       (event) => event.detail === 0 && this.blink(!this.root.hasAttribute("data-blink")),
     );
     this.blinkButton.addEventListener("pointerup", (event) => event.currentTarget.blur());
-    this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    this.root.addEventListener("pointerdown", (event) => this.#press(event));
-    this.root.addEventListener("dblclick", (event) => this.#zoomThere(event));
-    this.root.addEventListener("click", (event) => this.#tap(event));
-  }
-
-  #wheel(event) {
-    const view = event.target.closest?.(".view");
-    if (!view || isPhone()) return;
-    event.preventDefault();
-    const [x, y] = within(view, event);
-    this.zoomTo(this.#zoom.scale * Math.exp(-event.deltaY / 300), x, y);
-  }
-
-  /** A touch selects, as a click does. */
-  #tap(event) {
-    if (event.pointerType === "touch") this.#pick(event.target);
-  }
-
-  #pick(element) {
-    const frame = element.closest?.(".view")?.closest(".frame[data-variant]");
-    if (frame) this.pick(Number(frame.dataset.variant));
-  }
-
-  /** A double click zooms there, or back. */
-  #zoomThere(event) {
-    const view = event.target.closest?.(".view");
-    if (view) this.toggleZoom(...within(view, event));
-  }
-
-  /** A click selects; a drag pans, or moves the edge of the wipe. */
-  #press(event) {
-    const view = event.target.closest?.(".view");
-    if (!view || event.button !== 0 || event.pointerType === "touch") return;
-    event.preventDefault();
-    const wiping = this.#mode === "wipe" && !this.isZoomed;
-    let moved = 0;
-    const move = (drag) => {
-      if (wiping) this.moveWipeTo(within(view, drag)[0] * 100);
-      moved += Math.abs(drag.movementX) + Math.abs(drag.movementY);
-      const reach = this.#zoom.scale - 1;
-      if (reach > 0)
-        this.pan(-drag.movementX / (view.clientWidth * reach), -drag.movementY / (view.clientHeight * reach));
-    };
-    const up = () => {
-      removeEventListener("pointermove", move);
-      if (moved <= DRAGGED_PX) this.#pick(view);
-    };
-    addEventListener("pointermove", move);
-    addEventListener("pointerup", up, { once: true });
   }
 }
-
-const isPhone = () => matchMedia("(max-width: 760px)").matches;
 
 const clamp = (value) => Math.min(1, Math.max(0, value));
 
@@ -341,9 +280,4 @@ const clamp = (value) => Math.min(1, Math.max(0, value));
 function keep(at, origin, before, after) {
   const content = origin + (at - origin) / before;
   return clamp((content * after - at) / (after - 1));
-}
-
-function within(view, event) {
-  const box = view.getBoundingClientRect();
-  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 }

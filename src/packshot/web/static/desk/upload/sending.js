@@ -4,7 +4,7 @@ import { Away, call, NOBODY_THERE, Problem } from "../api.js";
 import { at } from "../place.js";
 import { unique } from "../unique.js";
 
-const UPLOADS_TOGETHER = 3;
+const CONCURRENT_UPLOADS = 3;
 const BUSY_MS = 600_000;
 const TRIES = 3;
 const IN_ONE_REQUEST = 1_000;
@@ -22,7 +22,7 @@ export class Sending {
   async uploadAll(rows, photos, show) {
     const waiting = rows.filter((row) => row.photo && !this.#uploaded.has(row.photo));
     const refused = [];
-    const lanes = Array.from({ length: UPLOADS_TOGETHER }, async () => {
+    const lanes = Array.from({ length: CONCURRENT_UPLOADS }, async () => {
       for (let row = waiting.shift(); row; row = waiting.shift()) {
         const why = await this.#upload(row, photos.get(row.photo), show);
         if (why) refused.push({ row, why });
