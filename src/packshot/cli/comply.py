@@ -32,8 +32,8 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 def comply(
     files: tuple[Path, ...], name: str | None, secondary: bool, presets_dir: Path | None
 ) -> None:
-    """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails, or
-    can't be read; the others are still measured.
+    """Measure pictures against a preset: a line for each rule. Exits with 1 when a rule
+    fails or a picture can't be read; the other pictures are still measured.
 
     JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF and BMP. Each is judged as a product's main picture; with
     --secondary, or named as Amazon names them (.PT01.jpg), as one of the others.

@@ -19,7 +19,7 @@ ZIP = ".zip"
 
 @dataclass(frozen=True)
 class ZippedPhoto:
-    """A photo in a ZIP. Reading it raises OSError where the ZIP is damaged."""
+    """A photo in a ZIP. Reading it raises OSError if the ZIP is damaged."""
 
     archive: PhotoArchive
     path: str
@@ -40,7 +40,7 @@ class ZippedPhoto:
 
 @dataclass
 class PhotoFiles:
-    """Files by the names they are matched by, perhaps not all photos. `left_out` are in ZIPs."""
+    """Files by the names that are matched; some may not be photos. `left_out` can't be used."""
 
     files: dict[str, Photo] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -94,7 +94,7 @@ def add_archive(path: Path, found: PhotoFiles) -> None:
 
 
 def open_archive(path: Path) -> PhotoArchive:
-    """Open a ZIP while one of its photos is in use. Raises ClickException for a damaged ZIP."""
+    """Open a ZIP until none of its photos is in use. Raises ClickException for a damaged ZIP."""
     file = path.open("rb")
     try:
         archive = PhotoArchive(file)

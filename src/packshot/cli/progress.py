@@ -62,7 +62,7 @@ def _note(product: Json) -> str:
 def table(products: Sequence[Json], currency: str | None = None) -> Table:
     """A table of the products: category, status, pictures, seconds until ready, error.
 
-    SKUs and prices, in the server's `currency`, where there are any.
+    Also SKUs, and prices in the server's `currency`, if there are any.
     """
     columns = ["product", *_known(products), "category", "status", "pictures", "seconds"]
     result = Table(show_edge=False, pad_edge=False)

@@ -16,7 +16,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how photos and spreadsheets are read, as `defaults` (the fields of
     a photo) and `sheets`."""
 
-    @click.option("--category", default="Products", show_default=True, help="If none is given.")
+    @click.option("--category", default="Products", show_default=True, help="If there is none.")
     @click.option("--mrp", help="For photos without a spreadsheet.")
     @click.option("--price", help="For photos without a spreadsheet.")
     @click.option("--gst", help="For photos without a spreadsheet.")

@@ -57,7 +57,7 @@ def ask_server(
 
 
 def report_known(client: Client, rows: Sequence[Row], report: Report) -> set[int]:
-    """Name the photos that have products already, for they would be skipped; their indexes."""
+    """Report photos that have products already and would be skipped; return their indexes."""
     good = [place for place, row in enumerate(rows) if not row.errors]
     skipped: set[int] = set()
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
@@ -107,7 +107,7 @@ def _sheet_problems(
 def _photo_problems(
     client: Client, rows: Sequence[Row], defaults: Mapping[str, Any], sheets: Sheets
 ) -> dict[str, list[str]]:
-    """Name of a photo -> its errors. Errors in the fields of all are repeated for each."""
+    """Name of a photo -> its errors. Errors in their shared fields are repeated for each."""
     problems: dict[str, list[str]] = defaultdict(list)
     for start in range(0, len(rows), NAMES_AT_ONCE):
         names = [row.source for row in rows[start : start + NAMES_AT_ONCE]]

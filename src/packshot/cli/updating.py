@@ -18,7 +18,7 @@ from packshot.spreadsheets.numbers import shown_amount
 
 #: SKUs in one request: each may have several products, all corrected in one transaction.
 SKUS: Final = 200
-#: Bytes of a request beside its SKUs' facts, shared among them.
+#: Bytes counted for each SKU besides its facts, for the rest of the request.
 ROOM: Final = 10
 
 
@@ -70,9 +70,9 @@ def update_products(
     client: Client, rows: Sequence[Row], updated: Updated, *, dry_run: bool
 ) -> None:
     """Give the products of the rows' SKUs the facts of their spreadsheets; with `dry_run` change
-    none. `updated` has what was done, also where an error ends this.
+    none. `updated` has what was done, even if an error ends this.
 
-    Rows that make no product count too: an attribute in which a SKU's rows differ is none of it.
+    Rows that make no product count too: an attribute in which a SKU's rows differ is not its fact.
     """
     sheets = {id(row.sheet): row.sheet for row in rows if row.sheet is not None}
     facts = facts_of(product for sheet in sheets.values() for product in sheet.rows)
@@ -81,7 +81,7 @@ def update_products(
 
 
 def _update(client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool) -> None:
-    """One request; where facts of it are refused, a second one without these."""
+    """Send one request; if some of its facts are refused, send another without them."""
     try:
         products = client.correct_skus(facts, dry_run=dry_run)
     except ApiError as error:

@@ -20,7 +20,7 @@ NOTHING = "nothing can be made of it"
 
 @dataclass
 class WatchedBatch:
-    """Files that are looked at together, and what was found for each so far."""
+    """Files that are handled together, and what was found for each so far."""
 
     folder: WatchedFolder
     files: Mapping[str, Stamp]
@@ -32,7 +32,7 @@ class WatchedBatch:
     tables_with_rows: set[str] = field(default_factory=set)
 
     def plan(self) -> list[TakenFile]:
-        """What becomes of each file: spreadsheets last, as their photos have to be moved first.
+        """What becomes of each file: spreadsheets last, because their photos must be moved first.
 
         Photos and ZIPs that come with a spreadsheet are matched with it, as `packshot upload` does;
         others are read by their names, each ZIP by itself.
@@ -64,8 +64,8 @@ class WatchedBatch:
     # -- photos by a spreadsheet -------------------------------------------------------------------
 
     def _match(self, tables: list[str]) -> None:
-        """Each spreadsheet takes the photos that fit it. Where one can't be read, those that fit
-        none are left out too: their names alone would make other products of them."""
+        """Each spreadsheet takes the photos that fit it. If one can't be read, photos that
+        fit none are left out too: by their names alone they would become other products."""
         found = self._collect([path for path in self.files if path not in tables])
         for table in tables:
             path = self.folder.path / table
@@ -98,7 +98,7 @@ class WatchedBatch:
         return found
 
     def _assign(self, rows: Iterable[Row], found: Collected, table: str = "") -> None:
-        """Give each row to the file of its photo; else to the spreadsheet, which may keep none."""
+        """Give each row to the file of its photo; without such a file, to the spreadsheet."""
         for row in rows:
             self.tables_with_rows.add(table)
             path = found.take(row.photo) or self._file_named_by(row.photo)
@@ -128,8 +128,8 @@ class WatchedBatch:
 
 @dataclass
 class Collected:
-    """Photos by the names they are matched by, without those that were taken; `files` says in which
-    file of the folder each is. `why` is a reason that holds for all that are left."""
+    """Photos that are not taken yet, by the names that are matched; `files` says in which file of
+    the folder each is. `why` is a reason that holds for all that are left."""
 
     photos: PhotoFiles = field(default_factory=PhotoFiles)
     files: dict[str, str] = field(default_factory=dict)

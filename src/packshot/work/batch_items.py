@@ -66,7 +66,7 @@ def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
 
 
 def hand_late_to_single_calls(session: Session, seconds: float) -> None:
-    """Make requests that waited `seconds` for a job by single calls instead."""
+    """Hand requests that waited `seconds` for a job to single calls."""
     late = (BatchItem.state == WAITING, BatchItem.asked_at <= now(-seconds))
     session.execute(update(BatchItem).where(*late).values(state=LATE))
 

@@ -22,7 +22,7 @@ from packshot.work.keep_trying import KeepTrying
 log = logging.getLogger("packshot.ledger")
 
 WINDOW_SECONDS = 60.0
-BUDGET_SECONDS = 300.0  # between checks of a used-up budget: the next one starts at midnight
+BUDGET_SECONDS = 300.0  # between checks of a used-up budget; a new one starts at midnight
 ADMISSION_LOCK = 0x63616C6C  # PostgreSQL advisory lock: "call"
 
 

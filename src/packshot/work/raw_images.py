@@ -18,7 +18,7 @@ FORMS = "must be https://, http://, s3:// or the raw_image of an upload"
 
 
 class RawImages:
-    """Reads our own objects and sellers' buckets directly, other addresses as untrusted."""
+    """Reads Packshot's objects and sellers' buckets directly, other addresses as untrusted."""
 
     def __init__(
         self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher | HostShares

@@ -19,7 +19,7 @@ class Turns:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._used: dict[KeyName, float] = {}  # seconds of slots that ended products used
+        self._used: dict[KeyName, float] = {}  # slot seconds of products that have ended
         self._running: dict[str, tuple[KeyName, float]] = {}  # token -> key, and when it began
         self._least = 0.0  # seconds used by the key that was served last
         self._lock = threading.Lock()
