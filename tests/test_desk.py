@@ -35,7 +35,7 @@ from packshot.fidelity.verdicts import Check, Reason
 from packshot.products.checks import Checks
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key, lock_key, variant_key
-from packshot.products.takes import Remakes, open_next, settle
+from packshot.products.takes import Remakes, finish_check, open_next
 
 expect.set_options(timeout=45_000)  # as long as a busy machine may take
 
@@ -823,7 +823,7 @@ def make_again(shop: DeskShop, product_id: int) -> None:
         take.image_url, take.sha256 = f"/media/{take.object_key}", "9" * 64
         take.title, take.width, take.height = image.title, 240, 240
         take.prompt, take.verdict, take.fidelity = "Again.", "pass", {"verdict": "pass"}
-        settle(session, product, image, take, None)
+        finish_check(session, product, image, take, None)
         product.version += 1
 
 

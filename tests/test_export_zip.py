@@ -25,7 +25,7 @@ from support.shop import Shop
 
 from packshot.cli import main
 from packshot.client import Client
-from packshot.database.engine import bring_to_head, go_back
+from packshot.database.engine import bring_to_head, migrate_back
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.names import NameTemplate, UniqueNames, amazon_code
@@ -246,7 +246,7 @@ def check_the_numbers_of_older_pictures(shop: Shop, url: str) -> None:
         shop.services.catalog.review(number, "approved", who="ann")
     list(approved_groups(shop.services.database))
     shop.services.database.close()
-    go_back(url, "0018")
+    migrate_back(url, "0018")
     bring_to_head(url)
     with shop.services.database.read() as session:
         numbers = session.execute(

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, text
 from support.products import BOX, record, taken
 from support.shop import Shop, row
 
-from packshot.database.engine import Database, IdsWereBehind, bring_to_head, go_back
+from packshot.database.engine import Database, IdsWereBehind, bring_to_head, migrate_back
 from packshot.database.ids import NUMBERED
 from packshot.database.models import Base, Call, Product
 from packshot.products.catalog import Catalog
@@ -72,7 +72,7 @@ def test_recreated_tables_continue_their_ids(tmp_path: Path) -> None:
     with database.write() as session:
         session.execute(delete(Product).where(Product.id == last))
     database.close()
-    go_back(url, "0006")
+    migrate_back(url, "0006")
     assert bring_to_head(url)[0] == "0007"
     database = Database(url)
     assert create(database) == [last + 1]

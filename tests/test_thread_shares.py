@@ -228,7 +228,7 @@ def test_a_place_is_waited_for_only_while_others_become_free() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 16, 64])
 def test_some_threads_stay_free_for_any_number_of_them(threads: int) -> None:
-    shares = ThreadShares.among(threads)
+    shares = ThreadShares.divide(threads)
     taken = sum(shares.requests.take() for _ in range(threads))
     assert taken >= 1
     assert threads == 1 or taken <= threads - threads // 4

@@ -19,7 +19,7 @@ from support.fakes import photo_bytes
 from support.shop import API_KEYS, SECRETS, Shop, row
 
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
-from packshot.cli.sending import find_twins
+from packshot.cli.sending import find_repeated_photos
 from packshot.cli.upload import upload
 from packshot.client import Client
 
@@ -295,7 +295,7 @@ def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
         (folder / name).write_bytes(photo_bytes())
     (folder / "BOX7_left.jpg").write_bytes(photo_bytes(side=200))
     rows = read_rows([folder], {"category": "Boxes"}, Sheets(), lambda note: None)
-    [note] = find_twins(rows)
+    [note] = find_repeated_photos(rows)
     assert note.count("BOX7_") == 2
     assert "as another view of BOX7" in note
 

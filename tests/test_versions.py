@@ -13,7 +13,7 @@ from sqlalchemy import text
 from support.shop import Shop, row
 
 from packshot.cli import main
-from packshot.database.engine import Database, bring_to_head, go_back, revisions
+from packshot.database.engine import Database, bring_to_head, migrate_back, revisions
 from packshot.errors import SettingsError
 
 SENTENCE = "the database is at revision 9999, which Packshot"
@@ -31,7 +31,7 @@ def test_a_newer_database_is_refused_and_left_as_it_is(database_url: str) -> Non
     with pytest.raises(SettingsError, match=SENTENCE):
         bring_to_head(database_url)
     with pytest.raises(SettingsError, match=SENTENCE):
-        go_back(database_url, "0001")
+        migrate_back(database_url, "0001")
     database = Database(database_url)
     with database.read_rows() as rows:
         assert rows.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
@@ -83,7 +83,7 @@ def test_going_back_keeps_what_the_older_tables_have(
     shop.services.catalog.review(product_id, "approved", who="ann", image_ids=images[:1])
     before = shop.services.catalog.product(product_id)
     shop.close()
-    go_back(sqlite_url, older)
+    migrate_back(sqlite_url, older)
     assert bring_to_head(sqlite_url) == revisions()[revisions().index(older) + 1 :]
     shop = Shop(sqlite_url, tmp_path / "media")
     assert shop.services.catalog.product(product_id) == before
@@ -96,7 +96,7 @@ def test_the_way_back_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
     shop = Shop(postgres_url, tmp_path / "media")
     product_id, _ = shop.reviewable()
     shop.services.database.close()
-    go_back(postgres_url, "0001")
+    migrate_back(postgres_url, "0001")
     assert bring_to_head(postgres_url) == revisions()[1:]
     assert shop.services.catalog.product(product_id).id == product_id
     shop.close()

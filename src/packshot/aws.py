@@ -316,14 +316,14 @@ def _advice_on_rights(
 def _advice_on_location(
     error: ClientError, code: str, resource: Resource
 ) -> tuple[str, str] | None:
-    """What to do about a resource that is missing or elsewhere, or about a wrong clock."""
+    """What to do about a resource that is missing or wrong_region, or about a wrong clock."""
     if code in ABSENT:
         return "aws_absent", (
             f"{resource.words} does not exist: check {resource.setting}, the region"
             f" ({resource.region_setting}) and the account"
         )
     if code in ELSEWHERE or (bucket_region(error.response) and status_of(error) in {301, 400}):
-        return "aws_region", elsewhere(resource, bucket_region(error.response))
+        return "aws_region", wrong_region(resource, bucket_region(error.response))
     if code in CLOCK:
         return "aws_clock", (
             f"the clocks of this machine and of {resource.words} differ too much ({code}): correct"
@@ -339,7 +339,7 @@ def bucket_region(answer: Any) -> str | None:
     return str(region) if region else None
 
 
-def elsewhere(resource: Resource, region: str | None) -> str:
+def wrong_region(resource: Resource, region: str | None) -> str:
     where = f"in the region {region}" if region else "in another region"
     return f"{resource.words} is {where}: set {resource.region_setting}={region or 'that region'}"
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from packshot import logs
 from packshot.aws import read_descriptions
-from packshot.database.engine import bring_to_head, go_back
+from packshot.database.engine import bring_to_head, migrate_back
 from packshot.database.urls import redact_url
 from packshot.env_file import plain_value, read_env_file
 from packshot.errors import PackshotError, SettingsError
@@ -425,7 +425,7 @@ def run_migrations(back_to: str | None = None) -> int:
     settings = prepare_process()
     where = redact_url(settings.database_url)
     if back_to is not None:
-        go_back(settings.database_url, back_to)
+        migrate_back(settings.database_url, back_to)
         print(f"The tables in {where} are back at revision {back_to}: start the older Packshot.")
         return 0
     applied = bring_to_head(settings.database_url)

@@ -335,7 +335,7 @@ def _enhance_file(job: PhotoJob, tools: PhotoEnhancer) -> list[Path]:
     photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
     pictures = tools.pictures(photo)
     finished = [tools.finish(picture, photo) for picture in pictures]
-    written = {job.target: tools.pixels.run(beside, [copy.data, *finished])}
+    written = {job.target: tools.pixels.run(join_in_row, [copy.data, *finished])}
     for number, (picture, data) in enumerate(zip(pictures, finished, strict=True), 1):
         path = _path_of(picture, number, job.target, written)
         written[path] = data
@@ -368,7 +368,7 @@ def file_name(title: str, number: int) -> str:
     return re.sub(r"[^\w]+", "-", title)[:40].strip("-_") or str(number)
 
 
-def beside(pictures: Sequence[bytes]) -> bytes:
+def join_in_row(pictures: Sequence[bytes]) -> bytes:
     """The pictures in one row of equal height, as a JPEG. Runs in a pixel process."""
     import cv2
     import numpy as np

@@ -74,7 +74,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     if output is None:
         for piece in client.export(as_format, found=later.note, **filters):
             click.echo(piece, nl=False)
-        later.tell()
+        later.report()
         return
     since = given["since"]
     unfinished = output.with_name(f".{output.name}.unfinished")
@@ -97,7 +97,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     finally:
         unfinished.unlink(missing_ok=True)
     click.echo(f"Wrote {output}: {words}{earlier}.")
-    later.tell()
+    later.report()
     if failures:
         click.echo(f"{given['preset']}: {failures}", err=True)
     if left_out:
@@ -121,7 +121,7 @@ class LaterFindings:
     def note(self, pictures: int) -> None:
         self.pictures = pictures
 
-    def tell(self) -> None:
+    def report(self) -> None:
         if self.pictures:
             were = "was" if self.pictures == 1 else "were"
             click.echo(

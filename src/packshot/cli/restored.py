@@ -26,4 +26,4 @@ def restored(is_copy: bool) -> None:
         click.echo(f"The next product gets the id {following}.")
         if is_copy:
             services.batching.jobs.end_all()
-            click.echo(f"This database has the new shop id {services.shop.become_another()}.")
+            click.echo(f"This database has the new shop id {services.shop.replace_id()}.")

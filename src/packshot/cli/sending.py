@@ -164,7 +164,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct
     return {places[one["index"]]: ExistingProduct.of(one) for one in found}
 
 
-def find_twins(rows: Sequence[Row]) -> Iterator[str]:
+def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:
     """Note rows of a SKU that have another view's photo: both are made, as requested."""
     by_sku: dict[str, list[Row]] = {}
     for row in rows:

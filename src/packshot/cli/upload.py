@@ -19,7 +19,7 @@ from packshot.cli.sending import (
     ExistingProduct,
     SendOptions,
     SendResult,
-    find_twins,
+    find_repeated_photos,
     reasons,
     send_rows,
 )
@@ -83,8 +83,8 @@ def upload(
     """
     console = Console(stderr=as_json)
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
-    for twin in find_twins(rows):
-        _note(twin, console)
+    for repeated in find_repeated_photos(rows):
+        _note(repeated, console)
     chosen = SendOptions(**choices)
     if dry_run:
         again = chosen.again

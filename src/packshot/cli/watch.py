@@ -172,7 +172,7 @@ class Watcher:
             if isinstance(sent.stopped, ApiError) and sent.stopped.status in (401, 403):
                 raise sent.stopped
             if not away:
-                self._say(f"waiting: {_why_away(self.client, sent.stopped)}")
+                self._say(f"waiting: {_error_text(self.client, sent.stopped)}")
             away = True
             self._pause(max(pause, getattr(sent.stopped, "retry_after", None) or 0))
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -243,7 +243,7 @@ def _parts(files: Sequence[TakenFile]) -> Iterator[Sequence[TakenFile]]:
         yield together
 
 
-def _why_away(client: Client, error: Exception) -> str:
+def _error_text(client: Client, error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.HTTPError):
         return no_answer(client.url, error)
     return error.explanation if isinstance(error, ApiError) else str(error)

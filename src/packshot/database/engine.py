@@ -148,7 +148,7 @@ class Database:
                 raise
             with self._writer.connect() as connection, connection.begin():
                 connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": IDS_LOCK})
-                ids.move_ahead(connection, ids.behind(connection))
+                ids.move_ahead(connection, ids.tables_behind(connection))
             raise IdsWereBehind() from error
 
     def close(self) -> None:
@@ -187,12 +187,12 @@ def bring_to_head(url: str) -> list[str]:
     """
     with _migrating(url) as (parsed, engine):
         with engine.connect() as connection:
-            if _is_at_head(connection) and not ids.behind(connection):
+            if _is_at_head(connection) and not ids.tables_behind(connection):
                 return []
         with _migration_lock(parsed, engine) as connection:
             given = ids.last_given(connection)
             applied = [] if _is_at_head(connection) else _upgrade(connection)
-            ids.move_ahead(connection, ids.behind(connection, given))
+            ids.move_ahead(connection, ids.tables_behind(connection, given))
             connection.commit()
             return applied
 
@@ -220,7 +220,7 @@ def _upgrade(connection: Connection) -> list[str]:
     return applied
 
 
-def go_back(url: str, revision: str) -> None:
+def migrate_back(url: str, revision: str) -> None:
     """Change the tables back for an older program; all processes must have ended.
 
     Data that does not fit into its tables is lost. Raises SettingsError for an unknown revision.
@@ -233,7 +233,7 @@ def go_back(url: str, revision: str) -> None:
         _is_at_head(connection)
         given = ids.last_given(connection)
         command.downgrade(_alembic(connection, []), revision)
-        ids.move_ahead(connection, ids.behind(connection, given))
+        ids.move_ahead(connection, ids.tables_behind(connection, given))
         connection.commit()
 
 

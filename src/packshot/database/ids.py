@@ -33,7 +33,7 @@ OF_SQLITE: Final = ("products", "product_images")
 UNIQUE_VIOLATION: Final = "23505"  # PostgreSQL's
 
 
-def behind(rows: Connection, at_least: dict[str, int] | None = None) -> dict[str, int]:
+def tables_behind(rows: Connection, at_least: dict[str, int] | None = None) -> dict[str, int]:
     """Tables whose next id may have been used before, each with the highest known id.
 
     `at_least` has ids that are known from other sources.
@@ -57,7 +57,7 @@ def move_ahead(rows: Connection, highest: dict[str, int]) -> None:
 
 
 def last_given(rows: Connection) -> dict[str, int]:
-    """The last id that each table gave, for `behind` after its tables were created again."""
+    """The last id that each table gave, for `tables_behind` after its tables were created again."""
     return {table: _last_given(rows, table) for table in _numbered_tables(rows)}
 
 

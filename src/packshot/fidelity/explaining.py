@@ -109,12 +109,12 @@ def _colour(compared: Comparison) -> Reason:
     where = _where((x - half, y - half, x + half, y + half), product)
     was, now = swatch(colours.was), swatch(colours.now)
     words = f"the product's colour shifted, most {where}: {was} is now {now}"
-    if tinge := _tinge(colours):
-        words += f", {tinge}"
+    if shift := _describe_shift(colours):
+        words += f", {shift}"
     return _reason("colour", words, product, compared, facts.describe_colour(was, where))
 
 
-def _tinge(colours: Colours) -> str:
+def _describe_shift(colours: Colours) -> str:
     """The direction in which a colour shifted, in a seller's words; "" if it hardly did."""
     was, now = to_lab(np.array([[colours.was, colours.now]]).round().astype(np.uint8))[0]
     _, a, b = now - was

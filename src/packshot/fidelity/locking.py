@@ -92,7 +92,7 @@ def put_and_prove(
     put = put_over(photo, made, fitted, scales)
     exact = replace(spec, quality=max(QUALITY, spec.quality), subsample=False)
     finished = encode_to_spec(put.pixels, exact, provenance)
-    record = prove(put, fitted, finished)
+    record = verify_lock(put, fitted, finished)
     before = encode_array(shrink(made, BEFORE_SIDE), BEFORE_QUALITY)
     return LockResult(record, finished, before, draw_mask(put.pixels, put.core))
 
@@ -240,7 +240,7 @@ def _blend(made: Bytes, photos: Bytes, cover: Floats, core: Mask) -> Bytes:
 # ---- proving that the file has the photo's pixels
 
 
-def prove(put: PutOver, fitted: LockPlan, finished: Encoded) -> Lock:
+def verify_lock(put: PutOver, fitted: LockPlan, finished: Encoded) -> Lock:
     """The record of a lock. Raises Refused when the encoded file changed the pixels too much."""
     found = fitted.measured.as_dict()
     if (finished.height, finished.width) != put.core.shape or not put.core.any():

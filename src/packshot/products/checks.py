@@ -30,7 +30,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.fidelity.verdicts import DOUBTFUL, Check
-from packshot.products.takes import Remakes, is_its_picture, is_take, open_next, settle
+from packshot.products.takes import Remakes, finish_check, is_its_picture, is_take, open_next
 
 log = logging.getLogger("packshot.fidelity")
 Checkable: TypeAlias = type[ProductImage] | type[Take]
@@ -151,7 +151,7 @@ class Checks:
                 image.found_after_approval = True
             session.flush()
             if isinstance(made, Take):
-                settle(session, product, image, made, self.remakes)
+                finish_check(session, product, image, made, self.remakes)
             elif self.remakes is not None:
                 open_next(session, product, image, self.remakes)
 

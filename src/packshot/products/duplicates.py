@@ -37,7 +37,7 @@ class Identity:
     filename: str | None = None
     category: str | None = None
 
-    def signs(self) -> Iterator[DuplicateKey]:
+    def duplicate_keys(self) -> Iterator[DuplicateKey]:
         """The keys of the photo: products that share one are the same."""
         view = (self.view or "").casefold()
         if self.sku is not None:
@@ -108,12 +108,12 @@ def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, i
     """Index in `photos` -> the id of the oldest product, not failed, with the same photo."""
     known: dict[DuplicateKey, int] = {}
     for product_id, identity in (*_by_digest(session, photos), *_by_address(session, photos)):
-        for key in identity.signs():
+        for key in identity.duplicate_keys():
             known[key] = min(known.get(key, product_id), product_id)
     return {
-        index: min(known[key] for key in photo.signs() if key in known)
+        index: min(known[key] for key in photo.duplicate_keys() if key in known)
         for index, photo in enumerate(photos)
-        if any(key in known for key in photo.signs())
+        if any(key in known for key in photo.duplicate_keys())
     }
 
 
@@ -122,10 +122,10 @@ def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     first: dict[DuplicateKey, int] = {}
     repeated: dict[int, int] = {}
     for index, photo in enumerate(photos):
-        before = [first[key] for key in photo.signs() if key in first]
+        before = [first[key] for key in photo.duplicate_keys() if key in first]
         if before:
             repeated[index] = min(before)
-        for key in photo.signs():
+        for key in photo.duplicate_keys():
             first.setdefault(key, repeated.get(index, index))
     return repeated
 

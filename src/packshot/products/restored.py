@@ -21,7 +21,7 @@ def continue_ids(database: Database, storage: Storage) -> int:
     in_storage = highest_in(storage)
     with database.write_rows() as rows:
         given = ids.last_given(rows)
-        behind = ids.behind(rows)
+        behind = ids.tables_behind(rows)
         last = max(in_storage, given["products"], behind.get("products", 0)) + SPARE
         images = max(given["product_images"], behind.get("product_images", 0))
         skipped = MOST_PICTURES * (last - given["products"])

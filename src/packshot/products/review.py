@@ -51,7 +51,7 @@ def decide_image(
             code="round_closed",
         )
     _decide(session, product, image, decision)
-    _settle(session, product, outbox)
+    _update_status(session, product, outbox)
     return product
 
 
@@ -73,7 +73,7 @@ def review_product(
     for image in images:
         of_image = decision if image.id in chosen else replace(decision, status=REJECTED)
         _decide(session, product, image, of_image)
-    _settle(session, product, outbox)
+    _update_status(session, product, outbox)
     return product
 
 
@@ -152,7 +152,7 @@ def _close_round(session: Session, product: Product, who: str) -> None:
             _decide(session, product, image, superseded)
 
 
-def _settle(session: Session, product: Product, outbox: Outbox) -> None:
+def _update_status(session: Session, product: Product, outbox: Outbox) -> None:
     """Set the product's status from those of its current round's pictures."""
     before = product.status
     product.move(status_of([image.status for image in _images(session, product)]))

@@ -72,7 +72,7 @@ class ShopMark:
             return self._read() or made
         return made
 
-    def become_another(self) -> str:
+    def replace_id(self) -> str:
         """Give this database, a copy of another one, a new id; return it."""
         self.id()
         self._id = str(uuid.uuid4())

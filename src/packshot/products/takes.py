@@ -156,7 +156,7 @@ def skip_check(take: Take) -> None:
     take.check_due = None
 
 
-def settle(
+def finish_check(
     session: Session,
     product: Product,
     image: ProductImage,

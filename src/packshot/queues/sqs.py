@@ -173,12 +173,12 @@ class SqsQueue:
         product_id = parse_body(raw.get("Body", ""))
         if product_id is None:
             try:
-                self._bury(raw)
+                self._move_to_dead_letters(raw)
             except Unavailable as error:  # it comes back when its lease ends
                 log.error("malformed message %s stays in the queue: %s", raw["MessageId"], error)
         return product_id
 
-    def _bury(self, raw: MessageTypeDef) -> None:
+    def _move_to_dead_letters(self, raw: MessageTypeDef) -> None:
         """Move a malformed message to the dead-letter queue; otherwise it returns for ever.
 
         Without such a queue it is not deleted: it is hidden for as long as SQS allows, and is
@@ -289,7 +289,7 @@ class SqsQueue:
         while sent < limit and (messages := dead_letters.receive(limit - sent)):
             good = {each["ReceiptHandle"]: self._own_id(each) for each in messages}
             malformed += [handle for handle, product_id in good.items() if product_id is None]
-            sent += self._revive(dead, {handle: id_ for handle, id_ in good.items() if id_})
+            sent += self._send_again(dead, {handle: id_ for handle, id_ in good.items() if id_})
         dead_letters.release(malformed)
         return sent
 
@@ -298,7 +298,7 @@ class SqsQueue:
         strange = self._shop is not None and other not in {None, self._shop()}
         return None if strange else parse_body(message.get("Body", ""))
 
-    def _revive(self, dead: str, messages: dict[str, int]) -> int:
+    def _send_again(self, dead: str, messages: dict[str, int]) -> int:
         """Send messages, then delete the accepted ones: a crash may duplicate, never lose."""
         accepted = self.send(list(messages.values())) if messages else set()
         taken = [handle for handle, product_id in messages.items() if product_id in accepted]

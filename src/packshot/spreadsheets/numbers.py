@@ -184,19 +184,19 @@ def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:
     group_sign = "," if decimal_sign == "." else "."
     whole, _, decimals = amount.digits.partition(decimal_sign)
     if decimals and not decimals.isdigit():
-        raise NotANumber(_misfit(sign))
+        raise NotANumber(_format_differs(sign))
     groups = {character for character in whole if not character.isdigit()}
     if len(groups) > 1 or not groups <= {group_sign, " ", "'"}:
-        raise NotANumber(_misfit(sign))
+        raise NotANumber(_format_differs(sign))
     for group in groups:
         if not re.fullmatch(_GROUPS.pattern.replace("G", re.escape(group)), whole):
-            raise NotANumber(_misfit(sign))
+            raise NotANumber(_format_differs(sign))
         whole = whole.replace(group, "")
     value = Decimal(f"{whole or '0'}.{decimals or '0'}" if decimals else whole or "0")
     return -value if amount.negative else value
 
 
-def _misfit(sign: DecimalSign) -> str:
+def _format_differs(sign: DecimalSign) -> str:
     return f"does not fit the other numbers of the column, which are written like {EXAMPLES[sign]}"
 
 

@@ -19,8 +19,8 @@ from packshot.aws import (
     Resource,
     bucket_region,
     code_of,
-    elsewhere,
     status_of,
+    wrong_region,
 )
 from packshot.errors import Unavailable
 from packshot.storage.contract import Chunks, check_key, key_below, key_or_none
@@ -244,7 +244,7 @@ class S3Storage:
         region = bucket_region(answer)
         if region and region != (self._region or "us-east-1"):
             # boto3 follows the redirect, but clients of the plain URLs in `image_url` would not.
-            return elsewhere(self._s3.resource, region)
+            return wrong_region(self._s3.resource, region)
         return self._s3.problem()
 
     def _head_bucket(self) -> Any:

@@ -68,13 +68,13 @@ class DatabaseLedger:
         if self.stopping.is_set():
             raise Stopping()
         with self.database.write() as session:
-            self._admit(session, purchase.expected or Decimal(0))
+            self._check_limits(session, purchase.expected or Decimal(0))
             call = call_of(purchase)
             session.add(call)
             session.flush()
             return call.id
 
-    def _admit(self, session: Session, expected: Decimal) -> None:
+    def _check_limits(self, session: Session, expected: Decimal) -> None:
         if self.rpm is None and self.daily_budget is None:
             return
         self._lock_admission(session)

@@ -220,5 +220,5 @@ def _translate(error: Exception, about: str) -> Exception:
     if isinstance(error, CUT):
         return outcomes.cut_off(about)
     if isinstance(error, (ValueError, httpx2.HTTPError)):
-        return outcomes.garbled(about)
+        return outcomes.not_json(about)
     return error

@@ -143,7 +143,7 @@ class GeminiClient:
         if isinstance(error, CUT):
             return outcomes.cut_off(model)
         if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
-            return outcomes.garbled(model)
+            return outcomes.not_json(model)
         return error
 
     def _of_status(self, error: APIError, model: str) -> Exception:

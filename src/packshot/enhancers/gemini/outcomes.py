@@ -146,7 +146,7 @@ def cut_off(model: str) -> Unavailable:
     )
 
 
-def garbled(model: str) -> Unavailable:
+def not_json(model: str) -> Unavailable:
     """The error for an answer that is not JSON: cut short, or a page of a proxy."""
     return Unavailable(
         f"The answer from {model} is not JSON (incomplete, or the page of a proxy): "

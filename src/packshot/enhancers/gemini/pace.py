@@ -69,10 +69,10 @@ class Pace:
 
         Raises the error of a pause that is in force, or RateLimited when no slot comes free.
         """
-        self._respect_pauses(model)
+        self._wait_for_pauses(model)
         began = self._enter(model)
         try:
-            self._respect_pauses(model)
+            self._wait_for_pauses(model)
             yield self._clock()
         finally:
             self._leave(began)
@@ -128,7 +128,7 @@ class Pace:
         with self._changed:
             self._limit = 1.0
 
-    def _respect_pauses(self, model: str) -> None:
+    def _wait_for_pauses(self, model: str) -> None:
         while True:
             pause = self._pause_for(model)
             if pause is None:

@@ -128,7 +128,7 @@ class PaidCalls:
             if answer.error is not None:
                 raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
-            raise self._after_error(outcomes.garbled(model), paid, began) from None
+            raise self._after_error(outcomes.not_json(model), paid, began) from None
         except Unavailable as error:
             raise self._after_error(error, paid, began) from None
         except EnhancerError as error:

@@ -21,8 +21,8 @@ SIDE = 512  # px; sizes below are at this size
 NOISE = 3.5  # a slope of this many times the border's median is an edge
 # Delta E per pixel: an edge's slope is at least the first; no outline needs more than the second.
 LEAST_EDGE, MOST_ASKED = 0.5, 1.5
-MOST_TORN, MOST_TORN_ON_PALE = 0.06, 0.02  # of the outline
-TORN = "its outline follows no edge of the photo"
+MOST_EDGELESS, MOST_EDGELESS_ON_PALE = 0.06, 0.02  # of the outline
+EDGELESS = "its outline follows no edge of the photo"
 MOST_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
 MIXED = "it has the background's colours along its outline"
 #: Deeper than this inside the product, colours are its own; within this outside, they are the
@@ -60,16 +60,16 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     if pale:
         sharp = (slope > edge) & (slope > SHARP * _slope(lab, 2.5))
         left_out = _hanging(sharp & (~_in_shadow(lab, backdrop) | _thin(lab)), inside, slope)
-    torn = _torn_share(inside, slope, min(edge, MOST_ASKED))
+    edgeless = _edgeless_share(inside, slope, min(edge, MOST_ASKED))
     reasons = (
-        (torn > (MOST_TORN_ON_PALE if pale else MOST_TORN), TORN),
+        (edgeless > (MOST_EDGELESS_ON_PALE if pale else MOST_EDGELESS), EDGELESS),
         (bool(left_out.any()), LEFT_OUT),
         (not backdrop.plain and _mixed_share(lab, inside) > MOST_MIXED, MIXED),
     )
     return CutDoubts(tuple(words for applies, words in reasons if applies), left_out)
 
 
-def _torn_share(inside: Mask, slope: Floats, edge: float) -> float:
+def _edgeless_share(inside: Mask, slope: Floats, edge: float) -> float:
     """The share of the outline that has no edge of the photo within 2 px."""
     outline = inside & ~trust.erode(inside) & ~backdrops.border(inside.shape, 0.01)
     near = cv2.dilate(slope, np.ones((5, 5), np.uint8))

@@ -110,7 +110,7 @@ class FakeGemini:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
-        self._server.hang_up()
+        self._server.close_connections()
         self._thread.join()
         if self._ledger:
             self._ledger.close()
@@ -229,7 +229,7 @@ class _Server(ThreadingHTTPServer):
             self._open.discard(request)
         super().shutdown_request(request)
 
-    def hang_up(self) -> None:
+    def close_connections(self) -> None:
         """End all connections, idle ones too."""
         with self._open_lock:
             for connection in self._open:
@@ -372,7 +372,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.gemini.wait(HANG_SECONDS)
         if reply.wire == "drip_headers":
-            return self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")
+            return self._send_slowly(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")
         return self._write(reply)
 
     def _write(self, reply: Reply) -> None:
@@ -392,11 +392,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.gemini.wait(HANG_SECONDS)
         elif reply.wire == "drip":
-            self._drip(b"", b" ")
+            self._send_slowly(b"", b" ")
         else:
             self.wfile.write(body)
 
-    def _drip(self, first: bytes, drop: bytes) -> None:
+    def _send_slowly(self, first: bytes, drop: bytes) -> None:
         """One byte at a time, until the client disconnects."""
         self.close_connection = True
         self.wfile.write(first)

@@ -42,7 +42,7 @@ STALLED_SECONDS: Final = 30.0
 REST_SECONDS: Final = 0.2
 REST_IDLE_SECONDS: Final = 0.1
 #: A buffer that all threads write to and none reads.
-_THROWN_AWAY: Final = bytearray(256 * 1024)
+_DISCARDED: Final = bytearray(256 * 1024)
 _BUSY: Final = "packshot.busy"
 
 
@@ -95,7 +95,7 @@ class ThreadShares:
     downloads: ThreadShare
 
     @classmethod
-    def among(cls, threads: int | None) -> ThreadShares:
+    def divide(cls, threads: int | None) -> ThreadShares:
         """Of `threads` a quarter always stays free, and each slow kind may use a quarter.
 
         None: the server starts as many threads as it needs, which share processor and memory.
@@ -136,7 +136,7 @@ def register(app: Flask, threads: int | None) -> None:
 
     Register it before `auth`, which may wait for the database.
     """
-    shares = ThreadShares.among(threads)
+    shares = ThreadShares.divide(threads)
     app.extensions["packshot_thread_shares"] = shares
     app.before_request(_refuse_without_place)
     app.wsgi_app = _with_places(app.wsgi_app, shares)  # type: ignore[assignment,method-assign]
@@ -154,10 +154,10 @@ def _with_places(inner: Application, shares: ThreadShares) -> Application:
         environ[_BUSY] = not all(
             share.take_for(places) for share in _shares_for(environ, body, shares)
         )
-        places.callback(body.hang_up)  # called first
+        places.callback(body.close_if_unread)  # called first
         try:
             answer = inner(environ, start_response)
-            body.throw_rest_away()
+            body.discard_rest()
             return ClosingIterator(answer, places.close)
         except BaseException:  # places are given back whatever ends this request
             places.close()
@@ -202,7 +202,7 @@ class _Body:
             self._left, self._chunked = 0, False
         return data
 
-    def throw_rest_away(self) -> None:
+    def discard_rest(self) -> None:
         """Read what the application did not, while it arrives quickly.
 
         A client that is still sending when the connection ends may never see the answer. Reads from
@@ -213,11 +213,11 @@ class _Body:
         ends = time.monotonic() + REST_SECONDS
         self._bound_pauses(REST_IDLE_SECONDS)
         with suppress(OSError):
-            while time.monotonic() < ends and self._connection.recv_into(_THROWN_AWAY):
+            while time.monotonic() < ends and self._connection.recv_into(_DISCARDED):
                 pass
         self._bound_pauses(STALLED_SECONDS)
 
-    def hang_up(self) -> None:
+    def close_if_unread(self) -> None:
         """End the connection if the body was not read to its end.
 
         gunicorn would wait for the rest: in this thread for 5 s, then for 2 s in the one that
