@@ -100,7 +100,7 @@ class Analysis(BaseModel):
 
 @dataclass(frozen=True)
 class Picture:
-    """One enhanced picture as the enhancer made it; the finishing step makes our JPEG of it."""
+    """One enhanced picture as the enhancer made it; finishing makes the stored JPEG of it."""
 
     data: bytes
     title: str
@@ -240,7 +240,7 @@ class JobResult:
 
 
 class BatchLane(Protocol):
-    """Jobs of many requests at half the price. Errors are ours, as of `Enhancer`.
+    """Jobs of many requests at half the price. Errors are Packshot's, as for `Enhancer`.
 
     Nothing here is retried automatically: `create` is not idempotent at the service.
     """
@@ -306,7 +306,7 @@ class Health:
 
 
 class Enhancer(Protocol):
-    """Makes variants. Errors are ours: EnhancerError, VariantRefused, Unavailable and its kinds."""
+    """Makes variants. Raises only EnhancerError, VariantRefused, and Unavailable and its kinds."""
 
     name: str
     parallel: bool  # True: the variants of one product may be made at the same time

@@ -137,7 +137,7 @@ class Sender:
 
         At most as many count as lost as the queue has messages too few: in a long backlog most
         messages are old, and sending them again would only make it longer. Stray and duplicate
-        messages could hide lost ones for ever, so after some hours a product is sent again in any
+        messages could hide lost ones forever, so after some hours a product is sent again in any
         case. Raises Unavailable.
         """
         if not self.queue.is_external:

@@ -179,7 +179,7 @@ class SqsQueue:
         return product_id
 
     def _move_to_dead_letters(self, raw: MessageTypeDef) -> None:
-        """Move a malformed message to the dead-letter queue; otherwise it returns for ever.
+        """Move a malformed message to the dead-letter queue; otherwise it returns forever.
 
         Without such a queue it is not deleted: it is hidden for as long as SQS allows, and is
         received (and logged) twice a day until the queue's retention ends.

@@ -241,7 +241,7 @@ def _note_fractions(column: NumberColumn) -> None:
 
 
 def _note_zeros(column: NumberColumn) -> None:
-    """Nothing is sold for 0: shops' exports write it where there is no price."""
+    """Nothing is sold for 0: shops' exports write it when there is no price."""
     zeros = [row for row, value in column.values.items() if not value]
     for row in _rows_to_note(zeros, len(column.values)) if column.field in ("mrp", "price") else ():
         column.note(row, f"is 0, which is kept as the {column.field}: leave it empty for none")

@@ -1,4 +1,4 @@
-"""Writes gunicorn's own log lines in the same form as ours."""
+"""Writes gunicorn's own log lines in the same form as Packshot's."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ Json = dict[str, Any]
 
 
 class BatchClient:
-    """Sends each request once. Errors are ours; a missing object raises NotFound."""
+    """Sends each request once. Errors are Packshot's; a missing object raises NotFound."""
 
     def __init__(
         self,

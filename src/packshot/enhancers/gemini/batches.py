@@ -187,7 +187,7 @@ def _words(error: Any) -> str | None:
 
 
 def _result(line: bytes) -> JobResult | None:
-    """One line's result; None for an empty line or one that is not ours."""
+    """One line's result; None for an empty line, or one that Packshot did not request."""
     try:
         found = json.loads(line)
     except ValueError:

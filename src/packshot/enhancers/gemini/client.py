@@ -1,4 +1,4 @@
-"""Google's SDK behind one class: one client per process, one deadline per call, our errors."""
+"""Google's SDK behind one class: one client per process, one deadline per call, own errors."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class GeminiClient:
 
     @contextmanager
     def _own_errors(self, model: str, setting: str = "GEMINI_TIMEOUT") -> Iterator[None]:
-        """Turn what the SDK and its transport raise into our errors.
+        """Turn what the SDK and its transport raise into Packshot's errors.
 
         The originals are dropped: they contain the request, and that contains the key.
         """

@@ -1,4 +1,4 @@
-"""Every way a call to Gemini can fail, as one of our errors with a message."""
+"""Every way a call to Gemini can fail, as one of Packshot's errors with a message."""
 
 from __future__ import annotations
 

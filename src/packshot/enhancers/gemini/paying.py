@@ -45,7 +45,7 @@ class PaidCalls:
         problems: Problems,
         today: Callable[[], date],
     ) -> None:
-        """Each lane gets a pace of its own: what Google drops in one says nothing about another."""
+        """Each lane has its own pace: what Google drops in one says nothing about the other."""
         self._client, self._ledger = client, ledger
         self._paces: dict[Lane, Pace] = {lane: pace() for lane in ("standard", "flex")}
         self._problems, self._today = problems, today

@@ -1,4 +1,4 @@
-"""Our use of APIFlask: its decorators, our own reading of requests, and plain answers."""
+"""Packshot's use of APIFlask: decorators, its own reading of requests, and plain answers."""
 
 from __future__ import annotations
 

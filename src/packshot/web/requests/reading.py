@@ -30,8 +30,8 @@ MAX_JSON_BYTES: Final = 2_000_000
 MAX_SMALL_JSON_BYTES: Final = 64_000
 #: Seconds of CPU for receiving one body: 20 MB take 0.05, and 60 in chunks of one byte.
 MAX_READ_SECONDS: Final = 0.5
-#: As much as gunicorn receives at once. It copies the rest of that for every smaller read: 20 MB in
-#: reads of 8 KB took 0.8 s of CPU. Chunks are read less at a time, so that their CPU is seen.
+#: As much as gunicorn receives at once: for every smaller read it copies what is left. 20 MB in
+#: reads of 8 KB took 0.8 s of CPU. Chunks are read in smaller pieces, so that their CPU is seen.
 READ_BYTES: Final = 1024 * 1024
 CHUNKED_READ_BYTES: Final = 64 * 1024
 #: Brackets and commas in a body, so about as many values; a full batch has 8,000. Counted before
@@ -352,7 +352,7 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
 def field_errors_of(
     error: ValidationError, model: type[BaseModel], prefix: str = ""
 ) -> list[FieldError]:
-    """Pydantic's errors in our words, never with the caller's texts in them.
+    """Pydantic's errors in Packshot's words, never with the caller's texts in them.
 
     Each place and kind once, so every bad row has an error; only a few unknown fields of each row
     are named, so that the answer stays small.

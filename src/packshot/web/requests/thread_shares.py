@@ -236,7 +236,7 @@ class _Body:
         return self._chunked or self._left > 0
 
     def _bound_pauses(self, seconds: float) -> None:
-        """Disconnect a client that receives or sends nothing for so long."""
+        """Disconnect a client that receives or sends nothing for this many seconds."""
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.settimeout(seconds)
