@@ -2,24 +2,23 @@
 
 import { Away, isExpected, Problem } from "../api.js";
 import { announce, button, h, icon } from "../dom.js";
-import { FIELDS } from "../facts.js";
 import { at } from "../place.js";
 import { toast } from "../toast.js";
-import { count, labelWithUnit, many } from "../words.js";
+import { count, many } from "../words.js";
+import { planActions } from "./actions.js";
 import { Chosen } from "./chosen.js";
+import { defaultFields } from "./defaults.js";
 import { dropZone } from "./drop.js";
-import { changing, correctSkus, existingLine, skippedLine } from "./existing.js";
+import { changing, correctSkus } from "./existing.js";
 import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
-import { folded } from "./lists.js";
 import { mappingForm, patternField } from "./mapping.js";
-import { askPlan, badPhotos, makable, newChoices, toMake, toSkip } from "./plan.js";
+import { askPlan, makable, newChoices, toMake, toSkip } from "./plan.js";
 import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
+import { createdWords, report } from "./report.js";
 import { Sending } from "./sending.js";
-
-/** The fields that can be given for all products without their own value. */
-const WITH_DEFAULT = new Set(["category", "mrp", "price", "gst"]);
+import { removeUploadBar, uploadBar } from "./upload_bar.js";
 
 /** How many photos are checked between two messages. */
 const SHOWN_EVERY = 10;
@@ -41,7 +40,6 @@ export class UploadPage {
   #drop;
   #lanes;
   #form = h("form", { class: "upload-form", hidden: true, novalidate: true });
-  #defaults = h("div", { class: "default-fields" });
   #body = h("div", { class: "upload-form" });
   #looked = h("p", { class: "hint", role: "status" });
 
@@ -57,33 +55,16 @@ export class UploadPage {
   }
 
   start() {
-    this.#defaults.append(
-      ...FIELDS.filter(({ name }) => WITH_DEFAULT.has(name)).map((field) => this.#defaultField(field)),
+    this.#form.append(
+      defaultFields(this.#choices.defaults, () => this.#replan()),
+      this.#body,
     );
-    const legend = h("legend", {}, "Where none is given");
-    this.#form.append(h("fieldset", { class: "defaults" }, legend, this.#defaults), this.#body);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
     addEventListener("beforeunload", (event) => !this.#chosen.isEmpty && event.preventDefault());
     this.#place.append(this.#drop, this.#form);
-  }
-
-  #defaultField({ name, ...field }) {
-    const input = h("input", {
-      type: "text",
-      name: `default-${name}`,
-      inputmode: field.kind === "text" ? "text" : "decimal",
-      value: this.#choices.defaults[name] ?? "",
-      placeholder: name === "category" ? "" : "optional",
-      autocomplete: "off",
-      onchange: () => {
-        this.#choices.defaults[name] = input.value.trim();
-        this.#replan();
-      },
-    });
-    return h("label", { class: "field" }, h("span", {}, labelWithUnit(field)), input);
   }
 
   // -- the chosen files, and their plan --------------------------------------------------------------
@@ -148,14 +129,19 @@ export class UploadPage {
   #draw(plan) {
     this.#plan = plan;
     const change = () => this.#replan();
-    const made = toMake(plan, this.#chosen.faults, this.#choices).length;
-    const skipped = toSkip(plan, this.#chosen.faults, this.#choices).length;
+    const { faults } = this.#chosen;
+    const made = toMake(plan, faults, this.#choices).length;
+    const skipped = toSkip(plan, faults, this.#choices).length;
+    const lock = this.#data.pixel_lock;
+    this.#lanes.show(made);
     this.#body.replaceChildren(
       ...[
         mappingForm(plan, this.#choices, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,
-        this.#actions(made, skipped),
+        planActions({ plan, choices: this.#choices, faults, made, skipped, lock }, this.#clearButton(), () =>
+          this.#draw(plan),
+        ),
         this.#looked,
         ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
@@ -185,56 +171,6 @@ export class UploadPage {
     );
   }
 
-  /** The buttons for `made` products; `skipped` ones exist already. */
-  #actions(made, skipped) {
-    this.#lanes.show(made);
-    const updates = this.#choices.update ? changing(this.#plan.existing).length : 0;
-    const submit = h(
-      "button",
-      { type: "submit", class: "button primary", disabled: !made && !updates },
-      icon("upload"),
-      h("span", {}, this.#submitWords(made, skipped, updates)),
-    );
-    return h("div", { class: "form-actions import-actions" }, this.#ticks(), this.#clearButton(), submit);
-  }
-
-  #submitWords(made, skipped, updates) {
-    const update = many(updates, "product");
-    if (updates && !made) return `Update ${update}`;
-    const all = many(made, skipped ? "new product" : "product");
-    const others = badPhotos(this.#plan, this.#chosen.faults).length > 0;
-    const products = others && !skipped ? `the other ${made === 1 ? "product" : all}` : all;
-    return `Make pictures of ${products}${updates ? `, update ${update}` : ""}`;
-  }
-
-  #ticks() {
-    const changes = changing(this.#plan.existing).length;
-    const update = `Update ${many(changes, "existing product")} as the spreadsheet says; pictures stay`;
-    const again = "Make photos again that have products already; they are skipped otherwise";
-    const lock = "Put the photo's own pixels over the product, if measurements allow it";
-    this.#choices.lock ??= this.#data.pixel_lock;
-    return h(
-      "div",
-      { class: "ticks" },
-      changes > 0 && this.#tick("update", update, () => this.#draw(this.#plan)),
-      this.#tick("again", again, () => this.#draw(this.#plan)),
-      this.#data.pixel_lock !== null && this.#tick("lock", lock),
-    );
-  }
-
-  #tick(name, words, changed = () => {}) {
-    const tick = h("input", {
-      type: "checkbox",
-      name,
-      checked: this.#choices[name],
-      onchange: () => {
-        this.#choices[name] = tick.checked;
-        changed();
-      },
-    });
-    return h("label", { class: "tick" }, tick, h("span", {}, words));
-  }
-
   #clearButton() {
     return button("Clear", { onclick: () => this.#clear() });
   }
@@ -262,7 +198,7 @@ export class UploadPage {
         ? "Packshot can't be reached. What was uploaded is kept: try again."
         : `${error.message}.`;
       toast(words, { kind: "bad", stay: true });
-      this.#body.querySelector(".import-sending")?.remove();
+      removeUploadBar(this.#body);
     } finally {
       this.#busy = false;
       this.#form.toggleAttribute("inert", false);
@@ -274,7 +210,7 @@ export class UploadPage {
     const rows = makable(this.#plan, this.#chosen.faults);
     const known = await this.#known(rows);
     const left = rows.filter((row) => !known.has(row));
-    const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
+    const refused = await this.#sending.uploadAll(left, this.#chosen.photos, uploadBar(this.#body, left));
     if (refused.length) return this.#drawRefused(refused);
     await this.#updateExisting();
     const made = await this.#sending.create(left, this.#choices.again, {
@@ -302,25 +238,10 @@ export class UploadPage {
   /** The rows whose photos have products already, unless they are to be made again. */
   #known(rows) {
     if (this.#choices.again) return new Map();
-    const show = this.#uploadBar(rows);
+    const show = uploadBar(this.#body, rows);
     return this.#knownPhotos.find(rows, this.#chosen.photos, (row) =>
       show(row, "Looking for photos that were made", 1),
     );
-  }
-
-  #uploadBar(rows) {
-    const total = rows.filter((row) => row.photo).length;
-    const bar = h("progress", { max: Math.max(1, total), value: 0, "aria-label": "Uploading" });
-    const words = h("p", { class: "making-words" });
-    this.#body.querySelector(".import-sending")?.remove();
-    this.#body.prepend(h("section", { class: "making import-sending" }, words, bar));
-    const parts = new Map();
-    return (row, said, part) => {
-      parts.set(row.photo, part);
-      const done = [...parts.values()].filter((each) => each === 1).length;
-      bar.value = [...parts.values()].reduce((sum, each) => sum + each, 0);
-      words.textContent = `${said}: ${count(done)} of ${many(total, "photo")}`;
-    };
   }
 
   #drawRefused(refused) {
@@ -333,37 +254,16 @@ export class UploadPage {
   }
 
   #follow({ created, refused, skipped }, updated) {
-    const notes = [
-      folded("Updated", changing(updated), existingLine, { open: true, kind: "good" }),
-      folded(
-        "Not updated",
-        updated.filter((one) => one.refused),
-        existingLine,
-        { open: true, kind: "bad" },
-      ),
-      folded(
-        "Refused",
-        refused,
-        ({ row, why }) => refusedLine({ row: row.photo ?? row.fields.raw_image, why }),
-        { open: true, kind: "bad" },
-      ),
-      folded("Skipped: they have products already", skipped, skippedLine, { open: !created.length }),
-      ...leftBehind(this.#plan, this.#chosen, this.#choices),
-    ].filter(Boolean);
+    const left = leftBehind(this.#plan, this.#chosen, this.#choices);
+    const notes = [...report({ refused, skipped, updated, created: created.length }), ...left];
     this.#chosen.clear();
     announce(createdWords(created.length, skipped.length));
     if (created.length) {
       const batches = [...new Set(created.map((product) => product.batch_id))];
-      new Progress(batches).start(this.#place, created, notes);
+      new Progress(batches).start(this.#place, created, notes.filter(Boolean));
     } else {
-      this.#place.replaceChildren(...notes, h("a", { class: "button", href: at("/upload") }, "Upload more"));
+      const more = h("a", { class: "button", href: at("/upload") }, "Upload more");
+      this.#place.replaceChildren(...notes.filter(Boolean), more);
     }
   }
 }
-
-function createdWords(created, skipped) {
-  const skips = skipped ? `, ${count(skipped)} ${skipWords(skipped)}` : "";
-  return `${many(created, "product")} created${skips}.${created ? " Their pictures are being made." : ""}`;
-}
-
-const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));

@@ -1,0 +1,26 @@
+// What was not created when everything was sent: what was updated, refused and skipped.
+
+import { h } from "../dom.js";
+import { count, many } from "../words.js";
+import { changing, existingLine, skippedLine } from "./existing.js";
+import { folded } from "./lists.js";
+import { skipWords } from "./preview.js";
+
+/** The lists, null for those without a line; `created` is how many products were created. */
+export function report({ updated, refused, skipped, created }) {
+  const unchanged = updated.filter((one) => one.refused);
+  return [
+    folded("Updated", changing(updated), existingLine, { open: true, kind: "good" }),
+    folded("Not updated", unchanged, existingLine, { open: true, kind: "bad" }),
+    folded("Refused", refused, refusedLine, { open: true, kind: "bad" }),
+    folded("Skipped: they have products already", skipped, skippedLine, { open: !created }),
+  ];
+}
+
+const refusedLine = ({ row, why }) =>
+  h("li", {}, h("strong", {}, row.photo ?? row.fields.raw_image), h("span", {}, why));
+
+export function createdWords(created, skipped) {
+  const skips = skipped ? `, ${count(skipped)} ${skipWords(skipped)}` : "";
+  return `${many(created, "product")} created${skips}.${created ? " Their pictures are being made." : ""}`;
+}
