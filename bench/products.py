@@ -20,7 +20,7 @@ from bench.stopwatch import REGION, Work, left_in
 from packshot.database.engine import Database, bring_to_head
 from packshot.database.models import PENDING, Product
 from packshot.enhancers.contract import (
-    NOTHING_KEPT,
+    NO_ANSWERS,
     Analysis,
     Answers,
     Brief,
@@ -76,7 +76,7 @@ class SleepingEnhancer:
         analysis: Analysis,
         brief: Brief,
         variant: int,
-        answers: Answers = NOTHING_KEPT,
+        answers: Answers = NO_ANSWERS,
     ) -> Picture:
         self.work(brief.product_id)
         return Picture(b"picture", "white", "on white", "none")

@@ -16,7 +16,7 @@ from support.shop import Json, Shop
 from werkzeug.test import TestResponse
 
 from packshot.cli.rows import read_rows
-from packshot.spreadsheets import ImportChoices, Wish, plan_import
+from packshot.spreadsheets import ImportChoices, ImportInput, plan_import
 
 SHEET = 'SKU,Product type,MRP,Colour\nA-1,Mugs,"1,299.00",red\nA-2,Mugs,90,\n'
 
@@ -258,7 +258,9 @@ def test_every_spreadsheet_of_the_cases_gives_the_same_rows_at_every_door(
         plan = as_the_page_asks(
             shop, spreadsheet=sheet(path.read_bytes(), path.name), photos='["good.jpg"]'
         )
-        wish = Wish(path.read_bytes(), path.name, ["good.jpg"], ImportChoices(defaults=DEFAULTS))
+        wish = ImportInput(
+            path.read_bytes(), path.name, ["good.jpg"], ImportChoices(defaults=DEFAULTS)
+        )
         read = [row.product.as_product() for row in plan_import(wish).rows]
         assert plan["rows"] == read, path.name
         assert by_the_command(path, photo) == makable(plan), path.name

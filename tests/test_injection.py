@@ -33,7 +33,7 @@ from packshot.pictures import imaging
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
-from packshot.testing.fake_gemini.strict import Asked
+from packshot.testing.fake_gemini.strict import CheckedRequest
 
 #: What a model can be made to write: markup, SQL, a way out of a folder, a formula, lines of a
 #: log, a terminal's escapes, text that runs backwards, and what PostgreSQL can't store.
@@ -74,7 +74,7 @@ def enhancer(fake: FakeGemini, ledger: MemoryLedger) -> Iterator[GeminiEnhancer]
 def saying(hostile: str) -> Fault:
     """An analysis that has this in every field, and in its titles and prompts."""
 
-    def spoil(good: dict[str, Any], asked: Asked) -> Reply:
+    def spoil(good: dict[str, Any], asked: CheckedRequest) -> Reply:
         part = good["candidates"][0]["content"]["parts"][0]
         analysis = json.loads(part["text"])
         words = {
@@ -171,7 +171,7 @@ def test_the_models_text_is_one_plain_line_before_the_rules(
 
 
 def finish_message(message: str) -> Fault:
-    def spoil(good: dict[str, Any], asked: Asked) -> Reply:
+    def spoil(good: dict[str, Any], asked: CheckedRequest) -> Reply:
         good["candidates"] = [{"finishReason": "IMAGE_SAFETY", "finishMessage": message}]
         return reply_of(good)
 
@@ -217,7 +217,7 @@ def test_the_name_a_model_gives_itself_fits_its_column(
 PATHS = ("../../../../tmp/packshot-evil", "/etc/passwd", "\u00e9 \U0001f45f", "..", "a\x00b/")
 
 
-def entitled(good: dict[str, Any], asked: Asked) -> Reply:
+def entitled(good: dict[str, Any], asked: CheckedRequest) -> Reply:
     part = good["candidates"][0]["content"]["parts"][0]
     analysis = json.loads(part["text"])
     for plan, title in zip(analysis["variants"], PATHS, strict=True):

@@ -13,7 +13,7 @@ import pytest
 
 from packshot.fidelity import lockable, locking
 from packshot.fidelity.lockable import LockPlan
-from packshot.fidelity.locking import Scales, check, put_and_prove, put_over
+from packshot.fidelity.locking import Scales, check, lock_and_verify, overlay_product
 from packshot.fidelity.locks import REFUSALS, LockRefused, LockResult, is_see_through, no_lock
 from packshot.fidelity.sides import side_of
 from packshot.pictures.arrays import Bytes, Floats, from_lab, to_lab
@@ -73,7 +73,7 @@ class Pair:
 
     def lock(self, spec: OutputSpec) -> LockResult:
         whole = Scales((1.0, 1.0), (1.0, 1.0))
-        return put_and_prove(
+        return lock_and_verify(
             encode_array(np.dstack([self.photo, np.full((SIDE, SIDE), 255, np.uint8)])),
             self.picture,
             self.fitted(),
@@ -119,13 +119,13 @@ def test_a_jpeg_keeps_the_pixels_within_the_bound_that_it_states() -> None:
     pair = Pair(turned(0, 0.83))
     done = pair.lock(JPEG)
     assert done.finished is not None and done.mask is not None and done.made is not None
-    put = put_over(
+    overlay = overlay_product(
         encode_array(np.dstack([pair.photo, np.full((SIDE, SIDE), 255, np.uint8)])),
         pair.picture,
         pair.fitted(),
         Scales((1.0, 1.0), (1.0, 1.0)),
     )
-    apart = np.abs(to_array(done.finished.data).astype(int) - put.pixels)[put.core]
+    apart = np.abs(to_array(done.finished.data).astype(int) - overlay.pixels)[overlay.core]
     assert done.lock.worst_error == apart.max()
     assert done.lock.most_error is not None and done.lock.most_error <= locking.MOST_ERROR
     assert done.lock.scale == pytest.approx(0.83, abs=0.001)
@@ -137,10 +137,10 @@ def test_a_jpeg_keeps_the_pixels_within_the_bound_that_it_states() -> None:
 @pytest.mark.extra
 def test_a_scaled_photo_is_moved_to_where_the_picture_shows_it() -> None:
     pair = Pair(turned(0, 0.83))
-    put = put_over(
+    overlay = overlay_product(
         encode_array(pair.photo, 100), pair.picture, pair.fitted(), Scales((1.0, 1.0), (1.0, 1.0))
     )
-    apart = np.abs(put.pixels.astype(int) - pair.picture)[put.core]
+    apart = np.abs(overlay.pixels.astype(int) - pair.picture)[overlay.core]
     assert float(apart.mean()) < 2.5
 
 
@@ -273,9 +273,9 @@ def test_what_is_see_through_in_the_photo_is_never_called_its_own() -> None:
     clear[130:200, 130:200] = 120
     photo = encode_array(np.dstack([pair.photo, clear]))
     whole = Scales((1.0, 1.0), (1.0, 1.0))
-    put = put_over(photo, pair.picture, pair.fitted(), whole)
-    assert not put.core[130:200, 130:200].any() and put.core[210:260, 130:200].all()
-    assert (put.pixels[130:200, 130:200] == pair.picture[130:200, 130:200]).all()
+    overlay = overlay_product(photo, pair.picture, pair.fitted(), whole)
+    assert not overlay.core[130:200, 130:200].any() and overlay.core[210:260, 130:200].all()
+    assert (overlay.pixels[130:200, 130:200] == pair.picture[130:200, 130:200]).all()
 
 
 @pytest.mark.parametrize(

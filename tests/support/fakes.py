@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from packshot.enhancers.contract import (
-    NOTHING_KEPT,
+    NO_ANSWERS,
     Analysis,
     Answers,
     Brief,
@@ -80,7 +80,7 @@ class FakeEnhancer:
         analysis: Analysis,
         brief: Brief,
         variant: int,
-        answers: Answers = NOTHING_KEPT,
+        answers: Answers = NO_ANSWERS,
     ) -> Picture:
         plan = analysis.variants[variant]
         picture = answers.take()

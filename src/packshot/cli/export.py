@@ -79,7 +79,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     since = given["since"]
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
-        with Bar() as bar, unfinished.open("wb") as file:
+        with ProgressBar() as bar, unfinished.open("wb") as file:
             pieces = client.export(as_format, counted=bar.expect, found=later.note, **filters)
             for piece in pieces:
                 file.write(bar.count(piece))
@@ -208,7 +208,7 @@ def name_failures(compliance: str) -> str:
     return f"{number}: {words}; see {COMPLIANCE} in it.{hint}"
 
 
-class Bar:
+class ProgressBar:
     """The progress of a file: in pictures if the server says how many a ZIP has."""
 
     def __init__(self) -> None:
@@ -224,7 +224,7 @@ class Bar:
         self._tail = b""
         self.pictures = self.expected = 0
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         self._progress.start()
         return self
 

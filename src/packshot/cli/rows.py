@@ -21,11 +21,11 @@ from packshot.spreadsheets import (
     DecimalSign,
     Import,
     ImportChoices,
+    ImportInput,
     MatchedPhotos,
     PlannedRow,
     ProductRow,
     SheetProblem,
-    Wish,
     columns_by_field,
     name_photos,
     path_parts,
@@ -167,8 +167,8 @@ def rows_of_sheet(
     choices = ImportChoices(sheets.mapping, defaults=category)
     names = list(photos.files)
     try:
-        wish = Wish(path.read_bytes(), path.name, names, choices, sheets.decimals)
-        plan = plan_import(wish)
+        given = ImportInput(path.read_bytes(), path.name, names, choices, sheets.decimals)
+        plan = plan_import(given)
     except SpreadsheetError as error:
         raise click.ClickException(f"{path.name}: {error.message}") from None
     found = plan.found

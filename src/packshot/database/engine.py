@@ -24,7 +24,7 @@ from packshot.database.postgresql import (
     connect_within,
     postgresql_engine,
 )
-from packshot.database.sqlite import SYNC, Turn, share_syncs, sqlite_engine
+from packshot.database.sqlite import SYNC, WriteLock, share_syncs, sqlite_engine
 from packshot.database.urls import DatabaseUrl, read_url
 from packshot.errors import NotConfigured, SettingsError, Unavailable
 
@@ -80,7 +80,9 @@ class Database:
 
     def _set_up_file(self) -> None:
         on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
-        self._turn: AbstractContextManager[None] = Turn() if self.is_sqlite else nullcontext()
+        self._write_lock: AbstractContextManager[None] = (
+            WriteLock() if self.is_sqlite else nullcontext()
+        )
         self._file = OpenFile(self.url.database or "") if on_disk else None
         self._to_disk = share_syncs(self._file.log, self._sync) if self._file else None
 
@@ -129,7 +131,7 @@ class Database:
         """Like `write`, for statements on tables alone."""
         self._check_file()
         with translate_errors(), self._correct_ids():
-            with self._turn, self._writer.connect() as connection:
+            with self._write_lock, self._writer.connect() as connection:
                 with connection.begin():
                     yield connection
                 if self._file is not None:

@@ -20,7 +20,7 @@ BUSY_SECONDS = 10  # how long a write waits for another one, in any process
 SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
-class Turn:
+class WriteLock:
     """One write at a time in this process; the next begins as soon as the last one ends.
 
     SQLite allows one write at a time anyway, but a second one sleeps up to 0.1 s between tries.

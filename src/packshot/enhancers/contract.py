@@ -128,7 +128,7 @@ class Answers(Protocol):
         ...
 
 
-class NothingKept:
+class NoAnswers:
     """Stores nothing: for `packshot enhance`, and for enhancers that cost nothing."""
 
     def take(self) -> bytes | None:
@@ -138,7 +138,7 @@ class NothingKept:
         return None
 
 
-NOTHING_KEPT = NothingKept()
+NO_ANSWERS = NoAnswers()
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ class Enhancer(Protocol):
         analysis: Analysis,
         brief: Brief,
         variant: int,
-        answers: Answers = NOTHING_KEPT,
+        answers: Answers = NO_ANSWERS,
     ) -> Picture:
         """Make variant 0..wanted-1 from the original photo. Paid answers go to `answers`."""
         ...

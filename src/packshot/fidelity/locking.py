@@ -76,10 +76,10 @@ def _try_lock(
     work = shrink(made, WORK_SIDE)
     scales = Scales.of(photo, small, made, work)
     fitted = _measure(side, small, work, network, scales.enlarged)
-    return put_and_prove(photo, made, fitted, scales, spec, provenance)
+    return lock_and_verify(photo, made, fitted, scales, spec, provenance)
 
 
-def put_and_prove(
+def lock_and_verify(
     photo: bytes,
     made: Bytes,
     fitted: LockPlan,
@@ -87,14 +87,14 @@ def put_and_prove(
     spec: OutputSpec,
     provenance: Provenance | None,
 ) -> LockResult:
-    """Put the photo's pixels over `made`, encode it, and compare. Raises Refused."""
+    """Put the photo's pixels over `made`, encode it, and compare. Raises LockRefused."""
     check(fitted.measured)
-    put = put_over(photo, made, fitted, scales)
+    overlay = overlay_product(photo, made, fitted, scales)
     exact = replace(spec, quality=max(QUALITY, spec.quality), subsample=False)
-    finished = encode_to_spec(put.pixels, exact, provenance)
-    record = verify_lock(put, fitted, finished)
+    finished = encode_to_spec(overlay.pixels, exact, provenance)
+    record = verify_lock(overlay, fitted, finished)
     before = encode_array(shrink(made, BEFORE_SIDE), BEFORE_QUALITY)
-    return LockResult(record, finished, before, draw_mask(put.pixels, put.core))
+    return LockResult(record, finished, before, draw_mask(overlay.pixels, overlay.core))
 
 
 @lru_cache(maxsize=1)
@@ -120,7 +120,7 @@ def _measure(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: flo
 
 
 def check(found: LockMeasures) -> None:
-    """Raises Refused for the first measure beyond its limit."""
+    """Raises LockRefused for the first measure beyond its limit."""
     for code, holds in (
         ("unsure", found.unsure <= MOST_UNSURE),
         ("turned", found.bent <= MOST_BENT or abs(found.turned) <= MOST_TURNED),
@@ -163,7 +163,7 @@ class Scales:
 
 
 @dataclass(frozen=True)
-class PutOver:
+class Overlay:
     """The finished picture's pixels; where they are locked (`core`); the photo's product in the
     picture; and the `matrix` from photo px to picture px, both counted as in Placing."""
 
@@ -174,7 +174,7 @@ class PutOver:
     exact: bool
 
 
-def put_over(photo: bytes, made: Bytes, fitted: LockPlan, scales: Scales) -> PutOver:
+def overlay_product(photo: bytes, made: Bytes, fitted: LockPlan, scales: Scales) -> Overlay:
     """Put the photo's product over the generated picture, at full size."""
     matrix = _matrix(fitted, scales)
     header = read_header(photo)
@@ -194,7 +194,7 @@ def put_over(photo: bytes, made: Bytes, fitted: LockPlan, scales: Scales) -> Put
         core &= photos[..., 3] >= OPAQUE
         cover = cover * (photos[..., 3] >= OPAQUE)
     done = _blend(made, np.ascontiguousarray(photos[..., :3]), cover, core)
-    return PutOver(done, core, product, matrix, whole is not None)
+    return Overlay(done, core, product, matrix, whole is not None)
 
 
 def _matrix(fitted: LockPlan, scales: Scales) -> Floats:
@@ -240,26 +240,26 @@ def _blend(made: Bytes, photos: Bytes, cover: Floats, core: Mask) -> Bytes:
 # ---- proving that the file has the photo's pixels
 
 
-def verify_lock(put: PutOver, fitted: LockPlan, finished: Encoded) -> Lock:
-    """The record of a lock. Raises Refused when the encoded file changed the pixels too much."""
+def verify_lock(overlay: Overlay, fitted: LockPlan, finished: Encoded) -> Lock:
+    """The record of a lock. Raises LockRefused if the encoded file changed the pixels too much."""
     found = fitted.measured.as_dict()
-    if (finished.height, finished.width) != put.core.shape or not put.core.any():
+    if (finished.height, finished.width) != overlay.core.shape or not overlay.core.any():
         raise LockRefused("too_large", found)
     decoded = to_array(finished.data)
-    error = np.abs(decoded[put.core].astype(np.int16) - put.pixels[put.core])
+    error = np.abs(decoded[overlay.core].astype(np.int16) - overlay.pixels[overlay.core])
     most = float(np.percentile(error, 99.9))
     if most > MOST_ERROR:
         raise LockRefused("encoding", found)
     return Lock(
         locked=True,
-        share=round(float(put.core.sum()) / float(put.product.sum()), 4),
-        scale=round(float(put.matrix[0, 0]), 5),
-        shift=(round(float(put.matrix[0, 2]), 2), round(float(put.matrix[1, 2]), 2)),
-        exact=put.exact,
+        share=round(float(overlay.core.sum()) / float(overlay.product.sum()), 4),
+        scale=round(float(overlay.matrix[0, 0]), 5),
+        shift=(round(float(overlay.matrix[0, 2]), 2), round(float(overlay.matrix[1, 2]), 2)),
+        exact=overlay.exact,
         mean_error=round(float(error.mean()), 3),
         most_error=most,
         worst_error=float(error.max()),
-        mask_sha256=hashlib.sha256(np.packbits(put.core).tobytes()).hexdigest(),
+        mask_sha256=hashlib.sha256(np.packbits(overlay.core).tobytes()).hexdigest(),
         measures=found,
     )
 

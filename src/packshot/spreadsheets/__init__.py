@@ -8,7 +8,7 @@ the API all use it, so one file gives the same rows everywhere:
     photos = match_photos(names, found.rows)      # -> matched, ambiguous, missing, left out
     photos = name_photos(names, defaults)         # the same without a spreadsheet
     archive = PhotoArchive(file)                  # the names in a ZIP, and the bytes of each
-    plan = plan_import(Wish(data, "a.csv", names))  # all of it: what to create, and what not
+    plan = plan_import(ImportInput(data, "a.csv", names))  # all of it: what to create, and what not
 
 The API's own rules (price not above mrp, which hosts may be fetched from) are the API's to check.
 """
@@ -30,9 +30,9 @@ from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
 from packshot.spreadsheets.photo_files import ENDINGS
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.plan import (
+    ImportInput,
     Plan,
     PlannedRow,
-    Wish,
     columns_by_field,
     in_columns,
     plan_import,
@@ -55,6 +55,7 @@ __all__ = [
     "DecimalSign",
     "Import",
     "ImportChoices",
+    "ImportInput",
     "LeftOut",
     "Match",
     "MatchedPhotos",
@@ -66,7 +67,6 @@ __all__ = [
     "SheetLimits",
     "SheetProblem",
     "Table",
-    "Wish",
     "columns_by_field",
     "facts_of",
     "in_columns",

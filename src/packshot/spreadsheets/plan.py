@@ -26,7 +26,7 @@ Rules = Callable[[ProductRow], Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImportInput:
     """What to import: a spreadsheet, photos by their names, or both.
 
     `filename` is the spreadsheet's. `decimals` applies to every column of numbers that has no
@@ -69,29 +69,29 @@ class Plan:
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def plan_import(wish: Wish, rules: Rules = lambda row: ()) -> Plan:
+def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
     """Read the spreadsheet and match the photos; create nothing. Raises SpreadsheetError."""
-    if wish.spreadsheet is None:
-        return _plan_photos(wish, rules)
-    table, found = _read(wish.spreadsheet, wish)
+    if given.spreadsheet is None:
+        return _plan_photos(given, rules)
+    table, found = _read(given.spreadsheet, given)
     found = _apply_rules(found, rules)
     ready = [row for row in found.rows if row.ready]
     photos = _explain(
-        _drop_refused(match_photos(wish.photos, ready, wish.choices.assigned), rules), found
+        _drop_refused(match_photos(given.photos, ready, given.choices.assigned), rules), found
     )
     problems = (*found.problems, *_sharing(found, photos))
     return Plan(tuple(_plan_rows(found, photos)), problems, photos, found, _samples(table, found))
 
 
-def _plan_photos(wish: Wish, rules: Rules) -> Plan:
-    defaults = wish.choices.defaults
+def _plan_photos(given: ImportInput, rules: Rules) -> Plan:
+    defaults = given.choices.defaults
     category = defaults.get("category") or None
     amounts: dict[str, Any] = read_amounts(defaults)
     shared = ProductRow(0, category=category, **amounts)
     problems = tuple(SheetProblem(None, *wrong) for wrong in rules(shared))
     if not category:
         problems = (SheetProblem(None, "category", "is required"), *problems)
-    photos = name_photos(wish.photos, shared, wish.pattern)
+    photos = name_photos(given.photos, shared, given.pattern)
     if not problems:
         photos = _drop_refused(photos, rules)
     matched = () if problems else photos.matched
@@ -102,12 +102,12 @@ def _row_of(match: Match) -> PlannedRow:
     return PlannedRow(match.product, match.photo, match.hint)
 
 
-def _read(spreadsheet: bytes, wish: Wish) -> tuple[Table, Import]:
-    table = read_table(spreadsheet, wish.filename)
-    found = read_products(table, wish.choices)
-    if wish.decimals:
-        every = dict.fromkeys(found.conventions, wish.decimals) | dict(wish.choices.conventions)
-        found = read_products(table, replace(wish.choices, conventions=every))
+def _read(spreadsheet: bytes, given: ImportInput) -> tuple[Table, Import]:
+    table = read_table(spreadsheet, given.filename)
+    found = read_products(table, given.choices)
+    if given.decimals:
+        every = dict.fromkeys(found.conventions, given.decimals) | dict(given.choices.conventions)
+        found = read_products(table, replace(given.choices, conventions=every))
     if not found.rows and all(problem.level == "note" for problem in found.problems):
         raise SpreadsheetError("the spreadsheet has no products below the names of its columns")
     return table, found

@@ -25,7 +25,7 @@ from packshot.aws import (
 from packshot.errors import Unavailable
 from packshot.storage.contract import Chunks, check_key, key_below, key_or_none
 from packshot.storage.s3_addresses import parse_s3_url
-from packshot.storage.s3_dialect import Ways, is_refusal
+from packshot.storage.s3_dialect import Fallbacks, is_refusal
 from packshot.storage.s3_reading import S3Reader, content_md5, endpoint_of, is_amazon, s3_client
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ class S3Storage:
         after_fork(self._unlock)
 
     def _set_up_ways(self, may_change: bool) -> None:
-        self._sums = Ways(
+        self._sums = Fallbacks(
             (_sha256, None), (_md5, ONLY_MD5), (_no_sum, NO_SUMS), may_change=may_change
         )
-        self._conditions = Ways((True, None), (False, NO_CONDITIONS), may_change=may_change)
-        self._deletes = Ways(
+        self._conditions = Fallbacks((True, None), (False, NO_CONDITIONS), may_change=may_change)
+        self._deletes = Fallbacks(
             (self._delete_together, None), (self._delete_singly, ONE_BY_ONE), may_change=may_change
         )
-        self._lists = Ways((_list_v2, None), (_list_v1, LIST_VERSION_1), may_change=may_change)
+        self._lists = Fallbacks((_list_v2, None), (_list_v1, LIST_VERSION_1), may_change=may_change)
         self._is_known = not may_change
 
     def _unlock(self) -> None:

@@ -45,7 +45,7 @@ OTHER_REASONS: Final = (ABSENT | CLOCK | ELSEWHERE | EXPIRED | REFUSED_KEYS | SL
 }
 
 
-class Ways(Generic[W]):
+class Fallbacks(Generic[W]):
     """Ways to make the same request, the best first; each with a note about its consequences."""
 
     def __init__(self, *ways: tuple[W, str | None], may_change: bool) -> None:

@@ -23,7 +23,7 @@ from packshot.aws import (
 from packshot.errors import FetchError, NotFound
 from packshot.storage.contract import Chunks
 from packshot.storage.digests import other_bytes
-from packshot.storage.s3_dialect import Ways
+from packshot.storage.s3_dialect import Fallbacks
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -60,7 +60,7 @@ class S3Reader:
         self._bucket = bucket
         self._is_ours = is_ours
         # Where the store supports it, the checksum from the upload is compared.
-        self._modes: Ways[dict[str, Any]] = Ways(
+        self._modes: Fallbacks[dict[str, Any]] = Fallbacks(
             ({"ChecksumMode": "ENABLED"} if is_ours else {}, None),
             ({}, None),
             may_change=may_change,

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from packshot.enhancers.contract import (
-    NOTHING_KEPT,
+    NO_ANSWERS,
     Analysis,
     Answers,
     Brief,
@@ -121,7 +121,7 @@ class GeminiEnhancer:
         analysis: Analysis,
         brief: Brief,
         variant: int,
-        answers: Answers = NOTHING_KEPT,
+        answers: Answers = NO_ANSWERS,
     ) -> Picture:
         """Make one picture from the original photo; after an answer without one, ask once more."""
         paid = self._requests.picture(photo, analysis, brief, variant)

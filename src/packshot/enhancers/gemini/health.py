@@ -129,7 +129,7 @@ class Problems:
             return Health(ok=problem is None, problem=problem, notes=tuple(self._notes))
 
 
-class Suspects:
+class FailingCalls:
     """Finds a call that keeps failing while others succeed.
 
     Attempts during an outage are not counted. Without this, a photo on which Gemini always times

@@ -14,7 +14,7 @@ from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.answers import GeminiAnswer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
-from packshot.enhancers.gemini.health import Problems, Suspects, WrongRequests
+from packshot.enhancers.gemini.health import FailingCalls, Problems, WrongRequests
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.prices import expected_cost, price_of
@@ -50,7 +50,7 @@ class PaidCalls:
         self._paces: dict[Lane, Pace] = {lane: pace() for lane in ("standard", "flex")}
         self._problems, self._today = problems, today
         self._not_in_flex: set[str] = set()  # models
-        self._suspects = Suspects()
+        self._failing = FailingCalls()
         self._wrong_requests = WrongRequests()
 
     def send(self, paid: PaidRequest, accept: Callable[[GeminiAnswer], T]) -> T:
@@ -137,13 +137,13 @@ class PaidCalls:
             raise self._wrong_request(error, paid, began) from None
         self._wrong_requests.note_success(model)
         self._paces[paid.request.lane].note_success()
-        self._suspects.note_success(paid.request.call)
+        self._failing.note_success(paid.request.call)
         self._problems.note_success(model, began)
         return answer
 
     def _after_error(self, error: Unavailable, paid: PaidRequest, began: float) -> PackshotError:
         """Slow down or pause after an error, and say how long to wait."""
-        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.note_failure(
+        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._failing.note_failure(
             paid.request.call
         ):
             return EnhancerError(

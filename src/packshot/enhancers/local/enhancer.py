@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from packshot.enhancers.contract import (
-    NOTHING_KEPT,
+    NO_ANSWERS,
     Analysis,
     Answers,
     Brief,
@@ -46,7 +46,7 @@ class LocalEnhancer(Enhancer):
         analysis: Analysis,
         brief: Brief,
         variant: int,
-        answers: Answers = NOTHING_KEPT,
+        answers: Answers = NO_ANSWERS,
     ) -> Picture:
         """One job: make the planned variant. Raises EnhancerError when there is no plan for it."""
         if variant >= len(analysis.variants):

@@ -51,7 +51,7 @@ PAGE: Final = 3  # jobs on a page of the list: pages must be followed
 
 Json = dict[str, Any]
 #: Answers one request of a job: its line of the results; None keeps the line out.
-Work = Callable[[str, strict.Asked], Json]
+Work = Callable[[str, strict.CheckedRequest], Json]
 
 
 def owns(path: str) -> bool:
@@ -160,7 +160,7 @@ class Batches:
     def reply(
         self, method: str, path: str, headers: dict[str, str], body: bytes, url: str
     ) -> Reply:
-        """The answer to a request about files or jobs. Raises Refused."""
+        """The answer to a request about files or jobs. Raises ErrorAnswer."""
         upload, file, job = (each.fullmatch(path) for each in (UPLOAD, FILE, JOB))
         create = CREATE.fullmatch(path)
         if upload and method == "POST":

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from packshot.testing.fake_gemini.painting import decode, encode
-from packshot.testing.fake_gemini.strict import Asked, ErrorAnswer, bad_key, unknown_model
+from packshot.testing.fake_gemini.strict import CheckedRequest, ErrorAnswer, bad_key, unknown_model
 
-Good = dict[str, Any]
+GoodAnswer = dict[str, Any]
 HTML = "<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
 
 
@@ -35,7 +35,7 @@ class Reply:
 class Fault:
     """`spoil` makes the reply of the good answer; `works` says whether the model does the work."""
 
-    spoil: Callable[[Good, Asked], Reply]
+    spoil: Callable[[GoodAnswer, CheckedRequest], Reply]
     works: bool = True
 
 
@@ -214,10 +214,10 @@ STATUS_FAULTS = {
 # --- Answers that are a success to HTTP ----------------------------------------------------------
 
 
-def _spoil(change: Callable[[Good, Asked], Any]) -> Fault:
+def _spoil(change: Callable[[GoodAnswer, CheckedRequest], Any]) -> Fault:
     """A fault that changes a copy of the good answer."""
 
-    def spoil(good: Good, asked: Asked) -> Reply:
+    def spoil(good: GoodAnswer, asked: CheckedRequest) -> Reply:
         good = copy.deepcopy(good)
         changed = change(good, asked)
         return reply_of(good if changed is None else changed)
@@ -230,8 +230,8 @@ def _body(text: bytes) -> Fault:
 
 
 def _finish(reason: str, message: str | None = None) -> Fault:
-    def change(good: Good, asked: Asked) -> None:
-        candidate: Good = {"content": {}, "finishReason": reason, "index": 0}
+    def change(good: GoodAnswer, asked: CheckedRequest) -> None:
+        candidate: GoodAnswer = {"content": {}, "finishReason": reason, "index": 0}
         if message:
             candidate["finishMessage"] = message
         good["candidates"] = [candidate]
@@ -241,12 +241,12 @@ def _finish(reason: str, message: str | None = None) -> Fault:
     return _spoil(change)
 
 
-def _blocked(good: Good, asked: Asked) -> None:
+def _blocked(good: GoodAnswer, asked: CheckedRequest) -> None:
     del good["candidates"]
     good["promptFeedback"] = {"blockReason": "PROHIBITED_CONTENT"}
 
 
-def _parts(good: Good) -> list[dict[str, Any]]:
+def _parts(good: GoodAnswer) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = good["candidates"][0]["content"]["parts"]
     return parts
 
@@ -270,7 +270,7 @@ def _lighter(photo: bytes) -> bytes:
 def recolour(degrees: float) -> Fault:
     """An unfaithful picture: the good one with every hue turned by that angle."""
 
-    def change(good: Good, asked: Asked) -> None:
+    def change(good: GoodAnswer, asked: CheckedRequest) -> None:
         [blob] = [part["inlineData"] for part in _parts(good)]
         found = decode(base64.b64decode(blob["data"]))
         assert found is not None
@@ -282,40 +282,40 @@ def recolour(degrees: float) -> Fault:
     return _spoil(change)
 
 
-def _instead(make: Callable[[Asked], dict[str, Any]]) -> Fault:
+def _instead(make: Callable[[CheckedRequest], dict[str, Any]]) -> Fault:
     """A picture of ours in place of the good one."""
 
-    def change(good: Good, asked: Asked) -> None:
+    def change(good: GoodAnswer, asked: CheckedRequest) -> None:
         _parts(good)[:] = [make(asked)]
 
     return _spoil(change)
 
 
-def _thoughts_first(good: Good, asked: Asked) -> None:
+def _thoughts_first(good: GoodAnswer, asked: CheckedRequest) -> None:
     thought = {**_blob(_flat(640, 640)), "thought": True}
     _parts(good)[:0] = [{"text": "Let me think.", "thought": True}, thought]
 
 
-def _thoughts_last(good: Good, asked: Asked) -> None:
+def _thoughts_last(good: GoodAnswer, asked: CheckedRequest) -> None:
     _parts(good).append({**_blob(_flat(640, 640)), "thought": True})
 
 
-def _thoughts_only(good: Good, asked: Asked) -> None:
+def _thoughts_only(good: GoodAnswer, asked: CheckedRequest) -> None:
     for part in _parts(good):
         part["thought"] = True
 
 
-def _continuation(good: Good, asked: Asked) -> None:
+def _continuation(good: GoodAnswer, asked: CheckedRequest) -> None:
     good["candidates"][0] |= {"finishReason": "CONTINUATION", "continuationToken": "YWJj"}
     good["candidates"][0]["content"] = {}
 
 
-def _unknown_finish(good: Good, asked: Asked) -> None:
+def _unknown_finish(good: GoodAnswer, asked: CheckedRequest) -> None:
     good["candidates"][0]["finishReason"] = "SOMETHING_NEW"
 
 
 def _analysis_text(change: Callable[[str], str]) -> Fault:
-    def spoil(good: Good, asked: Asked) -> None:
+    def spoil(good: GoodAnswer, asked: CheckedRequest) -> None:
         for part in _parts(good):
             if "text" in part:
                 part["text"] = change(part["text"])

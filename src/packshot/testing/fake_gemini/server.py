@@ -174,7 +174,7 @@ class FakeGemini:
         with self._lock:
             self.in_flight -= 1
 
-    def work_on(self, key: str, asked: strict.Asked) -> dict[str, Any]:
+    def work_on(self, key: str, asked: strict.CheckedRequest) -> dict[str, Any]:
         """Answer one request of a job: the rest of its line in the results."""
         kind, began = "picture" if asked.wants_picture else "analysis", time.time()
         name, fault = self.fault_for(kind, key) or (None, None)
@@ -310,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reply(reply_of_refusal(refused))
         return self._serve(asked)
 
-    def _serve(self, asked: strict.Asked) -> None:
+    def _serve(self, asked: strict.CheckedRequest) -> None:
         began, kind = time.time(), asked.kind
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
@@ -322,7 +322,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.gemini.write_down(replace(paid, lane=asked.tier, **tokens))
         self._reply(reply)
 
-    def _answer(self, asked: strict.Asked, fault: Fault | None) -> tuple[Reply, dict[str, Any]]:
+    def _answer(
+        self, asked: strict.CheckedRequest, fault: Fault | None
+    ) -> tuple[Reply, dict[str, Any]]:
         try:
             strict.check_tier(asked, self.gemini.flex_models)
             return _work(asked, fault, self.gemini)
@@ -414,7 +416,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _work(
-    asked: strict.Asked, fault: Fault | None, gemini: FakeGemini
+    asked: strict.CheckedRequest, fault: Fault | None, gemini: FakeGemini
 ) -> tuple[Reply, dict[str, Any]]:
     """The reply, and the tokens it is paid for."""
     good = answer(asked, gemini.side, gemini.painter) if fault is None or fault.works else {}

@@ -75,7 +75,7 @@ class ErrorAnswer(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckedRequest:
     """A request that passed every check."""
 
     model: str
@@ -152,8 +152,8 @@ def unknown_model(name: str) -> ErrorAnswer:
     )
 
 
-def read_request(model: str, body: Any) -> Asked:
-    """Check a generateContent body. Raises Refused."""
+def read_request(model: str, body: Any) -> CheckedRequest:
+    """Check a generateContent body. Raises ErrorAnswer."""
     check_model(model)
     body = _camel(body)
     if not isinstance(body, dict):
@@ -164,7 +164,7 @@ def read_request(model: str, body: Any) -> Asked:
     parts = _parts(body.get("contents"))
     blobs = [part["inlineData"] for part in parts if "inlineData" in part]
     blob = blobs[0] if blobs else None
-    asked = Asked(
+    asked = CheckedRequest(
         model=model,
         words="\n".join(part["text"] for part in parts if "text" in part),
         photo=_bytes(blob["data"]) if blob else None,
@@ -192,13 +192,13 @@ def _tier(given: Any) -> str:
     return str(given)
 
 
-def check_tier(asked: Asked, models: Collection[str]) -> None:
+def check_tier(asked: CheckedRequest, models: Collection[str]) -> None:
     """Only these models are served in the flex tier."""
     if asked.tier == "flex" and asked.model not in models:
         raise _invalid(f"Service tier 'flex' is not supported for models/{asked.model}.")
 
 
-def _check_config(asked: Asked, config: dict[str, Any]) -> None:
+def _check_config(asked: CheckedRequest, config: dict[str, Any]) -> None:
     if asked.wants_picture:
         if _SCHEMA & config.keys() or config.get("responseMimeType") == "application/json":
             raise _invalid(f"JSON mode is not enabled for models/{asked.model}")
@@ -213,7 +213,7 @@ def _check_config(asked: Asked, config: dict[str, Any]) -> None:
         raise _invalid("responseSchema needs responseMimeType application/json.")
 
 
-def _check_image_config(asked: Asked, config: dict[str, Any]) -> None:
+def _check_image_config(asked: CheckedRequest, config: dict[str, Any]) -> None:
     known(config, {"aspectRatio", "imageSize"}, "generation_config.image_config")
     sizes = ["1K"] if "lite" in asked.model else list(SIZES)
     if asked.size not in sizes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from packshot.testing.fake_gemini.painting import Painter, Pixels, decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES, scene_of
-from packshot.testing.fake_gemini.strict import SIZES, Asked, ErrorAnswer, unreadable_photo
+from packshot.testing.fake_gemini.strict import SIZES, CheckedRequest, ErrorAnswer, unreadable_photo
 
 SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: it must not be stored
 
@@ -53,7 +53,9 @@ def used(good: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def answer(asked: Asked, side: int | None = None, painter: Painter = paint) -> dict[str, Any]:
+def answer(
+    asked: CheckedRequest, side: int | None = None, painter: Painter = paint
+) -> dict[str, Any]:
     """A successful answer; `side` replaces the requested size, to save time."""
     pixels = decode(asked.photo) if asked.photo is not None else None
     if asked.photo is not None and pixels is None:
@@ -65,7 +67,9 @@ def answer(asked: Asked, side: int | None = None, painter: Painter = paint) -> d
     return _envelope(asked, [{"text": _text(asked, pixels)}], words=300)
 
 
-def _picture(asked: Asked, pixels: Pixels | None, side: int, painter: Painter) -> dict[str, Any]:
+def _picture(
+    asked: CheckedRequest, pixels: Pixels | None, side: int, painter: Painter
+) -> dict[str, Any]:
     if pixels is None:
         pixels = np.full((64, 64, 3), 200, np.uint8)
     data = painter(pixels, scene_of(asked.words), asked.aspect, side)
@@ -75,7 +79,7 @@ def _picture(asked: Asked, pixels: Pixels | None, side: int, painter: Painter) -
 
 
 def _envelope(
-    asked: Asked, parts: list[dict[str, Any]], words: int, picture: int = 0
+    asked: CheckedRequest, parts: list[dict[str, Any]], words: int, picture: int = 0
 ) -> dict[str, Any]:
     pictures = bool(asked.photo) + len(asked.references)
     prompt = 258 * pictures + len(asked.words) // 4
@@ -98,7 +102,7 @@ def _envelope(
     }
 
 
-def _text(asked: Asked, pixels: Pixels | None) -> str:
+def _text(asked: CheckedRequest, pixels: Pixels | None) -> str:
     if asked.schema is None:
         return "A product, photographed from the front."
     properties = asked.schema.get("properties", {})
@@ -127,7 +131,7 @@ def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
     }
 
 
-def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
+def _comparison(asked: CheckedRequest, pixels: Pixels | None) -> dict[str, Any]:
     """Compare the colour of the two pictures' middles. It reads no text and ignores the close-ups,
     pictures three and four."""
     other = decode(asked.references[0]) if len(asked.references) in (1, 3) else None

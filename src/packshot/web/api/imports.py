@@ -16,12 +16,12 @@ from packshot.enhancers.contract import LANES, Lane
 from packshot.errors import FetchError, PictureError, SpreadsheetError
 from packshot.spreadsheets import (
     ImportChoices,
+    ImportInput,
     PhotoArchive,
     Plan,
     ProductRow,
     SheetLimits,
     SheetProblem,
-    Wish,
     plan_import,
 )
 from packshot.web.api import examples
@@ -70,10 +70,10 @@ def plan() -> Response:
     `lane` is returned unchanged, for the bulk call.
     """
     with thread_shares().uploads.occupy("uploading"):
-        wish, archive, lane = _read_wish()
+        given, archive, lane = _read_input()
         try:
             found = services().pixels.run(
-                plan_in_child, wish, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
+                plan_in_child, given, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
             )
         except SpreadsheetError as error:
             raise Refused("bad_spreadsheet", error.message) from None
@@ -96,7 +96,7 @@ _NAMES: Final = TypeAdapter(list[str])
 _LANE: Final = TypeAdapter(Lane)
 
 
-def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
+def _read_input() -> tuple[ImportInput, bytes | None, Lane | None]:
     parts = read_parts(request, MAX_BODY, _most_of, MAX_PARTS)
     fields = {part.name: part for part in parts if part.name != "photos"}
     photos = [part for part in parts if part.name == "photos"]
@@ -110,7 +110,7 @@ def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
         raise InvalidRequest([FieldError("/spreadsheet", "required", detail)])
     sheet = fields.get("spreadsheet")
     chosen: dict[str, Any] = {name: _texts(fields.get(name)) for name in _CHOICES}
-    wish = Wish(
+    given = ImportInput(
         spreadsheet=sheet.data if sheet else None,
         filename=(sheet and sheet.filename) or "",
         photos=list(_names(photos)),
@@ -118,7 +118,7 @@ def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
         pattern=_text(fields["pattern"]) if "pattern" in fields else None,
     )
     archive = next((part.data for part in photos if _is_zip(part.filename)), None)
-    return wish, archive, _lane(fields.get("lane"))
+    return given, archive, _lane(fields.get("lane"))
 
 
 def _lane(part: Part | None) -> Lane | None:
@@ -187,16 +187,16 @@ def _text(part: Part) -> str:
 # -- in the child process ------------------------------------------------------------------------
 
 
-def plan_in_child(wish: Wish, archive: bytes | None) -> Plan:
+def plan_in_child(given: ImportInput, archive: bytes | None) -> Plan:
     """The plan by the API's own rules. Raises SpreadsheetError."""
     if archive is not None:
         with io.BytesIO(archive) as file:
             zipped = PhotoArchive(file)
-        names = dict.fromkeys([*wish.photos, *zipped.photos])
-        wish = replace(wish, photos=list(names))
-        found = _with_left_out(plan_import(wish, wrong_fields), zipped)
+        names = dict.fromkeys([*given.photos, *zipped.photos])
+        given = replace(given, photos=list(names))
+        found = _with_left_out(plan_import(given, wrong_fields), zipped)
     else:
-        found = plan_import(wish, wrong_fields)
+        found = plan_import(given, wrong_fields)
     texts = chain.from_iterable(row.product.attributes.values() for row in found.rows)
     if sum(map(len, texts)) > MAX_ATTRIBUTES:
         raise SpreadsheetError(
