@@ -6,8 +6,11 @@ import csv
 import hashlib
 import io
 import json
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +32,11 @@ from packshot.database.engine import bring_to_head, migrate_back
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.names import NameTemplate, UniqueNames, amazon_code
-from packshot.products.export import approved_groups
+from packshot.products.export import ALL, approved_groups
+from packshot.products.export_zip import AHEAD, zip_pieces
 from packshot.settings import Settings
 from packshot.spreadsheets import read_table
+from packshot.storage.local import LocalStorage
 from packshot.wiring import build
 
 
@@ -87,6 +92,49 @@ def test_the_spreadsheet_has_what_came_in_with_the_pictures_added(shop: Shop) ->
     assert [row["alt_texts"].removeprefix("'") for row in rows] == texts
     assert (rows[0]["Colour"], rows[0]["Size"], rows[1]["Size"]) == ("blue", "", "XL")
     assert rows[0]["name"] == "'=cmd"
+
+
+class SlowStorage(LocalStorage):
+    """Answers later the earlier it is asked, and counts the pictures that are being read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.begun, self.reading, self.most = 0, 0, 0
+        self.lock = threading.Lock()
+
+    def get(self, key: str) -> bytes:
+        with self.lock:
+            self.begun, self.reading = self.begun + 1, self.reading + 1
+            self.most, pause = max(self.most, self.reading), 0.2 / self.begun
+        time.sleep(pause)
+        with self.lock:
+            self.reading -= 1
+        return super().get(key)
+
+
+def test_pictures_are_read_ahead_and_come_in_their_order(shop: Shop, tmp_path: Path) -> None:
+    for n in range(8):
+        approved(shop, sku=f"SKU-{n}")
+    storage = SlowStorage(tmp_path / "media")
+    groups = approved_groups(shop.services.database, ALL)
+    pieces = zip_pieces(groups, NameTemplate.parse("{sku}_{n}"), storage, datetime.now(UTC))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert pictures(archive) == [f"SKU-{n}_1.jpg" for n in range(8)]
+    for entry in json.loads(archive.read("manifest.json"))["pictures"]:
+        assert hashlib.sha256(archive.read(entry["file"])).hexdigest() == entry["sha256"]
+    assert 2 <= storage.most <= AHEAD
+
+
+def test_a_download_that_is_given_up_reads_no_further(shop: Shop, tmp_path: Path) -> None:
+    for n in range(12):
+        approved(shop, sku=f"SKU-{n}")
+    storage = SlowStorage(tmp_path / "media")
+    groups = approved_groups(shop.services.database, ALL)
+    pieces = zip_pieces(groups, NameTemplate.parse("{sku}_{n}"), storage, datetime.now(UTC))
+    next(pieces)
+    pieces.close()
+    assert storage.begun <= AHEAD + 2
+    assert storage.reading == 0
 
 
 def test_one_file_that_can_not_be_read_is_left_out_and_named(shop: Shop, tmp_path: Path) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import chain, tee
 from pathlib import PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
@@ -36,6 +41,9 @@ log = logging.getLogger("packshot.export")
 Numbered = tuple[int, ApprovedImage]
 Described = tuple[str, str]  # a picture's path and alternative text
 IN_MEMORY: Final = 1_000_000
+#: Files that are read and made while an earlier one is sent: a store and the pixel processes answer
+#: more slowly than a ZIP is written.
+AHEAD: Final = 4
 #: The product's columns in products.csv; its attributes follow.
 SELLERS: Final = tuple(name for name in SellerFields.model_fields if name != "attributes")
 
@@ -66,6 +74,13 @@ class PreparedPicture:
 Prepare = Callable[[ApprovedImage, bytes, bool], PreparedPicture]
 
 
+@dataclass(frozen=True)
+class _File:
+    prepared: PreparedPicture
+    sha256: str
+    signed: bool
+
+
 def as_it_is(image: ApprovedImage, data: bytes, main: bool) -> PreparedPicture:
     return PreparedPicture(data)
 
@@ -77,8 +92,8 @@ def zip_pieces(
     made: datetime,
     prepare: Prepare = as_it_is,
     ending: str | None = None,
-) -> Iterator[bytes]:
-    """The ZIP's bytes, with one picture in memory at a time; `prepare` makes each file.
+) -> Generator[bytes, None, None]:
+    """The ZIP's bytes, with few pictures in memory at a time; `prepare` makes each file.
 
     `ending` is the file extension of the format that `prepare` makes; None if it keeps the format.
     Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile,
@@ -87,11 +102,18 @@ def zip_pieces(
     incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), UniqueNames(template)
-    with _open_spool() as manifest, _open_spool() as rows, _open_spool() as compliance:
+    groups, coming = tee(groups)
+    made_ahead = _make_ahead(chain.from_iterable(coming), partial(_make_file, storage, prepare))
+    with (
+        closing(made_ahead) as files,
+        _open_spool() as manifest,
+        _open_spool() as rows,
+        _open_spool() as compliance,
+    ):
         records = _Records(manifest, rows, compliance)
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
-            yield from _group_pieces(archive, group, names, storage, records, prepare, ending)
+            yield from _group_pieces(archive, group, files, names, records, ending)
         left_out = json.dumps(records.left_out, ensure_ascii=False)
         signed = json.dumps(records.signed == records.pictures > 0)
         manifest.write(f'], "signed": {signed}, "left_out": {left_out}}}')
@@ -111,38 +133,31 @@ def _open_spool() -> Any:
 def _group_pieces(
     archive: ZipStream,
     group: Sequence[Numbered],
+    files: Iterator[Future[_File]],
     names: UniqueNames,
-    storage: Storage,
     records: _Records,
-    prepare: Prepare,
     ending: str | None,
 ) -> Iterator[bytes]:
     by_product: dict[int, list[Described]] = {}
     fitting: dict[int, tuple[str, bool]] = {}
-    for n, image in group:
-        key = (image.media_url or "").removeprefix("/media/")
-        path = names.give(_values(image, n), ending or PurePosixPath(key).suffix or ".jpg")
+    for (n, image), coming in zip(group, files, strict=False):  # there are more files than these
+        path = names.give(_values(image, n), ending or PurePosixPath(_key(image)).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
         if reason := names.reason_without_name(n):
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
         try:
-            stored = _read_picture(image, key, storage)
-            prepared = prepare(image, stored, n == 1)
+            file = coming.result()
         except PackshotError as error:
             records.left_out.append(f"{path}: picture {image.image_id} {_why_left_out(error)}")
             continue
-        _note_compliance(path, prepared.rows, records)
-        fitting[n] = path, prepared.fits_as_main
+        _note_compliance(path, file.prepared.rows, records)
+        fitting[n] = path, file.prepared.fits_as_main
         by_product[image.product_id].append((path, " ".join(image.alt_text.split())))
-        # Hashing takes as long as writing, so an unchanged picture is not hashed again.
-        known = image.sha256 if prepared.data is stored else None
-        signed = is_signed(prepared.data)
-        entry = _entry(path, image, prepared, known or sha256_of(prepared.data), signed)
-        records.manifest.write((", " if records.pictures else "") + entry)
+        records.manifest.write((", " if records.pictures else "") + _entry(path, image, file))
         records.pictures += 1
-        records.signed += signed
-        archive.add(prepared.data, path)
+        records.signed += file.signed
+        archive.add(file.prepared.data, path)
         yield from archive.all_files()
     _note_choice(fitting, records)
     _note_rows(group, by_product, records)
@@ -162,7 +177,35 @@ def _why_left_out(error: PackshotError) -> str:
     raise error
 
 
-def _read_picture(image: ApprovedImage, key: str, storage: Storage) -> bytes:
+def _make_ahead(
+    pictures: Iterator[Numbered], make: Callable[[Numbered], _File]
+) -> Generator[Future[_File], None, None]:
+    """Each picture's file in turn, up to AHEAD of them made before their turn, in threads."""
+    with ThreadPoolExecutor(AHEAD) as threads:
+        coming: deque[Future[_File]] = deque()
+        for picture in pictures:
+            coming.append(threads.submit(make, picture))
+            if len(coming) > AHEAD:
+                yield coming.popleft()
+        while coming:
+            yield coming.popleft()
+
+
+def _make_file(storage: Storage, prepare: Prepare, picture: Numbered) -> _File:
+    n, image = picture
+    stored = _read_picture(image, storage)
+    prepared = prepare(image, stored, n == 1)
+    # Hashing takes as long as writing, so an unchanged picture is not hashed again.
+    known = image.sha256 if prepared.data is stored else None
+    return _File(prepared, known or sha256_of(prepared.data), is_signed(prepared.data))
+
+
+def _key(image: ApprovedImage) -> str:
+    return (image.media_url or "").removeprefix("/media/")
+
+
+def _read_picture(image: ApprovedImage, storage: Storage) -> bytes:
+    key = _key(image)
     data = storage.get(key)
     if image.sha256 is not None:
         check_digest(key, data, {image.sha256})
@@ -183,26 +226,24 @@ def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
     }
 
 
-def _entry(
-    path: str, image: ApprovedImage, prepared: PreparedPicture, sha256: str, signed: bool
-) -> str:
+def _entry(path: str, image: ApprovedImage, file: _File) -> str:
     """A picture's entry in the manifest. `sha256` is the file's, `approved_sha256` the approved
     picture's, `raw_sha256` the seller's photo's."""
     facts = image.model_dump(exclude={"media_url", "attributes", "filename", "sha256"})
     files: dict[str, object] = {
         "file": path,
-        "sha256": sha256,
+        "sha256": file.sha256,
         "approved_sha256": image.sha256,
-        "signed": signed,
+        "signed": file.signed,
     }
     if image.answer is not None:
         facts["answer"] = _without_store(image.answer)
     if image.pixel_lock is not None:
         facts["pixel_lock"] = image.pixel_lock
-    if prepared.rows:
+    if file.prepared.rows:
         facts["measured"] = [
             {"rule": row.rule, "measured": row.measured, "verdict": row.verdict}
-            for row in prepared.rows
+            for row in file.prepared.rows
         ]
     return json.dumps(files | facts, default=plain, ensure_ascii=False)
 
