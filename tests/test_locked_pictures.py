@@ -31,7 +31,7 @@ from packshot.pictures.imaging import OutputSpec, encode_to_spec, to_array
 from packshot.products.object_keys import keys_of_product, lock_key, made_key
 from packshot.storage.digests import sha256_of
 from packshot.testing.fake_gemini import FakeGemini
-from packshot.testing.fake_gemini.painting import Pixels, encode
+from packshot.testing.fake_gemini.painting import BgrPixels, encode
 from packshot.testing.fake_gemini.scenes import Scene
 from packshot.work import pipeline
 from packshot.work.claims import Claim, Claims, ImageRecord
@@ -262,7 +262,7 @@ def free(locking: Locking) -> None:
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
 
-def faithful(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
+def faithful(photo: BgrPixels, scene: Scene, aspect: str | None, side: int) -> bytes:
     """The product as it is, on the scene's own ground; a word of its label is another one."""
     mask = to_array((SAMPLES / "masks/bottle-paper.png").read_bytes())[..., 0]
     cover = cv2.resize(mask, photo.shape[1::-1])[..., None] / np.float32(255)

@@ -82,9 +82,9 @@ def upload(
     refused or a product failed.
     """
     console = Console(stderr=as_json)
-    rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
+    rows = read_rows(paths, defaults, sheets, lambda note: _print_note(note, console))
     for repeated in find_repeated_photos(rows):
-        _note(repeated, console)
+        _print_note(repeated, console)
     chosen = SendOptions(**choices)
     if dry_run:
         again = chosen.again
@@ -144,7 +144,7 @@ def _raise_if_stopped(sent: SendResult, rows: int, console: Console) -> None:
     raise sent.stopped
 
 
-def _note(note: str, console: Console) -> None:
+def _print_note(note: str, console: Console) -> None:
     console.print(f"[yellow]note[/] {escape_text(note)}", soft_wrap=True)
 
 
@@ -199,7 +199,7 @@ def _rehearse(
     from packshot.cli.rehearsal import ask_server, preview_updates, report_known
 
     def note(words: str) -> None:
-        _note(words, console)
+        _print_note(words, console)
 
     asked = ask_server(client, paths, rows, defaults, sheets, note)
     updated = preview_updates(client, rows, note, update=update)

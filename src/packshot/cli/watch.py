@@ -129,24 +129,24 @@ class Watcher:
     def run(self, once: bool = False) -> None:
         self.folder.prepare()
         words = f"watching {self.folder.path} for {self.client.url}; Ctrl-C ends it"
-        self._say(words)
+        self._print_line(words)
         try:
             self._work(self.folder.read_plan())
             while self._look() or not once:
                 self._pause(min(LOOK_SECONDS, self._settled.seconds))
         except Stopped:
-            self._say("stopped; the next start continues with the rest")
+            self._print_line("stopped; the next start continues with the rest")
 
     def _look(self) -> bool:
         """Work on the files that are ready; return whether any are left in the folder."""
         try:
             files = self.folder.files()
         except OSError as error:
-            self._say(f"the folder can't be read: {error.strerror}")
+            self._print_line(f"the folder can't be read: {error.strerror}")
             return True
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
         if ready := self._settled.take(left):
-            batch = WatchedBatch(self.folder, ready, self.defaults, self.sheets, self._say)
+            batch = WatchedBatch(self.folder, ready, self.defaults, self.sheets, self._print_line)
             planned = batch.plan()
             self.folder.save_plan(planned)
             self._work(planned)
@@ -167,12 +167,12 @@ class Watcher:
             sent = send_rows(self.client, rows, self._choices)
             if sent.stopped is None:
                 if away:
-                    self._say("the server answers again")
+                    self._print_line("the server answers again")
                 return sent
             if isinstance(sent.stopped, ApiError) and sent.stopped.status in (401, 403):
                 raise sent.stopped
             if not away:
-                self._say(f"waiting: {_error_text(self.client, sent.stopped)}")
+                self._print_line(f"waiting: {_error_text(self.client, sent.stopped)}")
             away = True
             self._pause(max(pause, getattr(sent.stopped, "retry_after", None) or 0))
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -192,24 +192,24 @@ class Watcher:
             )
         for file in files:
             for line in lines[file.path]:
-                self._say(line)
+                self._print_line(line)
             self._move(file, [*file.errors, *reasons[file.path]])
 
     def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:
         if self.folder.stamp(file.path) != file.stamp:
-            self._say(f"{file.path}: changed or moved while it was sent; checked again")
+            self._print_line(f"{file.path}: changed or moved while it was sent; checked again")
             return
         try:
             if reasons:
                 self.folder.move_to_failed(file.path, reasons)
                 self.failed += 1
-                self._say(f"{file.path}: moved to {FAILED}/: {'; '.join(reasons)}")
+                self._print_line(f"{file.path}: moved to {FAILED}/: {'; '.join(reasons)}")
             else:
                 self.folder.move_to_done(file.path)
-                self._say(f"{file.path}: moved to {DONE}/")
+                self._print_line(f"{file.path}: moved to {DONE}/")
         except OSError as error:
             self._stuck[file.path] = file.stamp
-            self._say(f"{file.path}: can't be moved: {error.strerror}; it stays where it is")
+            self._print_line(f"{file.path}: can't be moved: {error.strerror}; it stays where it is")
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class Watcher:
         if self._stop.is_set():
             raise Stopped
 
-    def _say(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         self.console.print(escape_text(line))
 
 

@@ -67,7 +67,7 @@ class HostShares:
                     raise
                 raise _busy(host) from error
             finally:
-                self._note(host, self._clock() - began)
+                self._record_time(host, self._clock() - began)
 
     @contextmanager
     def _enter(self, host: str) -> Iterator[bool]:
@@ -88,7 +88,7 @@ class HostShares:
         rests = self._rests_until.get(host, 0.0) > self._clock()
         return not rests and self._taken[host] < of_one and self._taken.total() < of_all
 
-    def _note(self, host: str, seconds: float) -> None:
+    def _record_time(self, host: str, seconds: float) -> None:
         """Remember whether the host is slow; forget hosts that are not."""
         with self._lock:
             moment = self._clock()

@@ -146,7 +146,7 @@ class Checks:
                 log.info("a check of picture %d came too late", due.image_id)
                 return
             product.version += 1
-            _note(made, check, has_map=has_map)
+            _set_verdict(made, check, has_map=has_map)
             if made is image and image.status == APPROVED and check.verdict in DOUBTFUL:
                 image.found_after_approval = True
             session.flush()
@@ -205,7 +205,7 @@ def _is_mine(due: DueCheck) -> ColumnElement[bool]:
     return and_(row, table.check_due.is_not(None), table.check_tries == due.tries)
 
 
-def _note(made: PictureColumns, check: Check, *, has_map: bool) -> None:
+def _set_verdict(made: PictureColumns, check: Check, *, has_map: bool) -> None:
     made.verdict, made.fidelity_score = check.verdict, check.score
     made.fidelity = check.model_dump(mode="json") | {"has_map": has_map}
     made.check_due = None

@@ -121,14 +121,14 @@ class Deletions:
         while due := self._due():
             for deletion in due:
                 self._remove_objects(deletion)
-                self._note(deletion)
+                self._schedule_next(deletion)
 
     def _due(self) -> Sequence[Deletion]:
         with self.database.read() as session:
             due = select(Deletion).where(Deletion.not_before <= now())
             return session.scalars(due.order_by(Deletion.not_before).limit(PAGE)).all()
 
-    def _note(self, deletion: Deletion) -> None:
+    def _schedule_next(self, deletion: Deletion) -> None:
         this = Deletion.id == deletion.id
         with self.database.write() as session:
             if deletion.removals + 1 >= REMOVALS:

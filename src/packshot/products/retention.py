@@ -25,7 +25,7 @@ from packshot.products.take_retention import TakeRetention
 from packshot.storage import Storage
 
 log = logging.getLogger("packshot.retention")
-Row = TypeVar("Row")
+R = TypeVar("R")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
 PAGE: Final = 200
@@ -151,7 +151,7 @@ class Retention:
         while images := self._page(select(ProductImage).where(*rejected).order_by(ProductImage.id)):
             self._remove_images(images)
 
-    def _page(self, rows: Select[Row]) -> Sequence[Row]:
+    def _page(self, rows: Select[R]) -> Sequence[R]:
         with self.database.read() as session:
             return session.scalars(rows.limit(PAGE)).all()
 
@@ -169,12 +169,12 @@ class Retention:
         self._remove([*copies, *map(upload_key, uploads)])
         forget_uploads(self.database, uploads)
         ids = [product.id for product in products]
-        self._note(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
+        self._save(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
 
     def _remove_images(self, images: Sequence[ProductImage]) -> None:
         self._remove(self._own_keys(images))
         ids = [image.id for image in images]
-        self._note(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
+        self._save(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
 
     def _own_keys(self, images: Sequence[ProductImage]) -> list[str]:
         """The keys of these pictures. A row that names another object does not own it."""
@@ -195,7 +195,7 @@ class Retention:
         with self.database.read() as session:
             return {row.id: row.media_namespace for row in session.execute(chosen)}
 
-    def _note(self, deleted: Update) -> None:
+    def _save(self, deleted: Update) -> None:
         with self.database.write() as session:
             session.execute(deleted, execution_options=UNSYNCHRONISED)
 

@@ -90,7 +90,7 @@ class Webhooks:
             except FetchError as error:
                 self._note_failure(delivery, error)
                 break
-            self._note(delivery, delivered_at=now(), not_before=None, error=None)
+            self._update(delivery, delivered_at=now(), not_before=None, error=None)
             delivered += 1
         return delivered
 
@@ -132,15 +132,15 @@ class Webhooks:
     def _note_failure(self, delivery: Delivery, error: FetchError) -> None:
         place = redact(delivery.url)
         if delivery.attempts >= len(PAUSES):
-            self._note(delivery, not_before=None, error=error.message)
+            self._update(delivery, not_before=None, error=error.message)
             log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
         pause = add_jitter(PAUSES[delivery.attempts], self.chance)
         pause = max(pause, error.retry_after or 0.0)
-        self._note(delivery, not_before=now(pause), error=error.message)
+        self._update(delivery, not_before=now(pause), error=error.message)
         log.warning("%s is tried again in %.0f s: %s", delivery.message_id, pause, error.message)
 
-    def _note(self, delivery: Delivery, **values: Any) -> None:
+    def _update(self, delivery: Delivery, **values: Any) -> None:
         with self.database.write() as session:
             session.execute(update(Delivery).where(Delivery.id == delivery.id).values(**values))
 

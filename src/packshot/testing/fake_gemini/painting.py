@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from packshot.testing.fake_gemini.scenes import Colour, Scene
 
-Pixels = NDArray[np.uint8]
+BgrPixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 #: Photo, scene, ratio and side -> the picture's bytes.
-Painter = Callable[[Pixels, Scene, str | None, int], bytes]
+Painter = Callable[[BgrPixels, Scene, str | None, int], bytes]
 
 CUTOUT_SIDE = 320  # the mask is found on a small copy and scaled up
 COARSE = 8
 FILLS = 0.74  # of the picture's shorter side
 
 
-def decode(photo: bytes) -> Pixels | None:
+def decode(photo: bytes) -> BgrPixels | None:
     """Pixels as OpenCV keeps them (blue, green, red), or None when it is not a picture."""
     found = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
     return None if found is None else np.asarray(found, np.uint8)
 
 
-def paint(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
+def paint(photo: BgrPixels, scene: Scene, aspect: str | None, side: int) -> bytes:
     """A JPEG of about side x side pixels in that ratio, with the photo's product in the scene."""
     width, height = canvas_size(aspect, side)
     product, alpha = _place(_lit(photo, scene), _mask(photo), width, height)
@@ -37,7 +37,7 @@ def paint(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
     return encode(_sample(picture))
 
 
-def encode(picture: Pixels) -> bytes:
+def encode(picture: BgrPixels) -> bytes:
     """JPEG, as Gemini 3 gives it."""
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1])
 
@@ -49,7 +49,7 @@ def canvas_size(aspect: str | None, side: int) -> tuple[int, int]:
     return round(side * ratio / 16) * 16, round(side / ratio / 16) * 16
 
 
-def _mask(photo: Pixels) -> Floats:
+def _mask(photo: BgrPixels) -> Floats:
     """The product's mask, 0..1: what differs in colour from the photo's border."""
     scale = CUTOUT_SIDE / max(photo.shape[:2])
     small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -71,7 +71,7 @@ def _mask(photo: Pixels) -> Floats:
     return np.multiply(whole, 1 / 255, dtype=np.float32)
 
 
-def _fill_outlines(binary: Pixels) -> Pixels:
+def _fill_outlines(binary: BgrPixels) -> BgrPixels:
     """The larger pieces of a mask, without holes."""
     closed = cv2.morphologyEx(binary, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -81,7 +81,7 @@ def _fill_outlines(binary: Pixels) -> Pixels:
     return mask
 
 
-def _place(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Pixels, Floats]:
+def _place(photo: BgrPixels, mask: Floats, width: int, height: int) -> tuple[BgrPixels, Floats]:
     """The product and its mask, centred on an empty canvas, a little below the middle."""
     rows, columns = np.where(mask > 0.5)
     top, bottom = int(rows.min()), int(rows.max()) + 1
@@ -99,7 +99,7 @@ def _place(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Pixels
     return product, cover
 
 
-def _stage(scene: Scene, alpha: Floats) -> Pixels:
+def _stage(scene: Scene, alpha: Floats) -> BgrPixels:
     """Wall and surface, softly joined, lit from one side, with the product's soft shadow.
 
     All of it is smooth, so an eighth of the size is enough to compute.
@@ -132,7 +132,7 @@ def _shadow(cover: Floats) -> Floats:
     return np.clip(np.asarray(cv2.GaussianBlur(flat, (0, 0), depth), np.float32), 0, 1)
 
 
-def _lit(photo: Pixels, scene: Scene) -> Pixels:
+def _lit(photo: BgrPixels, scene: Scene) -> BgrPixels:
     """The photo in the scene's light: a little brighter, warmer or colder."""
     levels = np.arange(256, dtype=np.float32)[:, None]
     gain = np.array([1 - 0.06 * scene.warmth, 1.0, 1 + 0.06 * scene.warmth], np.float32)
@@ -140,7 +140,7 @@ def _lit(photo: Pixels, scene: Scene) -> Pixels:
     return np.asarray(cv2.LUT(photo, curve[None]), np.uint8)
 
 
-def _sample(picture: Pixels) -> Pixels:
+def _sample(picture: BgrPixels) -> BgrPixels:
     """The word "sample" across the picture: nobody can take it for Gemini's and sell with it."""
     height, width = picture.shape[:2]
     word, font = "SAMPLE", cv2.FONT_HERSHEY_SIMPLEX

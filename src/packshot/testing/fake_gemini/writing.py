@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from packshot.testing.fake_gemini.painting import Painter, Pixels, decode, paint
+from packshot.testing.fake_gemini.painting import BgrPixels, Painter, decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES, scene_of
 from packshot.testing.fake_gemini.strict import SIZES, CheckedRequest, ErrorAnswer, unreadable_photo
 
@@ -68,7 +68,7 @@ def answer(
 
 
 def _picture(
-    asked: CheckedRequest, pixels: Pixels | None, side: int, painter: Painter
+    asked: CheckedRequest, pixels: BgrPixels | None, side: int, painter: Painter
 ) -> dict[str, Any]:
     if pixels is None:
         pixels = np.full((64, 64, 3), 200, np.uint8)
@@ -102,7 +102,7 @@ def _envelope(
     }
 
 
-def _text(asked: CheckedRequest, pixels: Pixels | None) -> str:
+def _text(asked: CheckedRequest, pixels: BgrPixels | None) -> str:
     if asked.schema is None:
         return "A product, photographed from the front."
     properties = asked.schema.get("properties", {})
@@ -114,7 +114,7 @@ def _text(asked: CheckedRequest, pixels: Pixels | None) -> str:
     return json.dumps(_analysis(asked.words, pixels, wanted), ensure_ascii=False)
 
 
-def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
+def _analysis(words: str, pixels: BgrPixels | None, wanted: int) -> dict[str, Any]:
     category = _category(words)
     return {
         "product": f"one item of the category {category}",
@@ -131,7 +131,7 @@ def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
     }
 
 
-def _comparison(asked: CheckedRequest, pixels: Pixels | None) -> dict[str, Any]:
+def _comparison(asked: CheckedRequest, pixels: BgrPixels | None) -> dict[str, Any]:
     """Compare the colour of the two pictures' middles. It reads no text and ignores the close-ups,
     pictures three and four."""
     other = decode(asked.references[0]) if len(asked.references) in (1, 3) else None
@@ -160,7 +160,7 @@ def _category(words: str) -> str:
     return str(json.loads(found[1])) if found else "goods"
 
 
-def _colour_name(pixels: Pixels | None) -> str:
+def _colour_name(pixels: BgrPixels | None) -> str:
     """The colour of the photo's middle, in one word."""
     if pixels is None:
         return "grey"

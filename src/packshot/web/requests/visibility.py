@@ -11,7 +11,7 @@ from packshot.products.views import ImageOut, NormalisedOut, ProductOut, Product
 from packshot.web.requests.context import caller
 from packshot.web.requests.prefix import under_prefix
 
-Picture = TypeVar("Picture", ImageOut, NormalisedOut)
+AnyPicture = TypeVar("AnyPicture", ImageOut, NormalisedOut)
 
 
 def present(view: ProductView) -> ProductOut:
@@ -38,7 +38,7 @@ def _with_prefix(product: ProductOut) -> ProductOut:
     return product.model_copy(update=changed)
 
 
-def _picture_with_prefix(picture: Picture) -> Picture:
+def _picture_with_prefix(picture: AnyPicture) -> AnyPicture:
     given: dict[str, object] = {
         "previews": {side: under_prefix(url) for side, url in picture.previews.items()}
     }
