@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flask import Flask
@@ -29,6 +29,9 @@ from packshot.web import create_app
 from packshot.wiring import Services, build
 from packshot.work.worker import Worker
 from support.fakes import FakeEnhancer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CATEGORIES = ("Footwear", "Kitchen", "Beauty")
 
@@ -154,6 +157,20 @@ def _image(product_id: int, variant: int, namespace: str, warning: str | None) -
     }
 
 
+def _close_files(app: Flask) -> WSGIApplication:
+    """Read the files of an answer at once: Werkzeug leaves a file open if the browser goes away
+    while it is sent, and the warning about it would fail a test."""
+
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        parts = app(environ, start)
+        if not environ["PATH_INFO"].startswith(("/static/", "/media/")):
+            return parts
+        with closing(parts):  # type: ignore[type-var]
+            return [b"".join(parts)]
+
+    return answer
+
+
 class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -175,7 +192,7 @@ def desk_shop(
     )
     services = build(settings)
     app = create_app(services)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, _close_files(app), threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
