@@ -258,10 +258,10 @@ def test_what_a_killed_worker_stored_late_is_removed(shop: Shop) -> None:
     for _ in range(REMOVALS - 1):
         for key in late:
             shop.services.storage.put(key, b"late", "image/jpeg")
-        shop.services.deletions.sweep()  # not yet
+        shop.services.deletions.remove_due()  # not yet
         assert objects(shop) == set(late)
         be_due(shop)
-        shop.services.deletions.sweep()
+        shop.services.deletions.remove_due()
         assert objects(shop) == set()
     assert deletions(shop) == 0
 
@@ -291,7 +291,7 @@ def test_what_can_not_be_removed_now_is_removed_later(
         proxy.mode = "pass"
         assert objects(shop) == before
         be_due(shop)
-        shop.services.deletions.sweep()
+        shop.services.deletions.remove_due()
         assert objects(shop) == set()
         shop.close()
 

@@ -56,7 +56,9 @@ def test_all_processes_of_a_shop_have_one_id(database_url: str, tmp_path: Path) 
 
 
 def queue_of(mark: ShopMark, url: str) -> SqsQueue:
-    return SqsQueue(url, REGION, 30, wait_seconds=1, shop=mark.id, stranger=mark.found_in_queue)
+    return SqsQueue(
+        url, REGION, 30, wait_seconds=1, shop=mark.id, on_other_shop=mark.found_in_queue
+    )
 
 
 def bodies(aws: Aws, url: str) -> list[str]:

@@ -265,7 +265,7 @@ def choose_queue(settings: Settings, database: Database, shop: ShopMark) -> Queu
         settings.queue_region,
         settings.lease_seconds,
         shop=shop.id,
-        stranger=shop.found_in_queue,
+        on_other_shop=shop.found_in_queue,
     )
 
 

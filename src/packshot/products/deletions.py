@@ -57,8 +57,8 @@ class Deletions:
     """Deletes the rows first, in one transaction that also records which objects to remove.
 
     From then on a worker that still works on the product saves nothing, and deletes what it stored
-    when it notices (`delete_late_objects`). A killed worker can't, so `sweep` removes the objects
-    again until no worker can store one any more.
+    when it notices (`delete_late_objects`). A killed worker can't, so `remove_due` removes the
+    objects again until no worker can store one any more.
     """
 
     def __init__(self, database: Database, storage: Storage) -> None:
@@ -68,7 +68,7 @@ class Deletions:
     def delete_product(self, product_id: int) -> None:
         """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound.
 
-        While the storage is unreachable the objects stay; `sweep` removes them later.
+        While the storage is unreachable the objects stay; `remove_due` removes them later.
         """
         deletion = self._delete_rows(product_id)
         try:
@@ -116,7 +116,7 @@ class Deletions:
 
     # -- remove again ------------------------------------------------------------------------------
 
-    def sweep(self) -> None:
+    def remove_due(self) -> None:
         """Remove again the objects that are due. Raises Unavailable; the rest stays due."""
         while due := self._due():
             for deletion in due:

@@ -98,7 +98,7 @@ class ShopMark:
             return
         if other != self.id():
             self._report("storage", other)
-        elif "storage" in self._strangers():
+        elif "storage" in self._other_shops():
             self._record({"storage": None})
 
     def _report(self, part: str, other: str) -> None:
@@ -116,7 +116,7 @@ class ShopMark:
             known = {**(shop.strangers or {}), **found}
             shop.strangers = {part: each for part, each in known.items() if each}
 
-    def _strangers(self) -> dict[str, Any]:
+    def _other_shops(self) -> dict[str, Any]:
         with self.database.read() as session:
             shop = session.get(Shop, 1)
             return dict(shop.strangers or {}) if shop else {}
@@ -133,12 +133,12 @@ class ShopMark:
             if self.clock() - self._looked_at > LOOK_EVERY_SECONDS:
                 self._looked_at = self.clock()
                 self._look_at_storage()
-            strangers = self._strangers()
+            others = self._other_shops()
         except (PackshotError, SQLAlchemyError):  # the health report says why
             return []
         since = datetime.now(UTC) - GONE_AFTER
         return [
             self._sentence(part, each["shop"])
-            for part, each in strangers.items()
+            for part, each in others.items()
             if part == "storage" or datetime.fromisoformat(each["at"]) > since
         ]

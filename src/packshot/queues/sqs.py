@@ -62,9 +62,9 @@ class SqsQueue:
 
     `wait_seconds` is the long poll of one `lease`; the answer may come `answer_seconds` later. The
     queue's own wait attribute is ignored. A running poll is never interrupted: an aborted poll may
-    still receive a message, hidden for a whole lease. Messages are marked with the id
-    that `shop` returns. A message with another mark is returned unchanged, and `stranger` is called
-    with the mark; a message without one counts as this shop's.
+    still receive a message, hidden for a whole lease. Messages are marked with the id that `shop`
+    returns. A message with another mark is returned unchanged, and `on_other_shop` is called with
+    the mark; a message without one counts as this shop's.
     """
 
     name = "sqs"
@@ -81,10 +81,10 @@ class SqsQueue:
         answer_seconds: float = 10.0,
         threads: int = 64,
         shop: Callable[[], str] | None = None,
-        stranger: Callable[[str], None] = lambda other: None,
+        on_other_shop: Callable[[str], None] = lambda other: None,
     ) -> None:
         self.url = url
-        self._shop, self._stranger = shop, stranger
+        self._shop, self._on_other_shop = shop, on_other_shop
         self.wait_seconds = wait_seconds
         self._lease_seconds = lease_seconds
         resource = Resource(f"the SQS queue {url}", "SQS_QUEUE_URL")
@@ -164,7 +164,7 @@ class SqsQueue:
             pause = backoff(receives, no_jitter, first=2.0, longest=STRANGER_SECONDS)
             try:
                 self.extend([Message(0, raw["ReceiptHandle"])], pause)
-                self._stranger(other or "")
+                self._on_other_shop(other or "")
             except Unavailable as error:  # it comes back when its lease ends
                 log.info("a message of another shop is hidden for a lease: %s", error)
         return ours
@@ -295,8 +295,8 @@ class SqsQueue:
 
     def _own_id(self, message: MessageTypeDef) -> int | None:
         other = mark_in(message.get("Body", ""))
-        strange = self._shop is not None and other not in {None, self._shop()}
-        return None if strange else parse_body(message.get("Body", ""))
+        is_other_shops = self._shop is not None and other not in {None, self._shop()}
+        return None if is_other_shops else parse_body(message.get("Body", ""))
 
     def _send_again(self, dead: str, messages: dict[str, int]) -> int:
         """Send messages, then delete the accepted ones: a crash may duplicate, never lose."""

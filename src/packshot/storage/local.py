@@ -123,7 +123,7 @@ class LocalStorage:
         try:
             with self._translate_errors():
                 self._write_temporary(b"packshot").unlink()
-                self._sweep(time.time() - STALE_SECONDS)
+                self._delete_stale_files(time.time() - STALE_SECONDS)
         except Unavailable as error:
             return error.message
         return None
@@ -136,7 +136,7 @@ class LocalStorage:
             " the same picture in the same moment could overwrite each other's",
         )
 
-    def _sweep(self, before: float) -> None:
+    def _delete_stale_files(self, before: float) -> None:
         for path in self._incoming.iterdir():
             if path.stat().st_mtime < before:
                 path.unlink(missing_ok=True)

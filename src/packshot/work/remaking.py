@@ -219,5 +219,5 @@ class Remaker:
         """If the product was deleted meanwhile, remove the objects stored since then."""
         try:
             self.deletions.delete_late_objects(*due.claim.objects)
-        except Unavailable as error:  # the next sweep removes them
+        except Unavailable as error:  # they are removed later
             log.warning("%s: %s", due, error.message)

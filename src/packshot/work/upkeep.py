@@ -18,7 +18,7 @@ log = logging.getLogger("packshot.worker")
 
 RESEND_EVERY_SECONDS: Final = 30.0
 DELIVER_EVERY_SECONDS: Final = 2.0
-SWEEP_EVERY_SECONDS: Final = 15.0
+REMOVE_EVERY_SECONDS: Final = 15.0
 BATCHES_EVERY_SECONDS: Final = 5.0
 TIDY_EVERY_SECONDS: Final = 3600.0
 CHECK_EVERY_SECONDS: Final = 2.0
@@ -46,7 +46,7 @@ class Upkeep:
 
     def begin(self, loops: Loops) -> None:
         loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, self.finished)
-        loops.begin("sweeper", self.deletions.sweep, SWEEP_EVERY_SECONDS, self.finished)
+        loops.begin("deletions", self.deletions.remove_due, REMOVE_EVERY_SECONDS, self.finished)
         loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, self.finished)
         if self.batching is not None:
             loops.begin("batches", self.batching.turn, BATCHES_EVERY_SECONDS, self.finished)
