@@ -263,7 +263,7 @@ def test_a_thousand_and_one_do_not(shop: Shop) -> None:
     "category",
     ["shoes", "Women's Clothing", "Food & Drink", "कपड़े", "👟", "x" * 100, "می‌خواهم", "👩‍👩‍👧"],
 )
-def test_categories_that_people_use(shop: Shop, category: str) -> None:
+def test_ordinary_categories_are_kept_unchanged(shop: Shop, category: str) -> None:
     body = shop.bulk(row(category=category)).get_json()
     assert body["data"]["products"][0]["category"] == category
 
@@ -291,7 +291,7 @@ def test_categories_that_people_use(shop: Shop, category: str) -> None:
         ["shoes"],
     ],
 )
-def test_categories_that_hide_something(shop: Shop, category: Any) -> None:
+def test_unusable_categories_are_refused(shop: Shop, category: Any) -> None:
     assert faults(shop.bulk(row() | {"category": category})).keys() == {"/products/0/category"}
 
 
@@ -403,7 +403,7 @@ def test_addresses_that_can_be_fetched(shop: Shop, raw_image: str) -> None:
         5,
     ],
 )
-def test_addresses_that_never_can(shop: Shop, raw_image: Any) -> None:
+def test_addresses_that_can_never_be_fetched_are_refused(shop: Shop, raw_image: Any) -> None:
     assert faults(shop.bulk(row(raw_image=raw_image))).keys() == {"/products/0/raw_image"}
 
 
@@ -633,7 +633,7 @@ def test_pages_cover_everything_once_newest_first(shop: Shop) -> None:
     assert cursor is None
 
 
-def test_filters(shop: Shop) -> None:
+def test_products_are_filtered_by_category_status_and_batch(shop: Shop) -> None:
     shop.create(row(category="A"), row(category="B"))
     product_id, _ = shop.reviewable(category="A")
     assert len(listed(shop, "?category=A")["products"]) == 2
@@ -723,7 +723,7 @@ def test_pictures_one_by_one_and_undone(shop: Shop) -> None:
     assert history["decisions"][-1]["who"] == "local"
 
 
-def test_a_whole_product(shop: Shop) -> None:
+def test_approving_one_picture_rejects_the_others(shop: Shop) -> None:
     product_id, [first, second, third] = shop.reviewable()
     product = review(shop, product_id, status="approved", image_ids=[second]).get_json()["data"]
     statuses = {image["id"]: image["status"] for image in product["product"]["images"]}
@@ -914,7 +914,7 @@ def test_parts_and_their_headers_are_bounded(shop: Shop, parts: bytes, status: i
 
 
 @only_sqlite
-def test_a_boundary_is_bounded(shop: Shop) -> None:
+def test_multipart_boundaries_have_at_most_100_characters(shop: Shop) -> None:
     for length, status in ((100, 422), (101, 400)):
         boundary = "x" * length
         data = f"--{boundary}--\r\n".encode()

@@ -79,7 +79,7 @@ def test_of_two_databases_on_one_bucket_each_deletes_its_own(
     theirs.close()
 
 
-def test_objects_of_others_stay(shop: Shop) -> None:
+def test_deleting_a_product_keeps_foreign_objects(shop: Shop) -> None:
     storage = shop.services.storage
     product_id, _, _ = with_photo(shop, "/media/uploads/phone.jpg")
     strange = [f"enhanced/{product_id}/shoe.jpg", "uploads/phone.jpg", f"uploads/{NAME}/a.jpg"]

@@ -402,7 +402,7 @@ def test_a_name_that_is_a_device_of_windows_is_changed(name: str) -> None:
     assert given.startswith("_")
 
 
-def test_amazons_codes() -> None:
+def test_picture_numbers_become_amazons_codes() -> None:
     assert [amazon_code(n) for n in (1, 2, 12)] == ["MAIN", "PT01", "PT11"]
 
 

@@ -286,7 +286,7 @@ def test_every_fault_occurs_once_and_then_all_is_well(fake: FakeGemini, name: st
 
 
 @pytest.mark.parametrize("name", ["cut_body", "reset", "close_early"])
-def test_broken_connections_break(fake: FakeGemini, name: str) -> None:
+def test_connection_faults_lose_the_paid_answer(fake: FakeGemini, name: str) -> None:
     fake.misbehave(name)
     with pytest.raises((http.client.HTTPException, OSError)):
         ask(fake, ANALYSIS, body())

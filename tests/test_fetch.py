@@ -128,7 +128,7 @@ def test_every_address_is_judged_as_listed() -> None:
         ("", False),
     ],
 )
-def test_addresses_beyond_the_list(address: str, public: bool) -> None:
+def test_addresses_are_public_or_not(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 

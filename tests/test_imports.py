@@ -69,7 +69,7 @@ def test_a_spreadsheet_and_names_become_rows_of_the_bulk_call(shop: Shop) -> Non
     assert {fault["pointer"].rpartition("/")[2] for fault in faults} == {"raw_image"}
 
 
-def test_nothing_is_created(shop: Shop) -> None:
+def test_planning_an_import_creates_nothing(shop: Shop) -> None:
     planned(shop, spreadsheet=sheet(SHEET), photos="A-1.jpg")
     assert shop.services.catalog.products().products == []
 

@@ -75,7 +75,7 @@ def shop(folder: Path, sqlite_template: Path, tmp_path: Path) -> Shop:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_nothing_more_is_acknowledged(
+def test_writes_are_refused_after_the_file_was_changed(
     change: str, shop: Shop, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert shop.bulk(row()).status_code == 201

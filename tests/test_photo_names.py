@@ -103,7 +103,7 @@ def test_a_name_that_only_looks_as_if_it_had_an_ending_may_be_a_photo(name: str)
     assert matched(match_photos([name], rows(name))) == {name: (name, None)}
 
 
-def test_the_exact_case_wins() -> None:
+def test_the_exact_case_is_preferred() -> None:
     found = match_photos(["a1.jpg", "A1_2.jpg"], rows("A1", "a1"))
     assert matched(found) == {"a1.jpg": ("a1", None), "A1_2.jpg": ("A1", "2")}
 
@@ -390,7 +390,7 @@ def test_names_without_the_flag_of_utf_8(raw: bytes, shown: str) -> None:
         ("C:\\a.jpg", "leads outside the ZIP"),
     ],
 )
-def test_names_that_lead_out(name: str, why: str) -> None:
+def test_entries_that_leave_the_archives_folder_are_left_out(name: str, why: str) -> None:
     archive = PhotoArchive(zipped(name, "good.jpg"))
     assert archive.photos == ["good.jpg"]
     ((left_out),) = archive.left_out
@@ -422,7 +422,7 @@ def test_a_locked_zip_is_reported() -> None:
     assert archive.left_out[0].why.startswith("is protected with a password")
 
 
-def test_bombs_are_bounded() -> None:
+def test_zip_bombs_are_refused() -> None:
     bomb = zipped("a.jpg", data=b"\0" * 30_000_000)
     assert len(bomb.getvalue()) < 50_000
     (left_out,) = PhotoArchive(bomb).left_out
@@ -443,7 +443,7 @@ def test_a_part_that_states_less_than_it_holds_is_damaged() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", None])
-def test_no_zip(data: bytes | None) -> None:
+def test_damaged_zips_are_refused(data: bytes | None) -> None:
     data = zipped("a.jpg").getvalue()[:-30] if data is None else data
     with pytest.raises(SpreadsheetError, match="the ZIP is damaged"):
         PhotoArchive(io.BytesIO(data))

@@ -253,7 +253,7 @@ def test_no_child_before_the_first_job() -> None:
     pool.close()
 
 
-def test_a_child_is_bare(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pixel_process_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "planted-secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
     pool = Pixels()

@@ -216,12 +216,14 @@ NOT_NOW: dict[str, dict[str, Any]] = {
     "written by hand": {"queued_at": None},
     "done": {"status": PENDING_REVIEW},
     "paused": {"not_before": now(60)},
-    "held": {"lease_until": now(LEASE)},
+    "claimed": {"lease_until": now(LEASE)},
 }
 
 
 @pytest.mark.parametrize("why", NOT_NOW)
-def test_the_query_passes_over(why: str, database: Database, queue: DatabaseQueue) -> None:
+def test_products_that_cannot_be_worked_on_now_are_not_leased(
+    why: str, database: Database, queue: DatabaseQueue
+) -> None:
     add_products(database, 1, **NOT_NOW[why])
     assert queue.lease(1) == []
 
@@ -235,7 +237,7 @@ DUE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("why", DUE)
-def test_the_query_finds(why: str, database: Database, queue: DatabaseQueue) -> None:
+def test_due_products_are_leased(why: str, database: Database, queue: DatabaseQueue) -> None:
     ids = add_products(database, 1, **DUE[why])
     assert ids_of(queue.lease(1)) == ids
 
@@ -343,7 +345,7 @@ def test_a_message_is_the_documents(ministack: Aws, sqs: SqsQueue) -> None:
 
 
 @pytest.mark.parametrize("body", ['{"product_id": 123}', "123", ' {"product_id":123,"v":2} '])
-def test_a_body_is_understood(body: str) -> None:
+def test_every_form_of_a_body_is_parsed(body: str) -> None:
     assert parse_body(body) == 123
 
 

@@ -98,7 +98,7 @@ def test_nothing_is_removed_before_its_time_or_without_a_setting(shop: Shop) -> 
     assert objects(shop) == before
 
 
-def test_it_works_on_s3(s3_shop: Shop) -> None:
+def test_pruning_removes_objects_on_s3(s3_shop: Shop) -> None:
     product_id, images, _ = with_photo(s3_shop)
     review(s3_shop, product_id, "approved", images[:1])
     age(s3_shop, 31)

@@ -114,7 +114,7 @@ TO_ANSWER: dict[str, list[tuple[int | None, str | None, str]]] = {
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_the_cases(name: str) -> None:
+def test_shared_spreadsheets_are_read_as_expected(name: str) -> None:
     if not (CASES / name).exists():
         pytest.skip(f"no {CASES / name}")
     found = imported((CASES / name).read_bytes(), name)
@@ -122,7 +122,7 @@ def test_the_cases(name: str) -> None:
     assert reported(found) == TO_ANSWER.get(name, [])
 
 
-def test_no_case_is_forgotten() -> None:
+def test_every_shared_spreadsheet_has_an_expectation() -> None:
     if not CASES.exists():
         pytest.skip(f"no {CASES}")
     assert {path.name for path in CASES.iterdir()} <= set(EXPECTED)
@@ -515,7 +515,7 @@ def test_a_column_of_both_kinds_is_a_question() -> None:
     assert "numbers of both kinds" in detail
 
 
-def test_gst() -> None:
+def test_gst_is_a_percentage() -> None:
     found = amounts("18%", "5", "12,5 %", "0,125", "120", name="GST")
     assert [str(row.gst) for row in found.rows[:3]] == ["18", "5", "12.5"]
     assert reported(found) == [
@@ -544,7 +544,7 @@ def test_a_price_of_0_is_noted() -> None:
     assert reported(amounts("0", "5", name="Discount"), "note") == []
 
 
-def test_no_amount() -> None:
+def test_cells_without_an_amount_give_none_and_a_note() -> None:
     found = amounts("-", "n/a", "", "5")
     assert [row.price for row in found.rows] == [None, None, None, 5]
     assert [row for row, _, _ in reported(found, "note")] == [2, 3]
@@ -614,7 +614,7 @@ def test_written_numbers_are_read_back(
         ),
     ],
 )
-def test_addresses(cell: str, addresses: list[str] | int) -> None:
+def test_cells_with_addresses_give_raw_images(cell: str, addresses: list[str] | int) -> None:
     quoted = cell.replace('"', '""')
     found = imported(f'sku,category,image\nA,Cups,"{quoted}"\n')
     read = [row.raw_image for row in found.rows if row.ready]
@@ -661,7 +661,7 @@ def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
         ("A1", ["A1"]),
     ],
 )
-def test_files(cell: str, paths: list[str]) -> None:
+def test_cells_that_name_files_give_paths(cell: str, paths: list[str]) -> None:
     found = imported(f'sku,category,image\nA,Cups,"{cell}"\n')
     assert [row.path for row in found.rows] == paths
     assert [row.filename for row in found.rows] == [path.rsplit("/", 1)[-1] for path in paths]

@@ -611,7 +611,7 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize(("url", "parts"), ODD_KEYS)
-def test_odd_keys_are_kept(url: str, parts: tuple[str, str]) -> None:
+def test_unusual_keys_are_parsed_unchanged(url: str, parts: tuple[str, str]) -> None:
     assert parse_s3_url(url) == parts
 
 

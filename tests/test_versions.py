@@ -103,7 +103,7 @@ def test_the_way_back_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.extra
-def test_the_command_goes_back(sqlite_url: str, tmp_path: Path) -> None:
+def test_the_migrate_command_goes_back(sqlite_url: str, tmp_path: Path) -> None:
     def migrate(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "packshot.cli", "migrate", *options],

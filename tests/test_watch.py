@@ -172,7 +172,7 @@ def test_a_spreadsheet_names_photos_of_the_folder_only(
     assert ".huge.jpg has more than 20 MB" in reasons
 
 
-def test_reasons_overwrite_nothing(url: str, inbox: Path) -> None:
+def test_a_reason_file_overwrites_nothing(url: str, inbox: Path) -> None:
     put(inbox, "a.jpg.txt", b"mine")
     run(inbox, url)
     put(inbox, "a.jpg", b"no picture")

@@ -277,7 +277,7 @@ def test_a_bad_setting_stops_the_start_without_showing_a_secret(
     assert "planted" not in raised.value.message
 
 
-def test_the_commands(
+def test_the_webhook_commands_list_and_replay_events(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: ShopMaker
 ) -> None:
     runner = CliRunner()
