@@ -67,7 +67,7 @@ def report_known(client: Client, rows: Sequence[Row], report: Report) -> set[int
                 row = rows[part[place]]
                 skipped.add(part[place])
                 words = f"would be skipped: product {known.product_id} has this photo already"
-                by_sku = row.product is not None and row.product.sku  # `report_updates` says it
+                by_sku = row.product is not None and row.product.sku  # `preview_updates` says it
                 notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))
                 report("; ".join(filter(None, notes)))
     return skipped

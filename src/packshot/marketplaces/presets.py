@@ -17,7 +17,7 @@ from packshot.marketplaces.names import NameTemplate
 from packshot.pictures.imaging import OutputSpec, PictureFormat
 
 RuleVerdict = Literal["pass", "warn", "fail", "unknown"]
-#: What can be measured, see `measures.Measures`.
+#: What can be measured, see `measures.PictureMeasures`.
 Measure = Literal[
     "longest_side",
     "shortest_side",

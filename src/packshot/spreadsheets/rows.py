@@ -18,7 +18,7 @@ LONGEST_PATH: Final = 1_024
 #: Most attributes of a product, and most bytes of all their names and texts in UTF-8.
 MOST_ATTRIBUTES: Final = 50
 MOST_ATTRIBUTE_BYTES: Final = 8_192
-#: In `Choices.assigned`: the photo belongs to no row.
+#: In `ImportChoices.assigned`: the photo belongs to no row.
 NO_ROW: Final = "0"
 
 
