@@ -958,7 +958,7 @@ def test_a_refused_job_whose_process_is_killed_is_not_created_later(shop: Shop) 
     shop.create(2)
     shop.work()
     shop.fake.batches.misbehave("create_refused")
-    assert turn_and_die(shop, "jobs", "leave", after=True)
+    assert turn_and_die(shop, "jobs", "hand_to_single_calls", after=True)
     for _ in range(6):
         shop.batching.turn()
     shop.finish()
@@ -1044,7 +1044,7 @@ PLACES = (
     ("lane", "results"),
     ("storage", "put"),
     ("jobs", "save_answer"),
-    ("jobs", "leave"),
+    ("jobs", "hand_to_single_calls"),
     ("lane", "delete"),
     ("jobs", "put_back"),
 )
@@ -1053,6 +1053,7 @@ PLACES = (
 def dying_process(shop: Shop, part: str, step: str, after: bool) -> Batching:
     given = shop.services.batching
     parts = {"jobs": given.jobs, "lane": given.lane, "storage": shop.services.storage}
+    assert hasattr(parts[part], step), f"{part} has no {step}"
     parts[part] = Dying(parts[part], step, after)
     story = replace(shop.services.parts, storage=parts["storage"])  # type: ignore[arg-type]
     return shop.process(jobs=parts["jobs"], lane=parts["lane"], parts=story)
@@ -1100,7 +1101,7 @@ def test_killed_at_one_step_again_and_again_nothing_is_lost_or_paid_twice(
         if deaths < 3:
             deaths += turn_and_die(shop, part, step, after)
     shop.finish()
-    assert deaths or (step, after) == ("leave", True)
+    assert deaths or (step, after) == ("hand_to_single_calls", True)
     print(f"{step:>12} {'after' if after else 'before':>6}: {deaths} deaths, {shop.ledgers()}")
     shop.audit(products=2)
     assert_created_once(shop)
