@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from conftest import only_sqlite
 from servers.loopback import served
-from sqlalchemy import update
+from sqlalchemy import event, update
 from support.shop import Shop
 
 from packshot.cli import main
@@ -59,6 +60,23 @@ def header(shop: Shop, query: str = "format=csv") -> Any:
 
 def count(shop: Shop, query: str = "status=pending_review") -> Any:
     return shop.ask("GET", f"/desk/state?{query}").get_json()["doubts"]["after_approval"]
+
+
+@only_sqlite
+def test_they_are_counted_without_reading_all_pictures(shop: Shop) -> None:
+    database = shop.services.database
+    plans: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "WHERE product_images.found_after_approval" in statement:
+            raw = connection.connection.cursor()
+            raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append(" ".join(str(row) for row in raw.fetchall()))
+
+    event.listen(database.engine, "before_cursor_execute", explain)
+    assert count(shop) == 0
+    [plan] = plans
+    assert "USING INDEX ix_product_images_found_after_approval" in plan
 
 
 def test_a_finding_on_an_approved_picture_is_listed_counted_and_exported(shop: Shop) -> None:

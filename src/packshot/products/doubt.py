@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select, text, tuple_
 
 from packshot.database.models import Product, ProductImage
 from packshot.fidelity.verdicts import DOUBTFUL
 
 #: How doubtful a picture is, for the order of a list; one with only a warning counts 1.
 WEIGHTS: Final = {"fail": 8, "not_comparable": 3, "warn": 2}
+#: Word for word as in the index: SQLite does not use it for "= 1", and reads all pictures.
+FOUND_AFTER_APPROVAL: Final = text("product_images.found_after_approval")
 #: The words for a verdict without a reason.
 WORDS: Final = {
     "fail": "the product was changed",
@@ -49,8 +51,7 @@ def has_doubt() -> ColumnElement[bool]:
 def was_found_after_approval() -> ColumnElement[bool]:
     """The condition that a check found something in a picture of the product that was approved
     before the check ended. The index on such pictures answers it: there are few."""
-    found = select(ProductImage.product_id, ProductImage.round)
-    found = found.where(ProductImage.found_after_approval)
+    found = select(ProductImage.product_id, ProductImage.round).where(FOUND_AFTER_APPROVAL)
     return tuple_(Product.id, Product.round).in_(found)
 
 

@@ -24,6 +24,7 @@ from packshot.database.models import (
     ProductImage,
 )
 from packshot.products.alt_text import alt_text, analyses_of
+from packshot.products.doubt import FOUND_AFTER_APPROVAL
 from packshot.products.media import media_url
 from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
@@ -137,7 +138,7 @@ def count_found_after_approval(database: Database, chosen: Selection = ALL) -> i
     """How many of them were approved before their check found a change."""
     query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
     with database.read() as session:
-        return session.scalar(query.where(ProductImage.found_after_approval)) or 0
+        return session.scalar(query.where(FOUND_AFTER_APPROVAL)) or 0
 
 
 def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:
