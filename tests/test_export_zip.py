@@ -9,7 +9,7 @@ import json
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,12 +112,19 @@ class SlowStorage(LocalStorage):
         return super().get(key)
 
 
-def test_pictures_are_read_ahead_and_come_in_their_order(shop: Shop, tmp_path: Path) -> None:
-    for n in range(8):
+def slow_zip(
+    shop: Shop, media: Path, skus: int
+) -> tuple[SlowStorage, Generator[bytes, None, None]]:
+    for n in range(skus):
         approved(shop, sku=f"SKU-{n}")
-    storage = SlowStorage(tmp_path / "media")
+    storage = SlowStorage(media)
     groups = approved_groups(shop.services.database, ALL)
-    pieces = zip_pieces(groups, NameTemplate.parse("{sku}_{n}"), storage, datetime.now(UTC))
+    template = NameTemplate.parse("{sku}_{n}")
+    return storage, zip_pieces(groups, template, storage, datetime.now(UTC))
+
+
+def test_pictures_are_read_ahead_and_come_in_their_order(shop: Shop, tmp_path: Path) -> None:
+    storage, pieces = slow_zip(shop, tmp_path / "media", 8)
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
     assert pictures(archive) == [f"SKU-{n}_1.jpg" for n in range(8)]
     for entry in json.loads(archive.read("manifest.json"))["pictures"]:
@@ -126,11 +133,7 @@ def test_pictures_are_read_ahead_and_come_in_their_order(shop: Shop, tmp_path: P
 
 
 def test_a_download_that_is_given_up_reads_no_further(shop: Shop, tmp_path: Path) -> None:
-    for n in range(12):
-        approved(shop, sku=f"SKU-{n}")
-    storage = SlowStorage(tmp_path / "media")
-    groups = approved_groups(shop.services.database, ALL)
-    pieces = zip_pieces(groups, NameTemplate.parse("{sku}_{n}"), storage, datetime.now(UTC))
+    storage, pieces = slow_zip(shop, tmp_path / "media", 12)
     next(pieces)
     pieces.close()
     assert storage.begun <= AHEAD + 2

@@ -24,7 +24,7 @@ UPLOADS_AT_ONCE = 4
 ROOM_FOR_UPLOAD = 300
 #: The fields of a row that are sent to find the product that has its photo: those that identify a
 #: product, and those that may differ.
-COMPARED = (*(name for name in PRODUCT_FIELDS if name != "raw_image"), "attributes")
+SENT_FIELDS = (*(name for name in PRODUCT_FIELDS if name != "raw_image"), "attributes")
 
 #: Called for each row whose photo was checked or uploaded.
 RowCallback = Callable[[Row], None]
@@ -149,7 +149,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct
     """
     digests = {place: digest for place, row in enumerate(rows) if (digest := _digest_of(row))}
     photos = [
-        {"sha256": digest} | {name: rows[place].fields.get(name) for name in COMPARED}
+        {"sha256": digest} | {name: rows[place].fields.get(name) for name in SENT_FIELDS}
         for place, digest in digests.items()
     ]
     if not photos:

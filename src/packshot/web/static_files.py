@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,17 +25,21 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-VERSION: Final = fingerprint(FOLDER)
+@cache
+def current_version() -> str:
+    """Computed for the first application: commands that serve no page need none."""
+    return fingerprint(FOLDER)
 
 
 def register(app: Flask) -> None:
     """Serve the files at `/static/VERSION/...`, to everyone: the sign-in page loads them."""
+    current = current_version()
 
     @open_to_all
     def static(version: str, filename: str) -> Response:
         """A page of another version is open, or came from a host with another one: it gets the
         file of this version, and must ask again."""
-        if version != VERSION or app.debug:
+        if version != current or app.debug:
             return send_from_directory(FOLDER, filename)  # no-cache
         response = send_from_directory(FOLDER, filename, max_age=KEPT)
         response.cache_control.immutable = True
@@ -42,7 +47,7 @@ def register(app: Flask) -> None:
 
     def add_version(endpoint: str, values: dict[str, object]) -> None:
         if endpoint == "static":
-            values.setdefault("version", VERSION)
+            values.setdefault("version", current)
 
     app.add_url_rule("/static/<version>/<path:filename>", "static", static)
     app.url_defaults(add_version)

@@ -95,13 +95,13 @@ def _collect(events: Iterator[Event], keep: Keep) -> list[Part]:
 
 def _events(request: Request, limit: int, most: int) -> Iterator[Event]:
     decoder = MultipartDecoder(_boundary(request), MAX_HEADERS, max_parts=most)
-    for piece in chain(_small(read_pieces(request, limit)), (None,)):
+    for piece in chain(_split(read_pieces(request, limit)), (None,)):
         decoder.receive_data(piece)
         while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
             yield event
 
 
-def _small(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _split(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         for start in range(0, len(piece), DECODED_BYTES):
             yield piece[start : start + DECODED_BYTES]

@@ -42,8 +42,9 @@ MAX_FIELDS: Final = 50
 #: Unknown fields of one object that are named in the answer, and characters of such a name.
 MAX_UNKNOWN_NAMED: Final = 5
 MAX_NAME_SHOWN: Final = 60
-#: NUMERIC(12,2).
+#: The largest of PostgreSQL's INTEGER.
 MAX_ID: Final = 2**31 - 1
+#: NUMERIC(12,2).
 MAX_MONEY: Final = Decimal("9999999999.99")
 CENT: Final = Decimal("0.01")
 #: Code points that one composed character is made of at most (Unicode 15: U+1F82 and the like).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Final
+from typing import Any, Final
 
 from flask import Response, request
 from sqlalchemy import delete, insert, or_, select
@@ -25,8 +25,15 @@ def _cookie_name() -> str:
     return "__Secure-packshot" if request.script_root else "__Host-packshot"
 
 
-def _cookie_path() -> str:
-    return request.script_root or "/"
+def _cookie() -> dict[str, Any]:
+    """Which cookie to set or delete: a browser deletes one only by the same attributes."""
+    return {
+        "key": _cookie_name(),
+        "path": request.script_root or "/",
+        "secure": request.is_secure,
+        "httponly": True,
+        "samesite": "Lax",
+    }
 
 
 def session_caller(keys: Keys) -> Caller | None:
@@ -60,15 +67,7 @@ def open_session(key: ApiKey, response: Response) -> Response:
                 expires_at=now(HOURS * 3600),
             )
         )
-    response.set_cookie(
-        _cookie_name(),
-        token,
-        max_age=HOURS * 3600,
-        path=_cookie_path(),
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    response.set_cookie(**_cookie(), value=token, max_age=HOURS * 3600)
     return response
 
 
@@ -80,13 +79,7 @@ def end_session(response: Response) -> Response:
     if found is not None:
         with services().database.write() as session:
             session.execute(delete(DeskSession).where(of_token))
-    response.delete_cookie(
-        _cookie_name(),
-        path=_cookie_path(),
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    response.delete_cookie(**_cookie())
     return response
 
 
