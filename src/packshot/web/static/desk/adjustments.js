@@ -22,7 +22,7 @@ const CHOICES = [
   ],
   [["straighten", "Straighten"]],
 ];
-export const NAMES = Object.fromEntries(CHOICES.flat());
+const NAMES = Object.fromEntries(CHOICES.flat());
 
 /** Whether only the local enhancer made these pictures: it can't read, so choices come before words. */
 export const onlyLocal = (pictures) =>

@@ -66,7 +66,7 @@ export function announce(text) {
 }
 
 /** Remove the focus from a clicked button, so that Space compares again. */
-export function letGo(event) {
+function letGo(event) {
   if (event.detail > 0 && event.currentTarget instanceof HTMLElement) event.currentTarget.blur();
 }
 
