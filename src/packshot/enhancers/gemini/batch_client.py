@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
@@ -27,6 +26,7 @@ from packshot.enhancers.gemini.client import (
     check_key,
     check_url,
 )
+from packshot.enhancers.gemini.per_process import PerProcess
 from packshot.enhancers.gemini.transport import DeadlineTransport, Stalled, system_tls, within
 from packshot.errors import NotFound
 
@@ -47,7 +47,8 @@ Json = dict[str, Any]
 
 
 class BatchClient:
-    """Sends each request once. Errors are Packshot's; a missing object raises NotFound."""
+    """Sends each request once. Errors are Packshot's; a missing object raises NotFound,
+    a closed client Stopping."""
 
     def __init__(
         self,
@@ -60,14 +61,12 @@ class BatchClient:
         self._api_key = check_key(api_key)
         self._base_url = check_url(base_url or DEFAULT_BASE_URL).rstrip("/")
         self._ask_seconds, self._tls = ask_seconds, tls
-        self._lock = threading.Lock()
-        self._client: httpx2.Client | None = None
-        self._pid = 0
+        self._clients = PerProcess(self._new)
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send one request of JSON and return its answer; `path` follows the API's version."""
-        with self._own_errors(path), within(self._ask_seconds, STALL_SECONDS):
-            answer = self._current().request(
+        with self._calling(path, self._ask_seconds) as client:
+            answer = client.request(
                 method, f"{self._base_url}/{API_VERSION}/{path}", json=body, headers=self._headers()
             )
             self._check(answer, path)
@@ -89,14 +88,14 @@ class BatchClient:
             "X-Goog-Upload-Header-Content-Type": mime_type,
         }
         finish = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-        with self._own_errors("files"), within(UPLOAD_SECONDS, STALL_SECONDS):
-            begun = self._current().post(
+        with self._calling("files", UPLOAD_SECONDS) as client:
+            begun = client.post(
                 f"{self._base_url}/upload/{API_VERSION}/files",
                 json={"file": {"display_name": display_name}},
                 headers=self._headers() | start,
             )
             self._check(begun, "files")
-            done = self._current().post(
+            done = client.post(
                 self._own_host(begun.headers.get("x-goog-upload-url", "")),
                 content=_pieces(data, sent),
                 headers=finish | {"Content-Length": str(size), "Content-Type": mime_type},
@@ -108,13 +107,13 @@ class BatchClient:
         """The lines of a file that Google made."""
         path = f"{quote(file)}:download?alt=media"
         url = f"{self._base_url}/{API_VERSION}/{path}"
-        with self._own_errors(path), within(DOWNLOAD_SECONDS, STALL_SECONDS):
-            with self._current().stream("GET", url, headers=self._headers()) as answer:
+        with self._calling(path, DOWNLOAD_SECONDS) as client:
+            with client.stream("GET", url, headers=self._headers()) as answer:
                 if not answer.is_redirect:
                     yield from self._lines_of(answer, path)
                     return
                 elsewhere = answer.headers.get("location", "")
-            with self._current().stream("GET", elsewhere) as answer:  # without the key
+            with client.stream("GET", elsewhere) as answer:  # without the key
                 yield from self._lines_of(answer, path)
 
     def _lines_of(self, answer: httpx2.Response, path: str) -> Iterator[bytes]:
@@ -128,11 +127,8 @@ class BatchClient:
         yield left
 
     def close(self) -> None:
-        """Close the connections this process opened."""
-        with self._lock:
-            client, self._client = self._client, None
-            if client is not None and self._pid == os.getpid():
-                client.close()
+        """Close the connections this process opened, once the requests under way end."""
+        self._clients.close()
 
     def _own_host(self, url: str) -> str:
         """The upload address with the configured host, as in the SDK: a proxy stays in use."""
@@ -151,28 +147,26 @@ class BatchClient:
             raise outcomes.of_status(answer.status_code, details, _about(path), header)
 
     @contextmanager
-    def _own_errors(self, path: str) -> Iterator[None]:
-        """The originals are dropped: they contain the request, and that contains the key."""
+    def _calling(self, path: str, seconds: float) -> Iterator[httpx2.Client]:
+        """The client, for requests that take at most `seconds` together; their errors are ours.
+
+        The originals are dropped: they contain the request, and that contains the key.
+        """
         try:
-            yield
+            with self._clients.use() as client, within(seconds, STALL_SECONDS):
+                yield client
         except Exception as error:
             raise _translate(error, _about(path)) from None
 
-    def _current(self) -> httpx2.Client:
-        """The client of this process: a forked child must not share its parent's sockets."""
-        with self._lock:
-            if self._client is None or self._pid != os.getpid():
-                tls = self._tls or system_tls()
-                transport = DeadlineTransport(self._base_url, 4, tls, MAX_RESULTS_BYTES)
-                self._client = httpx2.Client(
-                    transport=transport,
-                    timeout=None,  # `within` ends each request; the library's own is 5 s
-                    follow_redirects=False,
-                    trust_env=False,
-                    verify=tls,
-                )
-                self._pid = os.getpid()
-            return self._client
+    def _new(self) -> httpx2.Client:
+        tls = self._tls or system_tls()
+        return httpx2.Client(
+            transport=DeadlineTransport(self._base_url, 4, tls, MAX_RESULTS_BYTES),
+            timeout=None,  # `within` ends each request; the library's own is 5 s
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls,
+        )
 
 
 def _pieces(data: BinaryIO, sent: Callable[[], object]) -> Iterator[bytes]:

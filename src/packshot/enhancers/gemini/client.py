@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import httpx2
 from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.filling import with_placeholders
+from packshot.enhancers.gemini.per_process import PerProcess
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,
     DeadlineTransport,
@@ -80,20 +79,18 @@ class GeminiClient:
         self._flex_timeout = timeout if flex_timeout is None else flex_timeout
         self._stall = stall
         self._connections, self._tls = connections, tls
-        self._lock = threading.Lock()
-        self._client: genai.Client | None = None
-        self._pid = 0
+        self._clients = PerProcess(self._new)
 
     def generate(self, request: Request) -> str:
         """Send one request, once; return the answer's body.
 
-        Raises Unavailable, RateLimited, NotConfigured or EnhancerError.
+        Raises Unavailable, RateLimited, NotConfigured or EnhancerError; Stopping once closed.
         """
-        client = self._current()
         flex = request.lane == "flex"
         timeout = self._flex_timeout if flex else self._timeout
         setting = "GEMINI_FLEX_TIMEOUT" if flex else "GEMINI_TIMEOUT"
         with (
+            self._clients.use() as client,
             self._own_errors(request.model, setting),
             within(self._deadline or timeout, self._stall),
             with_placeholders(request.photo, *request.references) as pictures,
@@ -107,16 +104,13 @@ class GeminiClient:
 
     def check(self, model: str) -> None:
         """Ask Google whether it knows `model` (free); raise what is wrong."""
-        client = self._current()
-        with self._own_errors(model), within(min(CHECK_SECONDS, self._deadline or CHECK_SECONDS)):
+        seconds = min(CHECK_SECONDS, self._deadline or CHECK_SECONDS)
+        with self._clients.use() as client, self._own_errors(model), within(seconds):
             client.models.get(model=model)
 
     def close(self) -> None:
-        """Close the connections this process opened."""
-        with self._lock:
-            client, self._client = self._client, None
-            if client is not None and self._pid == os.getpid():
-                client.close()
+        """Close the connections this process opened, once the calls under way end."""
+        self._clients.close()
 
     @contextmanager
     def _own_errors(self, model: str, setting: str = "GEMINI_TIMEOUT") -> Iterator[None]:
@@ -155,13 +149,6 @@ class GeminiClient:
         """Remove the key, which a proxy may echo; do so before cutting, or half a key would
         stay."""
         return text.replace(self._api_key, "(key)")
-
-    def _current(self) -> genai.Client:
-        """The client of this process: a forked child must not share its parent's sockets."""
-        with self._lock:
-            if self._client is None or self._pid != os.getpid():
-                self._client, self._pid = self._new(), os.getpid()
-            return self._client
 
     def _new(self) -> genai.Client:
         from google import genai  # half a second and 41 MB: only when Gemini is really used

@@ -48,6 +48,7 @@ from packshot.errors import (
     NotConfigured,
     PackshotError,
     SettingsError,
+    Stopping,
     Unavailable,
 )
 from packshot.settings import Settings
@@ -158,6 +159,8 @@ class GeminiEnhancer:
     def _is_served(self, model: str) -> bool:
         try:
             self._client.check(model)
+        except Stopping:  # no problem of the model's, and nobody asks any more
+            return False
         except Unavailable as error:
             self._problems.note_problem(error, model)
             return False

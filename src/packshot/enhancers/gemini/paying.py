@@ -24,6 +24,7 @@ from packshot.errors import (
     PackshotError,
     PartlyUnavailable,
     RateLimited,
+    Stopping,
     Unavailable,
 )
 
@@ -129,6 +130,8 @@ class PaidCalls:
                 raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
             raise self._after_error(outcomes.not_json(model), paid, began) from None
+        except Stopping:
+            raise
         except Unavailable as error:
             raise self._after_error(error, paid, began) from None
         except EnhancerError as error:
