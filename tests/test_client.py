@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.loopback import served
+from servers.loopback import Application, losing_answers, served
 from support.shop import SECRETS, Json, Shop, becomes, row
 
 from packshot.client import ApiError, Client
 from packshot.database.models import FAILED, PENDING_REVIEW
-
-Application = Callable[..., Iterable[bytes]]
 
 
 @pytest.fixture
@@ -23,21 +20,6 @@ def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(sqlite_url, tmp_path / "media")
     yield shop
     shop.close()
-
-
-def losing_answers(application: Application, path: str) -> Application:
-    """Does what is asked, and drops the connection in place of the first answer of `path`."""
-    lost: list[str] = []
-
-    def wrapped(environ: Json, start_response: Any) -> Iterable[bytes]:
-        answer = application(environ, start_response)
-        if environ["PATH_INFO"].endswith(path) and not lost:
-            lost.append(path)
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-            raise ConnectionResetError
-        return answer
-
-    return wrapped
 
 
 def test_its_key_goes_with_every_request(sqlite_url: str, tmp_path: Path) -> None:
@@ -83,6 +65,40 @@ def test_creating_twice_by_a_lost_answer_creates_once(shop: Shop) -> None:
         client = Client(url, sleep=lambda _: None)
         [product] = client.create([row()])["products"]
         assert [each["id"] for each in client.products()] == [product["id"]]
+
+
+def test_corrections_whose_answer_was_lost_are_reported(shop: Shop) -> None:
+    """Each is reported as the first request did it, though the second finds nothing to do."""
+    changed, same = shop.create(row(sku="A-1", price=990), row(sku="B-2", price=500))
+    facts: list[Json] = [{"sku": "A-1", "price": 1090}, {"sku": "B-2", "price": 500}]
+    with served(losing_answers(shop.app, "/corrections")) as url:
+        client = Client(url, sleep=lambda _: None)
+        first = client.correct_skus(facts)
+        second = client.correct_skus(facts)
+    changes = [{each["product_id"]: each["changes"] for each in found} for found in (first, second)]
+    assert changes == [
+        {changed: {"price": ["990.00", "1090.00"]}, same: {}},
+        {changed: {}, same: {}},
+    ]
+    assert len(shop.services.catalog.corrections(changed)) == 1
+
+
+def test_it_waits_for_the_same_request_that_still_runs(shop: Shop) -> None:
+    """Its connection ended, but the server still works on it: on PostgreSQL the repeat is
+    refused."""
+    problem = {"type": "/problems/idempotency_running", "message": "still running"}
+    refused: list[str] = []
+
+    def running_once(environ: Json, start_response: Any) -> Iterable[bytes]:
+        if refused:
+            return shop.app(environ, start_response)
+        refused.append(environ["PATH_INFO"])
+        start_response("409 CONFLICT", [("Content-Type", "application/problem+json")])
+        return [json.dumps(problem).encode()]
+
+    with served(running_once) as url:
+        [product] = Client(url, sleep=lambda _: None).create([row()])["products"]
+    assert (product["id"], refused) == (1, ["/api/products/bulk"])
 
 
 def busy(retry_after: str) -> Application:

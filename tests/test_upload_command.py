@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import urllib3
 from click.testing import CliRunner, Result
-from servers.loopback import served
+from servers.loopback import losing_answers, served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
 from support.fakes import photo_bytes
@@ -20,6 +20,7 @@ from support.shop import API_KEYS, SECRETS, Shop, row
 
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.sending import find_repeated_photos
+from packshot.cli.updating import Updated, update_products
 from packshot.cli.upload import upload
 from packshot.client import Client
 
@@ -391,6 +392,34 @@ def test_an_update_that_breaks_off_says_what_it_changed(shop: Shop, tmp_path: Pa
         done = run(sheet, "--update", "--url", url)
     assert "updated A-0 (product 1): price 990 -> 1,090" in done.output
     assert done.exit_code != 0
+
+
+def test_an_update_reports_what_it_changed_though_the_answer_was_lost(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.create(row(sku="A-1", price=990))
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("sku,price\nA-1,1090\n")
+    with served(losing_answers(shop.app, "/corrections")) as url:
+        done, again = (run(sheet, "--update", "--url", url) for _ in range(2))
+    assert "updated A-1 (product 1): price 990 -> 1,090\n1 product updated." in done.output
+    assert "0 products updated, 1 unchanged." in again.output
+    assert len(shop.services.catalog.corrections(1)) == 1
+
+
+def test_an_update_without_any_answer_says_that_it_may_be_done(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-1", price=990))
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("sku,price\nA-1,1090\n")
+    rows, updated = read_rows([sheet], {"category": "Pans"}), Updated()
+    with (
+        served(losing_answers(shop.app, "/corrections")) as url,
+        pytest.raises(urllib3.exceptions.HTTPError),
+    ):
+        update_products(Client(url, tries=1), rows, updated, dry_run=False)
+    assert shop.services.catalog.product(1).price == 1090
+    words = "0 products updated, 1 SKU without an answer, perhaps updated"
+    assert updated.summary("updated") == words
 
 
 def test_a_dry_run_exits_with_1_for_a_refused_update_alone(shop: Shop, tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ class ApiError(Exception):
 
     def may_pass_after(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
-        return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
+        passes = self.status in TRY_AGAIN or self.code == "idempotency_running"
+        return passes and pause <= LONGEST_WAIT
 
 
 def _words_of(error: Json) -> str:
@@ -84,9 +85,9 @@ class Client:
     """Talks to one Packshot. Safe to use from many threads.
 
     Requests are sent up to `tries` times while the server is unreachable or unavailable. That is
-    safe: creating sends an Idempotency-Key, and a redo the version it is for. If nothing listens at
-    the first request, the error is raised at once. Requests to a busy server are repeated for up
-    to ten minutes.
+    safe: creating and correcting send an Idempotency-Key, and a redo the version it is for. If
+    nothing listens at the first request, the error is raised at once. Requests to a busy server are
+    repeated for up to ten minutes.
     """
 
     def __init__(
@@ -153,7 +154,8 @@ class Client:
         """Give the products of up to 1,000 SKUs the fields that `facts` have beside their sku; with
         `dry_run` only say what would change: the `index`, `product_id` and `changes` of each."""
         path = f"api/products/corrections?dry_run={str(dry_run).lower()}"
-        return list(self._data("POST", path, {"products": list(facts)}, headers={})["products"])
+        body, once = {"products": list(facts)}, {"Idempotency-Key": str(uuid.uuid4())}
+        return list(self._data("POST", path, body, headers=once)["products"])
 
     def product(self, product_id: int) -> Json:
         """One product with the pictures of its current round."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+Application = Callable[..., Iterable[bytes]]
 
 
 class Quiet(WSGIRequestHandler):
@@ -27,3 +30,18 @@ def served(application: Any, port: int = 0) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def losing_answers(application: Application, path: str) -> Application:
+    """Does what is asked, and drops the connection in place of the first answer of `path`."""
+    lost: list[str] = []
+
+    def wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        answer = application(environ, start_response)
+        if environ["PATH_INFO"].endswith(path) and not lost:
+            lost.append(path)
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError
+        return answer
+
+    return wrapped

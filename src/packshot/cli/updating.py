@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+import urllib3
+
 from packshot.cli.parts import split
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import Row
@@ -24,10 +26,12 @@ ROOM: Final = 10
 
 @dataclass
 class Updated:
-    """The products of the SKUs, with their changes, and the SKUs whose facts were refused."""
+    """The products of the SKUs, with their changes, the SKUs whose facts were refused, and how
+    many SKUs were sent without an answer: their products may be updated."""
 
     products: list[tuple[str, Json]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    unanswered: int = 0
 
     @property
     def skus(self) -> set[str]:
@@ -58,6 +62,8 @@ class Updated:
         refused = len(self.refusals())
         more = [f"{same:,} unchanged"] if same else []
         more += [f"{refused:,} refused"] if refused else []
+        if self.unanswered:
+            more += [f"{pluralise(self.unanswered, 'SKU')} without an answer, perhaps updated"]
         return ", ".join([f"{pluralise(len(self.changed), 'product')} {done}", *more])
 
 
@@ -83,15 +89,26 @@ def update_products(
 def _update(client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool) -> None:
     """Send one request; if some of its facts are refused, send another without them."""
     try:
-        products = client.correct_skus(facts, dry_run=dry_run)
+        products = _correct(client, facts, updated, dry_run)
     except ApiError as error:
         bad = dict(_refused_facts(facts, error))
         if not bad:
             raise
         updated.refused += bad.values()
         facts = [each for place, each in enumerate(facts) if place not in bad]
-        products = client.correct_skus(facts, dry_run=dry_run) if facts else []
+        products = _correct(client, facts, updated, dry_run) if facts else []
     updated.products += [(facts[each["index"]]["sku"], each) for each in products]
+
+
+def _correct(
+    client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool
+) -> Sequence[Json]:
+    try:
+        return client.correct_skus(facts, dry_run=dry_run)
+    except (ApiError, urllib3.exceptions.HTTPError) as error:
+        is_refused = isinstance(error, ApiError) and error.status < 500
+        updated.unanswered += 0 if is_refused or dry_run else len(facts)
+        raise
 
 
 def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int, str]]:

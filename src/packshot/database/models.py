@@ -330,7 +330,7 @@ class Call(Base):
 
 
 class IdempotencyKey(Base):
-    """A bulk request that was answered: the same key and body gets the same answer."""
+    """A request that was answered: the same key and body gets the same answer."""
 
     __tablename__ = "idempotency_keys"
 

@@ -28,15 +28,8 @@ from packshot.enhancers.contract import Lane
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
-from packshot.products.intake import (
-    Created,
-    FirstRound,
-    Idempotency,
-    Intake,
-    NewProduct,
-    create_in,
-    was_answered,
-)
+from packshot.products.idempotency import Idempotency, was_answered
+from packshot.products.intake import Created, FirstRound, Intake, NewProduct, create_in
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.review import (

@@ -10,21 +10,25 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ARRAY, bindparam, column, func, insert, literal, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from packshot.database.engine import Database, IdsWereBehind
-from packshot.database.models import PENDING, PRODUCTS, ROUNDS, IdempotencyKey, Product, ProductTerm
+from packshot.database.models import PENDING, PRODUCTS, ROUNDS, Product, ProductTerm
 from packshot.database.types import now
 from packshot.enhancers.contract import Lane
-from packshot.errors import Conflict
 from packshot.products.duplicates import (
     digests_of_uploads,
     find_duplicates,
     find_repeated,
     identity_of,
     lock_duplicates,
+)
+from packshot.products.idempotency import (
+    Idempotency,
+    earlier_answer,
+    refuse_while_running,
+    remember_answer,
 )
 from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of
@@ -58,15 +62,6 @@ class FirstRound:
     wanted: int  # pictures
     lane: Lane = "standard"
     pixel_lock: bool | None = None  # None: as PIXEL_LOCK says when its pictures are made
-
-
-@dataclass(frozen=True)
-class Idempotency:
-    """The client's Idempotency-Key, its owner, and a digest of the body it came with."""
-
-    who: str
-    key: str
-    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -122,27 +117,21 @@ def create_in(database: Database, products: Sequence[NewProduct], intake: Intake
         with database.write() as session:
             return create_batch(session, products, intake)
 
-    try:
+    with refuse_while_running():
         try:
             return create()
         except IdsWereBehind:
             return create()
-    except IntegrityError as error:
-        if IdempotencyKey.__tablename__ not in str(error.orig):
-            raise
-        raise Conflict(
-            "a request with this Idempotency-Key is still running; try again in a second",
-            code="idempotency_running",
-        ) from error
 
 
 def create_batch(session: Session, products: Sequence[NewProduct], intake: Intake) -> Created:
     """See `create_in`."""
-    before = _replay(session, intake.idempotency)
+    before = earlier_answer(session, intake.idempotency)
     if before is not None:
-        return before
+        return _created_before(session, before)
     created = _insert(session, _rows_of(session, products), intake)
-    _remember(session, intake.idempotency, created)
+    answer = {"batch_id": created.batch_id, "skipped": created.skipped}
+    remember_answer(session, intake.idempotency, answer)
     return created
 
 
@@ -153,11 +142,6 @@ def _rows_of(session: Session, products: Sequence[NewProduct]) -> list[dict[str,
         | {"media_namespace": str(uuid.uuid4()), "raw_sha256": digests.get(product.raw_image)}
         for product in products
     ]
-
-
-def was_answered(session: Session, idempotency: Idempotency) -> bool:
-    """Whether a request with this key was answered before, so that this one creates nothing."""
-    return session.get(IdempotencyKey, (idempotency.who, idempotency.key)) is not None
 
 
 def _insert(session: Session, rows: list[dict[str, Any]], intake: Intake) -> Created:
@@ -219,24 +203,7 @@ def _insert_rows(
     return sorted(session.connection().scalars(numbered, given).all())
 
 
-def _replay(session: Session, idempotency: Idempotency | None) -> Created | None:
-    """The earlier answer to this key; without one, reserve it, so that a second request waits."""
-    if idempotency is None:
-        return None
-    known = session.get(IdempotencyKey, (idempotency.who, idempotency.key))
-    if known is None:
-        session.add(
-            IdempotencyKey(
-                who=idempotency.who, key=idempotency.key, fingerprint=idempotency.fingerprint
-            )
-        )
-        session.flush()
-        return None
-    if known.fingerprint != idempotency.fingerprint:
-        raise Conflict(
-            "this Idempotency-Key was used with another body", code="idempotency_mismatch"
-        )
-    answer = known.response or {}
+def _created_before(session: Session, answer: dict[str, Any]) -> Created:
     products = session.scalars(
         select(Product).where(Product.batch_id == answer["batch_id"]).order_by(Product.id)
     ).all()
@@ -248,10 +215,3 @@ def _replay(session: Session, idempotency: Idempotency | None) -> Created | None
 def _as_created(view: ProductView) -> ProductView:
     """The product as the first answer showed it, whatever has happened to it since."""
     return new_view(dict(view) | {"updated_at": view.created_at})
-
-
-def _remember(session: Session, idempotency: Idempotency | None, created: Created) -> None:
-    if idempotency is None:
-        return
-    known = session.get_one(IdempotencyKey, (idempotency.who, idempotency.key))
-    known.response = {"batch_id": created.batch_id, "skipped": created.skipped}

@@ -18,6 +18,12 @@ from packshot.products.corrections import (
     find_changes,
     shown_changes,
 )
+from packshot.products.idempotency import (
+    Idempotency,
+    earlier_answer,
+    refuse_while_running,
+    remember_answer,
+)
 from packshot.products.review import check_is_own
 from packshot.spreadsheets.rows import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES
 
@@ -63,10 +69,20 @@ def preview_corrections(
 
 
 def correct_skus(
-    database: Database, facts: Sequence[SkuFacts], corrector: Corrector
+    database: Database,
+    facts: Sequence[SkuFacts],
+    corrector: Corrector,
+    idempotency: Idempotency | None = None,
 ) -> list[SkuProduct]:
-    """Correct the products of these SKUs in one transaction, each with an entry in the audit."""
-    with database.write() as session:
+    """Correct the products of these SKUs in one transaction, each with an entry in the audit.
+
+    The same idempotency key changes nothing and gives the same answer. Raises Conflict, as
+    `create_in` does.
+    """
+    with refuse_while_running(), database.write() as session:
+        before = earlier_answer(session, idempotency)
+        if before is not None:
+            return [SkuProduct(**each) for each in before["products"]]
 
         def correct(product: Product, given: Mapping[str, Any]) -> Changes:
             return correct_product(session, product, corrector.who, given)
@@ -76,7 +92,9 @@ def correct_skus(
         session.expire_all()
         # A product that was created meanwhile has no lock, and is as new as the facts.
         locked = [product for product in _products(session, facts) if product.id in ids]
-        return list(_each(locked, facts, corrector, correct))
+        found = list(_each(locked, facts, corrector, correct))
+        remember_answer(session, idempotency, {"products": [vars(each) for each in found]})
+        return found
 
 
 def _products(session: Session, facts: Sequence[SkuFacts]) -> Sequence[Product]:

@@ -13,7 +13,8 @@ from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
 from packshot.products.duplicates import find_differences, look_for_duplicates
-from packshot.products.intake import Created, Idempotency
+from packshot.products.idempotency import Idempotency
+from packshot.products.intake import Created
 from packshot.products.sku_corrections import Corrector, preview_corrections
 from packshot.products.sku_corrections import correct_skus as correct_skus_in
 from packshot.web.api import examples
@@ -106,7 +107,10 @@ def _with_good_addresses(batch: CheckedRows) -> CheckedRows:
 
 def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
     catalog = services().catalog
-    idempotency = _idempotency(batch, query, total)
+    meant = (*vars(query).values(), total, batch.rows, batch.field_errors, batch.lane)
+    if batch.pixel_lock is not None:
+        meant += (batch.pixel_lock,)
+    idempotency = _idempotency(meant)
     known = idempotency is not None and catalog.was_answered(idempotency)
     give_back = charge_products(0 if known else len(batch.rows))
     skip = query.on_duplicate == "skip"
@@ -126,17 +130,15 @@ def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
     return created
 
 
-def _idempotency(batch: CheckedRows, query: BulkQuery, total: int) -> Idempotency | None:
-    """The Idempotency-Key: by the IETF's draft a quoted string; bare ones are accepted too."""
+def _idempotency(meant: object) -> Idempotency | None:
+    """The Idempotency-Key of a request that means this: by the IETF's draft a quoted string; bare
+    ones are accepted too."""
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return None
     match = IDEMPOTENCY_KEY.fullmatch(header)
     if match is None:
         raise malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    meant = (*vars(query).values(), total, batch.rows, batch.field_errors, batch.lane)
-    if batch.pixel_lock is not None:
-        meant += (batch.pixel_lock,)
     fingerprint = hashlib.sha256(repr(meant).encode()).hexdigest()
     return Idempotency(caller().name, match["key"], fingerprint)
 
@@ -204,6 +206,7 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
 @bp.output(SkuCorrectionsAnswer, example=examples.CORRECTED_SKUS)
 @bp.doc(operation_id="correctSkus")
 @needs("submit", "review")
+@refuses("idempotency_running", "idempotency_mismatch")
 def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Response:
     """Correct the products of many SKUs
 
@@ -211,13 +214,17 @@ def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Respons
     that are not sent stay, and so do the pictures. `dry_run=true` answers with the same changes and
     saves none. A product does not change if its price would be above its MRP, or if a key with only
     the scope `submit` did not create it: `refused` says so. Each correction is recorded in the
-    product's history; sent again, the same request changes nothing.
+    product's history. Sent again, the same request changes nothing; with the same
+    `Idempotency-Key` it gets the first one's answer.
     """
     facts = [each.as_facts() for each in given.products]
     dry_run = query.dry_run == "true"
-    run = preview_corrections if dry_run else correct_skus_in
     corrector = Corrector(caller().name, only_submits=not caller().may("review"))
-    found = run(services().database, facts, corrector)
+    database = services().database
+    if dry_run:
+        found = preview_corrections(database, facts, corrector)
+    else:
+        found = correct_skus_in(database, facts, corrector, _idempotency(facts))
     changed = sum(1 for each in found if each.changes)
     words = "Nothing was changed" if dry_run else f"{changed} products are corrected"
     data = SkuCorrectionsData(products=[SkuProductOut.model_validate(each) for each in found])
