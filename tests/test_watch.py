@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import threading
@@ -17,11 +18,11 @@ import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
 from rich.console import Console
-from servers.loopback import served
+from servers.loopback import losing_answers, served
 from servers.ports import free_port
 from support.fakes import photo_bytes
 from support.processes import in_a_child
-from support.shop import Shop
+from support.shop import Shop, row
 
 from packshot.cli.rows import Sheets
 from packshot.cli.watch import Watcher, watch
@@ -250,10 +251,16 @@ class Meddling(Client):
 
 
 def watcher(
-    inbox: Path, client: Client, folder: WatchedFolder | None = None, settle: float = 0
+    inbox: Path,
+    client: Client,
+    folder: WatchedFolder | None = None,
+    settle: float = 0,
+    *,
+    console: Console | None = None,
+    update: bool = False,
 ) -> Watcher:
-    quiet = Console(quiet=True)
-    return Watcher(folder or WatchedFolder(inbox), client, PRODUCTS, Sheets(), settle, quiet)
+    folder, console = folder or WatchedFolder(inbox), console or Console(quiet=True)
+    return Watcher(folder, client, PRODUCTS, Sheets(), settle, console, update=update)
 
 
 def test_a_file_that_is_renamed_while_it_is_sent_is_made_under_its_new_name(
@@ -334,6 +341,59 @@ def test_a_signal_ends_it_after_what_is_in_hand(
     assert below(inbox / "done") == {"JAR-1.jpg"}
 
 
+# -- corrected spreadsheets -----------------------------------------------------------------------
+
+CORRECTED = b"SKU,Type,Price,MRP\nJAR-1,Food,12,\nJAR-2,Food,30,20\nJAR-3,Food,9,\n"
+
+
+def with_jars(shop: Shop, *skus: str) -> list[int]:
+    return shop.create(*(row(sku=sku, mrp=15, price=9) for sku in skus))
+
+
+def test_a_corrected_spreadsheet_updates_products_that_exist(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    first, second = with_jars(shop, "JAR-1", "JAR-2")
+    put(inbox, "prices.csv", CORRECTED)
+    put(inbox, "JAR-3.jpg", photo_bytes(3))
+    done = run(inbox, url, "--update")
+    assert f"updated JAR-1 (product {first}): price 9 -> 12" in done.output
+    assert "prices.csv: 1 product updated, 1 refused" in done.output
+    assert made(shop) == {("JAR-1", None): 1, ("JAR-2", None): 1, ("JAR-3", None): 1}
+    assert [shop.services.catalog.product(each).price for each in (first, second)] == [12, 9]
+    assert below(inbox / "done") == {"JAR-3.jpg"}
+    reasons = (inbox / "failed" / "prices.csv.txt").read_text()
+    assert "JAR-2: price: 30 is above the mrp of 20" in reasons
+    assert "JAR-1" not in reasons and "JAR-3" not in reasons
+
+
+def test_a_spreadsheet_of_prices_alone_is_done(shop: Shop, url: str, inbox: Path) -> None:
+    [product_id] = with_jars(shop, "JAR-1")
+    put(inbox, "prices.csv", b"SKU,Price\nJAR-1,12\n")
+    assert run(inbox, url).exit_code == 1, "without --update it is a product without a photo"
+    (inbox / "failed" / "prices.csv").rename(inbox / "prices.csv")
+    assert run(inbox, url, "--update").exit_code == 0
+    assert below(inbox / "done") == {"prices.csv"}
+    assert shop.services.catalog.product(product_id).price == 12
+
+
+def test_an_update_whose_answers_were_lost_is_reported_once_the_server_answers(
+    shop: Shop, inbox: Path
+) -> None:
+    printed = io.StringIO()
+    with_jars(shop, "JAR-1")
+    put(inbox, "prices.csv", b"SKU,Price\nJAR-1,12\n")
+    with served(losing_answers(shop.app, "/corrections")) as url:
+        console = Console(file=printed, soft_wrap=True)
+        one = watcher(inbox, Client(url, tries=1), console=console, update=True)
+        one._pause = lambda seconds: None  # type: ignore[method-assign]
+        one.run(once=True)
+    output = printed.getvalue()
+    assert "waiting: " in output and "the server answers again" in output
+    assert "updated JAR-1 (product 1): price 9 -> 12" in output
+    assert "prices.csv: 1 product updated\n" in output
+
+
 # -- kill -9 ---------------------------------------------------------------------------------------
 
 
@@ -365,6 +425,12 @@ class MortalClient(Client):
         self.step()
         return answer
 
+    def correct_skus(self, facts: Sequence[Json], **options: Any) -> list[Json]:
+        self.step()
+        answer = super().correct_skus(facts, **options)
+        self.step()
+        return answer
+
 
 class MortalFolder(WatchedFolder):
     def __init__(self, path: Path, step: Countdown) -> None:
@@ -390,13 +456,13 @@ class MortalFolder(WatchedFolder):
         super().forget_plan()
 
 
-def is_killed_at(step: int, inbox: Path, url: str) -> bool:
+def is_killed_at(step: int, inbox: Path, url: str, *, update: bool = False) -> bool:
     """Run it in a process that is killed at this step; False: it ended before."""
 
     def work() -> bool:
         countdown = Countdown(step)
         folder = MortalFolder(inbox, countdown)
-        watcher(inbox, MortalClient(url, countdown), folder).run(once=True)
+        watcher(inbox, MortalClient(url, countdown), folder, update=update).run(once=True)
         return True
 
     status = os.waitstatus_to_exitcode(os.waitpid(in_a_child(work), 0)[1])
@@ -459,6 +525,19 @@ def test_killed_with_a_spreadsheet_its_photos_stay_with_their_rows(
     names = Counter(product.name for product in shop.services.catalog.products().products)
     assert names == {"Jam": 1, "Tea": 1}
     assert below(inbox / "done") == {"JAR-1.jpg", "products.csv"}
+
+
+def test_killed_at_each_step_of_an_update_it_is_done_once(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    [product_id] = with_jars(shop, "JAR-1")
+    for price, step in enumerate((2, 3, 4, 5), start=10):
+        put(inbox, "prices.csv", f"SKU,Price\nJAR-1,{price}\n".encode())
+        assert is_killed_at(step, inbox, url, update=True)
+        assert run(inbox, url, "--update").exit_code == 0
+        assert shop.services.catalog.product(product_id).price == price
+        assert len(shop.services.catalog.corrections(product_id)) == price - 9
+        assert left_in(inbox) == set()
 
 
 def test_killed_with_a_damaged_zip_it_starts_again(url: str, inbox: Path) -> None:

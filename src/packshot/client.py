@@ -150,11 +150,14 @@ class Client:
         found = self._data("POST", "api/products/duplicates", body, headers={})
         return list(found["duplicates"])
 
-    def correct_skus(self, facts: Sequence[Json], *, dry_run: bool = False) -> list[Json]:
+    def correct_skus(
+        self, facts: Sequence[Json], *, dry_run: bool = False, idempotency_key: str | None = None
+    ) -> list[Json]:
         """Give the products of up to 1,000 SKUs the fields that `facts` have beside their sku; with
         `dry_run` only say what would change: the `index`, `product_id` and `changes` of each."""
         path = f"api/products/corrections?dry_run={str(dry_run).lower()}"
-        body, once = {"products": list(facts)}, {"Idempotency-Key": str(uuid.uuid4())}
+        body = {"products": list(facts)}
+        once = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return list(self._data("POST", path, body, headers=once)["products"])
 
     def product(self, product_id: int) -> Json:

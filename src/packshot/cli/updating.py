@@ -76,35 +76,59 @@ def update_products(
     client: Client, rows: Sequence[Row], updated: Updated, *, dry_run: bool
 ) -> None:
     """Give the products of the rows' SKUs the facts of their spreadsheets; with `dry_run` change
-    none. `updated` has what was done, even if an error ends this.
+    none. `updated` has what was done, even if an error ends this."""
+    for part in parts_of(facts_in(rows)):
+        update_part(client, part, updated, dry_run=dry_run)
+
+
+def facts_in(rows: Sequence[Row]) -> list[Json]:
+    """The facts of each SKU in the rows' spreadsheets.
 
     Rows that make no product count too: an attribute in which a SKU's rows differ is not its fact.
     """
     sheets = {id(row.sheet): row.sheet for row in rows if row.sheet is not None}
-    facts = facts_of(product for sheet in sheets.values() for product in sheet.rows)
-    for part in split(facts, SKUS, lambda each: len(json.dumps(each)) + ROOM):
-        _update(client, part, updated, dry_run)
+    return facts_of(product for sheet in sheets.values() for product in sheet.rows)
 
 
-def _update(client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool) -> None:
-    """Send one request; if some of its facts are refused, send another without them."""
+def parts_of(facts: Sequence[Json]) -> Iterator[Sequence[Json]]:
+    """The facts in parts, each for one request."""
+    return split(facts, SKUS, lambda each: len(json.dumps(each)) + ROOM)
+
+
+def update_part(
+    client: Client,
+    facts: Sequence[Json],
+    updated: Updated,
+    *,
+    dry_run: bool = False,
+    key: str | None = None,
+) -> None:
+    """Send one request; if some of its facts are refused, send another without them.
+
+    With the same Idempotency-Key `key`, another call reports what the first one changed.
+    """
+
+    def correct(these: Sequence[Json]) -> Sequence[Json]:
+        return _correct(client, these, updated, dry_run, key)
+
+    bad: dict[int, str] = {}
     try:
-        products = _correct(client, facts, updated, dry_run)
+        products = correct(facts)
     except ApiError as error:
         bad = dict(_refused_facts(facts, error))
         if not bad:
             raise
-        updated.refused += bad.values()
         facts = [each for place, each in enumerate(facts) if place not in bad]
-        products = _correct(client, facts, updated, dry_run) if facts else []
+        products = correct(facts) if facts else []
+    updated.refused += bad.values()
     updated.products += [(facts[each["index"]]["sku"], each) for each in products]
 
 
 def _correct(
-    client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool
+    client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool, key: str | None
 ) -> Sequence[Json]:
     try:
-        return client.correct_skus(facts, dry_run=dry_run)
+        return client.correct_skus(facts, dry_run=dry_run, idempotency_key=key)
     except (ApiError, urllib3.exceptions.HTTPError) as error:
         is_refused = isinstance(error, ApiError) and error.status < 500
         updated.unanswered += 0 if is_refused or dry_run else len(facts)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets
 from packshot.cli.sending import SendOptions, SendResult, send_rows
+from packshot.cli.updating import Updated, parts_of, update_part, without_known
 from packshot.cli.watched_batch import WatchedBatch
 from packshot.cli.watched_folder import (
     DONE,
@@ -29,7 +32,7 @@ from packshot.cli.watched_folder import (
     TakenFile,
     WatchedFolder,
 )
-from packshot.client import ApiError, Client
+from packshot.client import ApiError, Client, Json
 from packshot.enhancers.contract import LANES, Lane
 
 #: Seconds between two checks of the folder.
@@ -55,6 +58,11 @@ class Stopped(Exception):
     show_default=True,
     help="Seconds for which a file must not have changed.",
 )
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Give products that exist the prices, names and other facts of a spreadsheet, by SKU.",
+)
 @click.option("--lane", type=click.Choice(LANES), help="As in `packshot upload`.")
 @click.option("--once", is_flag=True, help="End when the folder is empty.")
 @connection
@@ -63,6 +71,7 @@ def watch(
     defaults: dict[str, Any],
     sheets: Sheets,
     settle: float,
+    update: bool,
     lane: Lane | None,
     once: bool,
     client: Client,
@@ -86,7 +95,7 @@ def watch(
         lock.acquire(timeout=0)
     except Timeout:
         raise click.ClickException(f"another packshot watch works on {folder}") from None
-    watcher = Watcher(watched, client, defaults, sheets, settle, console, lane)
+    watcher = Watcher(watched, client, defaults, sheets, settle, console, lane, update=update)
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, watcher.ask_to_stop) for number in numbers]
     try:
@@ -110,7 +119,10 @@ class Watcher:
         settle: float,
         console: Console,
         lane: Lane | None = None,
+        *,
+        update: bool = False,
     ) -> None:
+        self.update = update
         self._choices = SendOptions(lane=lane, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
         self.defaults, self.sheets = defaults, sheets
@@ -146,8 +158,8 @@ class Watcher:
             return True
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
         if ready := self._settled.take(left):
-            batch = WatchedBatch(self.folder, ready, self.defaults, self.sheets, self._print_line)
-            planned = batch.plan()
+            how = (self.defaults, self.sheets, self._print_line, self.update)
+            planned = WatchedBatch(self.folder, ready, *how).plan()
             self.folder.save_plan(planned)
             self._work(planned)
         return bool(left)
@@ -155,29 +167,65 @@ class Watcher:
     # -- a batch -----------------------------------------------------------------------------------
 
     def _work(self, files: Sequence[TakenFile]) -> None:
+        updated = {file.path: self._update(file) for file in files}
         for part in _parts(files):
             self._check_stop()
-            self._finish(part, self._send([row for file in part for row in file.rows]))
+            rows = [
+                row for file in part for row in without_known(file.rows, updated[file.path].skus)
+            ]
+            self._finish(part, self._send(rows), updated)
         self.folder.forget_plan()
+
+    def _update(self, file: TakenFile) -> Updated:
+        """Correct the products of a spreadsheet's SKUs."""
+        updated = Updated()
+
+        def update(part: Sequence[Json], key: str) -> Exception | None:
+            try:
+                update_part(self.client, part, updated, key=key)
+            except (ApiError, urllib3.exceptions.HTTPError) as error:
+                return error
+            return None
+
+        for part in parts_of(file.facts):
+            self._check_stop()
+            self._try_until_answered(partial(update, part, str(uuid.uuid4())))
+        updated.unanswered = 0  # each was answered in the end
+        for line in updated.lines():
+            self._print_line(f"updated {line}")
+        if file.facts:
+            self._print_line(f"{file.path}: {updated.summary('updated')}")
+        return updated
 
     def _send(self, rows: Sequence[Row]) -> SendResult:
         """Send until the server has answered for every row; products made before are recognised."""
-        pause, away = FIRST_PAUSE, False
-        while True:
-            sent = send_rows(self.client, rows, self._choices)
-            if sent.stopped is None:
-                if away:
-                    self._print_line("the server answers again")
-                return sent
-            if isinstance(sent.stopped, ApiError) and sent.stopped.status in (401, 403):
-                raise sent.stopped
-            if not away:
-                self._print_line(f"waiting: {_error_text(self.client, sent.stopped)}")
-            away = True
-            self._pause(max(pause, getattr(sent.stopped, "retry_after", None) or 0))
-            pause = min(pause * 2, LONGEST_PAUSE)
+        sent = SendResult()
 
-    def _finish(self, files: Sequence[TakenFile], sent: SendResult) -> None:
+        def send() -> Exception | None:
+            nonlocal sent
+            sent = send_rows(self.client, rows, self._choices)
+            return sent.stopped
+
+        self._try_until_answered(send)
+        return sent
+
+    def _try_until_answered(self, attempt: Callable[[], Exception | None]) -> None:
+        """Repeat the attempt while it returns an error. Raises what a wrong key causes."""
+        pause, away = FIRST_PAUSE, False
+        while (error := attempt()) is not None:
+            if isinstance(error, ApiError) and error.status in (401, 403):
+                raise error
+            if not away:
+                self._print_line(f"waiting: {_error_text(self.client, error)}")
+            away = True
+            self._pause(max(pause, getattr(error, "retry_after", None) or 0))
+            pause = min(pause * 2, LONGEST_PAUSE)
+        if away:
+            self._print_line("the server answers again")
+
+    def _finish(
+        self, files: Sequence[TakenFile], sent: SendResult, updated: Mapping[str, Updated]
+    ) -> None:
         lines: dict[str, list[str]] = defaultdict(list)
         reasons: dict[str, list[str]] = defaultdict(list)
         for row, product in sent.created:
@@ -193,7 +241,8 @@ class Watcher:
         for file in files:
             for line in lines[file.path]:
                 self._print_line(line)
-            self._move(file, [*file.errors, *reasons[file.path]])
+            refused = updated[file.path].refusals()
+            self._move(file, [*file.errors, *refused, *reasons[file.path]])
 
     def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:
         if self.folder.stamp(file.path) != file.stamp:

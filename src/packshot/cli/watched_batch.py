@@ -12,23 +12,27 @@ import click
 
 from packshot.cli.photos import ZIP, PhotoFiles, ZippedPhoto, add_archive
 from packshot.cli.rows import Report, Row, Sheets, is_spreadsheet, rows_of_photos, rows_of_sheet
+from packshot.cli.updating import facts_in
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
-from packshot.client import Photo
+from packshot.client import Json, Photo
 
 NOTHING = "nothing can be made of it"
 
 
 @dataclass
 class WatchedBatch:
-    """Files that are handled together, and what was found for each so far."""
+    """Files that are handled together, and what was found for each so far. `update`: spreadsheets
+    correct products that exist."""
 
     folder: WatchedFolder
     files: Mapping[str, Stamp]
     defaults: dict[str, Any]
     sheets: Sheets
     report: Report
+    update: bool = False
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    facts: dict[str, list[Json]] = field(default_factory=dict)
     tables_with_rows: set[str] = field(default_factory=set)
 
     def plan(self) -> list[TakenFile]:
@@ -49,7 +53,7 @@ class WatchedBatch:
         rows, errors = self.rows[path], self.errors[path]
         if not rows and not errors and path not in self.tables_with_rows:
             errors = [NOTHING]
-        return TakenFile(path, self.files[path], rows, errors)
+        return TakenFile(path, self.files[path], rows, errors, self.facts.get(path, ()))
 
     # -- photos by their names ---------------------------------------------------------------------
 
@@ -75,6 +79,7 @@ class WatchedBatch:
                 self.errors[table].append(_words(error))
                 found.why = f"{table}, which came with it, can't be read"
                 continue
+            self.facts[table] = facts_in(rows) if self.update else []
             self._assign(rows, found, table)
         self._leave_out(found)
 

@@ -20,7 +20,7 @@ import click
 
 from packshot.cli.photos import ZIP, ZippedPhoto, open_archive
 from packshot.cli.rows import Row
-from packshot.client import Photo
+from packshot.client import Json, Photo
 from packshot.spreadsheets.photo_files import UNFINISHED, ending_of, is_system_file
 
 DONE: Final = "done"
@@ -40,13 +40,15 @@ Stamp = tuple[int, int, int]
 class TakenFile:
     """A file of the folder, as it was when it had stopped growing, and what becomes of it.
 
-    `path` is relative to the folder. `errors` are what is wrong with the file itself.
+    `path` is relative to the folder. `errors` are what is wrong with the file itself. `facts` are
+    those of a spreadsheet's SKUs, for products that exist.
     """
 
     path: str
     stamp: Stamp
     rows: Sequence[Row] = ()
     errors: Sequence[str] = ()
+    facts: Sequence[Json] = ()
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,17 @@ class WatchedFolder:
                 photo = UnchangedPhoto(self.path / path, stamp)
             elif each["photo"] is not None:  # a spreadsheet names a file that is not of the batch
                 photo = Path(each["photo"])
-            rows.append(Row(each["source"], each["fields"], photo, each["errors"], path))
-        return TakenFile(path, stamp, rows, given["errors"])
+            rows.append(
+                Row(
+                    each["source"],
+                    each["fields"],
+                    photo,
+                    each["errors"],
+                    path,
+                    lacks_photo=each.get("lacks_photo", False),
+                )
+            )
+        return TakenFile(path, stamp, rows, given["errors"], given.get("facts", ()))
 
     # -- the end of a file -------------------------------------------------------------------------
 
@@ -230,10 +241,12 @@ def _as_json(file: TakenFile) -> dict[str, Any]:
             "fields": row.fields,
             "photo": str(row.photo) if row.photo is not None else None,
             "errors": row.errors,
+            "lacks_photo": row.lacks_photo,
         }
         for row in file.rows
     ]
-    return {"path": file.path, "stamp": file.stamp, "rows": rows, "errors": list(file.errors)}
+    of_file = {"path": file.path, "stamp": file.stamp, "errors": list(file.errors)}
+    return of_file | {"rows": rows, "facts": list(file.facts)}
 
 
 def _raise(error: OSError) -> None:
