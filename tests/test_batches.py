@@ -236,7 +236,11 @@ def test_analyses_come_first_then_pictures_and_no_product_is_claimed_meanwhile(s
     assert shop.outcomes() == {("batch", "ok"): 9}
     assert set(shop.paid().values()) == {1}
     shop.audit(products=3)
-    assert shop.fake.batches.files == {}  # nothing is left behind at Google
+    assert_nothing_left_at_google(shop)
+
+
+def assert_nothing_left_at_google(shop: Shop) -> None:
+    assert (shop.fake.batches.files, shop.fake.batches.listed()) == ({}, [])
 
 
 @pytest.mark.extra
@@ -507,10 +511,12 @@ def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
     assert shop.jobs() == [("analysis", "running")]
     shop.change(BatchJob, deadline=now(-3700), not_before=now(-1))
     shop.batching.turn()
-    assert shop.jobs() == [("analysis", "done")]
+    assert shop.jobs() == [("analysis", "deleting")]
     assert "is given up" in caplog.text
     lane._client = reachable
     shop.finish()
+    shop.batching.turn()
+    assert shop.jobs()[0] == ("analysis", "done")
     assert shop.paid()["standard", "1/1/analysis"] == 1
 
 
@@ -1105,6 +1111,118 @@ def test_killed_at_one_step_again_and_again_nothing_is_lost_or_paid_twice(
     print(f"{step:>12} {'after' if after else 'before':>6}: {deaths} deaths, {shop.ledgers()}")
     shop.audit(products=2)
     assert_created_once(shop)
+
+
+class LaneThatDies:
+    """A lane whose process dies at the deletion with this number: before, or just after it.
+
+    At each deletion every answer of that job must be safe.
+    """
+
+    def __init__(self, shop: Shop, number: int, after: bool) -> None:
+        self.shop, self.left, self.after = shop, number, after
+        self.lane = shop.services.batching.lane
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lane, name)
+
+    def delete(self, name: str) -> None:
+        self.check_answers(name)
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise Killed
+        self.lane.delete(name)
+        if self.left == 0:
+            raise Killed
+
+    def check_answers(self, name: str) -> None:
+        jobs = self.shop.rows(BatchJob)
+        [job] = [each for each in jobs if name in (each.name, each.file, each.results)]
+        states = [each.state for each in self.shop.rows(BatchItem) if each.job_id == job.id]
+        assert (job.state, set(states)) == ("deleting", {"answered"})
+        if job.kind == "analysis":
+            assert all(each.answer for each in self.shop.rows(Round))
+        else:
+            assert len(list(self.shop.services.storage.list("answers/"))) == len(states)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", [1, 2, 3, pytest.param(4, marks=pytest.mark.extra)])
+@only_sqlite
+def test_killed_while_it_deletes_a_job_at_google_nothing_is_lost_or_left(
+    shop: Shop, number: int, after: bool
+) -> None:
+    """A job, the file of its requests, and that of its answers; then those of the next job."""
+    shop.create(2)
+    deaths = 0
+    for _ in range(4):
+        shop.work()
+        try:
+            shop.process(lane=LaneThatDies(shop, number, after)).turn()
+        except Killed:
+            deaths += 1
+        shop.change(BatchJob, lease_until=now(-1), not_before=now(-1))
+    assert deaths or number > 3
+    shop.finish()
+    shop.batching.turn()
+    shop.audit(products=2)
+    assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
+    assert_nothing_left_at_google(shop)
+
+
+@only_sqlite
+def test_what_can_not_be_deleted_at_once_is_deleted_later(shop: Shop) -> None:
+    shop.create(1)
+    shop.fake.batches.misbehave("delete_overloaded", times=3)
+    shop.finish()
+    shop.batching.turn()
+    shop.audit(products=1)
+    assert_nothing_left_at_google(shop)
+
+
+@only_sqlite
+def test_what_can_never_be_deleted_is_left_with_one_log_line_and_stops_no_product(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(1)
+    shop.fake.batches.misbehave("delete_overloaded", times=1000)
+    shop.finish()
+    shop.audit(products=1)
+    for _ in range(batching.LOOKS + 1):
+        shop.batching.turn()
+    assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
+    for job in shop.rows(BatchJob):
+        assert caplog.text.count(f"{job.display_name} ({job.name}) can't be deleted") == 1
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_jobs_that_are_being_deleted_keep_no_other_from_beginning(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_jobs, "MOST_JOBS", 1)
+    shop.create(1)
+    shop.fake.batches.misbehave("delete_overloaded", times=1000)
+    for _ in range(3):
+        shop.work()
+        shop.batching.turn()
+    assert shop.jobs() == [("analysis", "deleting"), ("picture", "running")]
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_a_job_that_still_runs_is_not_deleted(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """It was given up: a person finds it in Google's list."""
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("stuck")
+    shop.batching.turn()
+    shop.change(BatchJob, deadline=now(-3700), not_before=now(-1))
+    shop.batching.turn()
+    [job] = shop.rows(BatchJob)
+    assert job.state == "done"
+    assert f"{job.display_name} still runs at Gemini: {job.name}" in caplog.text
+    assert [each.name for each in shop.fake.batches.listed()] == [job.name]
 
 
 def assert_created_once(shop: Shop) -> None:

@@ -287,8 +287,11 @@ class BatchLane(Protocol):
         """The answers, line by line. Raises NotFound when they are no longer kept."""
         ...
 
-    def delete(self, file: str) -> None:
-        """Delete a file at the service; one that is gone is fine."""
+    def delete(self, name: str) -> None:
+        """Delete a file or a job at the service, by its name there; one that is gone is fine.
+
+        A job that runs is not cancelled by this.
+        """
         ...
 
     def book(self, record: CallRecord, model: str, answer: str) -> None:

@@ -60,6 +60,7 @@ CANCELLING: Final = "cancelling"
 COLLECTING: Final = "collecting"  # it has ended, and its answers are being saved
 SALVAGING: Final = "salvaging"  # it ended early: it may have some answers
 ASIDE: Final = "aside"
+DELETING: Final = "deleting"  # nothing more of it is needed: it is deleted at the service
 DONE: Final = "done"
 
 
@@ -137,7 +138,8 @@ class BatchJobs:
             return True
 
     def _waiting(self, session: Session, kind: str) -> Sequence[BatchItem]:
-        going_on = select(func.count()).select_from(BatchJob).where(BatchJob.state != DONE)
+        ended = BatchJob.state.in_((DELETING, DONE))
+        going_on = select(func.count()).select_from(BatchJob).where(~ended)
         if (session.scalar(going_on) or 0) >= MOST_JOBS:
             return []
         oldest_first = (

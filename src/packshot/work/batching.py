@@ -32,6 +32,7 @@ from packshot.work.batch_jobs import (
     CANCELLING,
     COLLECTING,
     CREATING,
+    DELETING,
     DONE,
     GATHERED,
     RUNNING,
@@ -40,6 +41,7 @@ from packshot.work.batch_jobs import (
     BatchJobs,
     LeasedJob,
 )
+from packshot.work.batch_leftovers import delete_leftovers, try_to_delete
 from packshot.work.batch_requests import request_of, save_result
 from packshot.work.parts import Parts
 
@@ -83,16 +85,6 @@ class Batching:
         self.gather_seconds, self.first_look = gather_seconds, first_look
         self.surely_not_created, self.chance = surely_not_created, chance
         self.stopping: threading.Event = parts.stopping
-        self.steps: dict[str, Callable[[LeasedJob], LeasedJob | None]] = {
-            GATHERED: self._upload,
-            UPLOADED: self._create,
-            CREATING: self._find,
-            RUNNING: self._poll,
-            CANCELLING: self._poll,
-            COLLECTING: self._collect,
-            SALVAGING: self._collect,
-            ASIDE: self._find,
-        }
 
     def turn(self) -> None:
         """Make jobs of waiting requests, and take each job that is due as far as it goes."""
@@ -165,10 +157,10 @@ class Batching:
         if job.is_late and job.state in {GATHERED, UPLOADED}:
             return self._give_up(job, "batch_late", paid=False)
         saving = job.state in {COLLECTING, SALVAGING}
-        if job.age > KEPT_SECONDS if saving else job.is_overdue:
+        if job.state != DELETING and (job.age > KEPT_SECONDS if saving else job.is_overdue):
             log.error("batch job %s is given up: it was %s", job.display_name, job.state)
             return self._give_up(job, "batch_late", paid=True)
-        return self.steps[job.state](job)
+        return STEPS[job.state](self, job)
 
     def _wait(self, job: LeasedJob, error: str | None = None) -> LeasedJob | None:
         self.jobs.put_back(job, self._pause(job), error)
@@ -201,7 +193,7 @@ class Batching:
         if not items or not all(item.waits for item in items):
             # Products were cancelled since the upload: make the file again without them.
             again = self.jobs.move(job, GATHERED, file=None)
-            _delete(self.lane, job.file)
+            try_to_delete(self.lane, job.file)
             return again
         creating = self.jobs.move(job, CREATING)
         try:
@@ -302,10 +294,20 @@ class Batching:
         return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
 
     def _give_up(self, job: LeasedJob, outcome: str, *, paid: bool) -> LeasedJob | None:
-        """End the job, and hand its unanswered requests to single calls."""
+        """Hand the job's unanswered requests to single calls; nothing more of it is needed then."""
         self._notify(self.jobs.hand_to_single_calls(job, self.jobs.items(job), outcome, paid=paid))
+        return self.jobs.move(job, DELETING)
+
+    def _delete(self, job: LeasedJob) -> LeasedJob | None:
+        """Delete at Google what is left of a job, and end it. No product waits for this."""
+        try:
+            delete_leftovers(self.lane, job)
+        except PackshotError as error:
+            if job.looks < LOOKS:
+                return self._wait(job, error.message)
+            words = "batch job %s (%s) can't be deleted at Gemini and is left there: %s"
+            log.warning(words, job.display_name, job.name, error.message)
         self.jobs.move(job, DONE)
-        _delete(self.lane, job.file, job.results)
         return None
 
     def _notify(self, product_ids: Sequence[int]) -> None:
@@ -313,11 +315,18 @@ class Batching:
             self.send(product_ids)
 
 
-def _delete(lane: BatchLane, *files: str | None) -> None:
-    """Try to delete these files: Google deletes them after two days anyway."""
-    for file in filter(None, files):
-        with suppress(PackshotError):
-            lane.delete(file)
+#: What is done with a job in each of its states.
+STEPS: Final[dict[str, Callable[[Batching, LeasedJob], LeasedJob | None]]] = {
+    GATHERED: Batching._upload,
+    UPLOADED: Batching._create,
+    CREATING: Batching._find,
+    RUNNING: Batching._poll,
+    CANCELLING: Batching._poll,
+    COLLECTING: Batching._collect,
+    SALVAGING: Batching._collect,
+    ASIDE: Batching._find,
+    DELETING: Batching._delete,
+}
 
 
 def notes_of(jobs: BatchJobs) -> list[str]:

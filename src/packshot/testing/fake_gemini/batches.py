@@ -45,6 +45,7 @@ LIFE_FAULTS: Final = (
     "lines_doubled",
     "lines_missing",  # the last one
     "lines_late",  # the last one, in one download
+    "delete_overloaded",  # 503, and nothing is deleted
 )
 SLOW_SECONDS: Final = 5.5
 PAGE: Final = 3  # jobs on a page of the list: pages must be followed
@@ -77,6 +78,7 @@ class FakeJob:
     state: str = "PENDING"
     results: str | None = None
     error: Json | None = None
+    is_deleted: bool = False
     faults: set[str] = field(default_factory=set)
 
 
@@ -143,17 +145,9 @@ class Batches:
         if headers.get("x-goog-upload-offset") != "0" or len(body) != file.size:
             raise _invalid("The upload has another length than was announced.")
         file.data = body
-        return reply_of({"file": self._describe(name)}, headers={"x-goog-upload-status": "final"})
-
-    def _describe(self, name: str) -> Json:
-        file = self.files[name]
-        return {
-            "name": f"files/{name}",
-            "mimeType": file.mime_type,
-            "sizeBytes": str(file.size),
-            "state": "ACTIVE",
-            "uri": f"https://generativelanguage.googleapis.com/v1beta/files/{name}",
-        }
+        return reply_of(
+            {"file": _describe(name, self.files[name])}, headers={"x-goog-upload-status": "final"}
+        )
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -167,10 +161,14 @@ class Batches:
             return self._upload(headers, body, upload["id"], url)
         if create and method == "POST":
             return self.create(create["model"], _object(body))
+        if method == "DELETE" and (file or job) and self._happens("delete_overloaded"):
+            raise ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable.")
         if file and method in {"GET", "DELETE"}:
             return self._file(method, file)
         if job and job["verb"] and method == "POST":
             return self._cancel(f"batches/{job['id']}")
+        if job and job["id"] and job["verb"] is None and method == "DELETE":
+            return self._delete_job(f"batches/{job['id']}")
         if job and job["verb"] is None and method == "GET":
             return (
                 self._look(f"batches/{job['id']}") if job["id"] else self._list(job["query"] or "")
@@ -189,7 +187,7 @@ class Batches:
             if found["verb"] is None:
                 if file is None:
                     raise _missing("file")
-                return reply_of(self._describe(name))
+                return reply_of(_describe(name, file))
             self.asked["download"] += 1
             if found["query"] != "alt=media":
                 raise _invalid("alt must be media.")
@@ -254,7 +252,7 @@ class Batches:
         if self._happens("unlisted"):
             return reply_of({})
         with self._lock:
-            newest_first = self.jobs[::-1]
+            newest_first = self.listed()[::-1]
             shown = [_operation(job) for job in newest_first[start : start + PAGE]]
             more = start + PAGE < len(newest_first)
             return reply_of(
@@ -273,8 +271,19 @@ class Batches:
                 self._progress(job)
             return reply_of(_operation(job))
 
+    def listed(self) -> list[FakeJob]:
+        """The jobs that were not deleted."""
+        return [job for job in self.jobs if not job.is_deleted]
+
+    def _delete_job(self, name: str) -> Reply:
+        """Forget the job; one that runs is not cancelled by this."""
+        self.asked["delete_job"] += 1
+        with self._lock:
+            self._job(name).is_deleted = True
+            return reply_of({})
+
     def _job(self, name: str) -> FakeJob:
-        found = next((job for job in self.jobs if job.name == name), None)
+        found = next((job for job in self.listed() if job.name == name), None)
         if found is None:
             raise _missing("batch")
         return found
@@ -321,6 +330,16 @@ class Batches:
                 if self.answered_before_cancel:
                     self._answer(job, self.answered_before_cancel)
             return reply_of({})
+
+
+def _describe(name: str, file: File) -> Json:
+    return {
+        "name": f"files/{name}",
+        "mimeType": file.mime_type,
+        "sizeBytes": str(file.size),
+        "state": "ACTIVE",
+        "uri": f"https://generativelanguage.googleapis.com/v1beta/files/{name}",
+    }
 
 
 def _operation(job: FakeJob) -> Json:

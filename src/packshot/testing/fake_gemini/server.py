@@ -270,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def do_DELETE(self) -> None:
-        """Files."""
+        """Files and jobs."""
         self._serve_batches("DELETE")
 
     def do_POST(self) -> None:
