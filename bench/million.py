@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 from sqlalchemy import text
@@ -26,15 +27,31 @@ FROM numbers"""
 TERMS = """
 INSERT INTO product_terms (term, product_id)
 SELECT {term}, id FROM products"""
-ROUNDS = """
-INSERT INTO rounds (product_id, number, wanted, enhancer, opened_at)
-SELECT id, 1, 3, 'gemini', '2026-01-01 00:00:00' FROM products"""
+ANALYSIS = {
+    "product": "a running shoe with a low shaft",
+    "shape": "a long wedge, rounded in front",
+    "colours": ["red", "white", "grey"],
+    "material": "mesh with a rubber sole",
+    "parts": ["1 shoe", "2 laces", "1 tongue", "1 sole"],
+    "label_text": ["ACME", "ULTRA 3"],
+    "logo": "ACME on the side",
+    "faults": ["underexposed", "a warm colour cast"],
+    "variants": [
+        {"title": "white", "prompt": "The shoe on pure white with a soft shadow, filling 86 %"},
+        {"title": "studio", "prompt": "The shoe on a soft grey sweep, lit from the upper left"},
+        {"title": "natural", "prompt": "The shoe on a wooden floor in daylight, from the side"},
+    ],
+}
+ROUNDS = f"""
+INSERT INTO rounds (product_id, number, wanted, enhancer, opened_at, analysis)
+SELECT id, 1, 3, 'gemini', '2026-01-01 00:00:00', '{json.dumps(ANALYSIS)}' FROM products"""
 IMAGES = """
 INSERT INTO product_images (product_id, image_url, status, created_at, updated_at, round, variant,
-    object_key)
+    object_key, verdict)
 SELECT id, 'https://x.example/e.jpg', CASE WHEN status = 'pending_review' THEN 'pending' WHEN
     status = 'approved' AND {variant} = 0 THEN 'approved' ELSE 'rejected' END,
-    '2026-01-02 00:00:00', '2026-01-02 00:00:00', 1, {variant}, 'enhanced/1/x.jpg'
+    '2026-01-02 00:00:00', '2026-01-02 00:00:00', 1, {variant}, 'enhanced/1/x.jpg',
+    CASE WHEN id % 10 = {variant} THEN 'warn' ELSE 'pass' END
 FROM products WHERE status NOT IN ('pending', 'failed')"""
 CALLS = """
 INSERT INTO calls (product_id, round, variant, kind, model, sent_at, completed_at, outcome, cost)
@@ -60,6 +77,7 @@ def fill(url: str, count: int) -> Database:
         for statement in statements:
             bound = {"count": count} if ":count" in statement else {}
             session.execute(text(statement), bound)
-    with closing(database.engine.raw_connection()) as connection:  # VACUUM needs no transaction
-        connection.cursor().execute("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
+    if not database.is_sqlite:  # as its autovacuum does; nothing gives SQLite statistics
+        with closing(database.engine.raw_connection()) as connection:  # not in a transaction
+            connection.cursor().execute("VACUUM ANALYZE")
     return database

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 from conftest import only_sqlite
 from servers.loopback import served
-from sqlalchemy import event, update
+from sqlalchemy import update
+from support.plans import plans
 from support.shop import Shop
 
 from packshot.cli import main
@@ -64,19 +65,9 @@ def count(shop: Shop, query: str = "status=pending_review") -> Any:
 
 @only_sqlite
 def test_they_are_counted_without_reading_all_pictures(shop: Shop) -> None:
-    database = shop.services.database
-    plans: list[str] = []
-
-    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "WHERE product_images.found_after_approval" in statement:
-            raw = connection.connection.cursor()
-            raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans.append(" ".join(str(row) for row in raw.fetchall()))
-
-    event.listen(database.engine, "before_cursor_execute", explain)
-    assert count(shop) == 0
-    [plan] = plans
-    assert "USING INDEX ix_product_images_found_after_approval" in plan
+    with plans(shop.services.database, "WHERE product_images.found_after_approval") as found:
+        assert count(shop) == 0
+    assert "USING INDEX ix_product_images_found_after_approval" in found[0]
 
 
 def test_a_finding_on_an_approved_picture_is_listed_counted_and_exported(shop: Shop) -> None:

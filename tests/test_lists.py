@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from support.plans import plans
 from support.shop import Shop
 
 from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
+from packshot.fidelity.verdicts import DOUBTFUL, VERDICTS
 from packshot.products.lists import Filter
 
 
@@ -62,6 +64,37 @@ def test_those_without_a_sku_come_last(shop: Shop) -> None:
     for number, sku in ((ids[0], "B"), (ids[2], "A"), (ids[3], "B")):
         shop.services.catalog.correct(number, {"sku": sku}, who="local")
     assert paged(shop, "order=sku") == [ids[2], ids[0], ids[3], ids[1]]
+
+
+@pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("query", ["", "doubt=yes", "doubt=no", "order=doubt"])
+def test_doubtful_pictures_are_found_by_their_index(shop: Shop, query: str) -> None:
+    with plans(shop.services.database, " product_images.verdict IN ") as found:
+        shop.ask("GET", f"/desk/state?status=pending_review&{query}")
+        shop.ask("GET", f"/api/products?status=pending_review&{query}")
+    assert found
+    for plan in found:
+        assert "product_images USING INDEX ix_product_images_doubtful" in plan, plan
+
+
+@pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
+def test_enhancers_are_counted_from_indexes_alone(shop: Shop) -> None:
+    with plans(shop.services.database, "GROUP BY rounds.enhancer") as found:
+        shop.ask("GET", "/desk/state?status=pending_review")
+    assert "products USING COVERING INDEX ix_products_status_id" in found[0]
+    assert "rounds USING COVERING INDEX ix_rounds_enhancer" in found[0]
+
+
+def test_a_picture_is_doubtful_by_these_verdicts(shop: Shop) -> None:
+    """The words of the queries' index are written out; the rest asks for `DOUBTFUL`."""
+    found = {}
+    for verdict in VERDICTS:
+        product, [image] = shop.reviewable(variants=1)
+        with shop.services.database.write() as session:
+            checked = update(ProductImage).where(ProductImage.id == image)
+            session.execute(checked.values(verdict=verdict))
+        found[product] = verdict
+    assert {found[product] for product in paged(shop, "doubt=yes")} == set(DOUBTFUL)
 
 
 @pytest.mark.parametrize("order", ["doubt", "sku"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData, text
+from sqlalchemy import Index, MetaData, TextClause, text
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -19,3 +19,8 @@ class Base(DeclarativeBase):
 
 
 CREATED = text("CURRENT_TIMESTAMP")
+
+
+def partial_index(name: str, *columns: str, where: TextClause) -> Index:
+    """An index on some of the rows. Queries use it if they have the same words as `where`."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from packshot.database.base import CREATED as CREATED
 from packshot.database.base import Base as Base
+from packshot.database.base import partial_index
 from packshot.database.batch_models import BatchItem as BatchItem
 from packshot.database.batch_models import BatchJob as BatchJob
 from packshot.database.take_models import PictureColumns as PictureColumns
@@ -121,7 +122,8 @@ class Product(Base):
         # The same for each key.
         Index("ix_products_turn", "status", "submitted_by", "queued_at", "id"),
         # The lists: newest first, by status, batch or category.
-        Index("ix_products_status_id", "status", "id"),
+        # `round` lets counts of the current rounds read no row.
+        Index("ix_products_status_id", "status", "id", "round"),
         Index("ix_products_batch_id_id", "batch_id", "id"),
         Index("ix_products_category_id", "category", "id"),
         Index("ix_products_sku_id", "sku", "id"),
@@ -233,6 +235,16 @@ class Round(Base):
     #: Gemini's answer with the analysis, from a batch job.
     answer: Mapped[str | None] = mapped_column(Text)
 
+    # Enhancers are counted from the index alone: the rows are long.
+    __table_args__ = (Index("ix_rounds_enhancer", "product_id", "number", "enhancer"),)
+
+
+#: The condition of a picture that is excluded from approval by default, see `products.doubt`.
+IS_DOUBTFUL: Final = text(
+    "(product_images.warning IS NOT NULL"
+    " OR product_images.verdict IN ('warn', 'fail', 'not_comparable'))"
+)
+
 
 class ProductImage(PictureColumns, Base):
     """One enhanced picture. The row exists only once its object is stored.
@@ -266,13 +278,12 @@ class ProductImage(PictureColumns, Base):
         # Counted from the index alone.
         Index("ix_product_images_verdict", "verdict", "enhancer", "prompt_version"),
         Index("ix_product_images_lock_code", "lock_code"),
-        Index(
+        partial_index(
             "ix_product_images_found_after_approval",
-            "product_id",
-            "round",
-            sqlite_where=text("found_after_approval"),
-            postgresql_where=text("found_after_approval"),
+            *("product_id", "round"),
+            where=text("found_after_approval"),
         ),
+        partial_index("ix_product_images_doubtful", "product_id", "round", where=IS_DOUBTFUL),
         {"sqlite_autoincrement": True},
     )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, select, text, tuple_
 
-from packshot.database.models import Product, ProductImage
+from packshot.database.models import IS_DOUBTFUL, Product, ProductImage
 from packshot.fidelity.verdicts import DOUBTFUL
 
 #: How doubtful a picture is, for the order of a list; one with only a warning counts 1.
@@ -39,7 +39,7 @@ def _doubtful() -> ColumnElement[bool]:
     return and_(
         ProductImage.product_id == Product.id,
         ProductImage.round == Product.round,
-        or_(ProductImage.warning.is_not(None), ProductImage.verdict.in_(DOUBTFUL)),
+        IS_DOUBTFUL,
     )
 
 

@@ -1,0 +1,29 @@
+"""How SQLite answers a query: by which index, or by reading all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from packshot.database.engine import Database
+
+
+@contextmanager
+def plans(database: Database, words: str) -> Iterator[list[str]]:
+    """The plans of the statements with these words that are executed inside the block."""
+    found: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if words in statement:
+            raw = connection.connection.cursor()
+            raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            found.append(" ".join(str(row) for row in raw.fetchall()))
+
+    event.listen(database.engine, "before_cursor_execute", explain)
+    try:
+        yield found
+    finally:
+        event.remove(database.engine, "before_cursor_execute", explain)
