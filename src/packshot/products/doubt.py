@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    case,
+    exists,
+    func,
+    select,
+    text,
+    tuple_,
+)
 
 from packshot.database.models import IS_DOUBTFUL, Product, ProductImage
 from packshot.fidelity.verdicts import DOUBTFUL
@@ -55,11 +65,7 @@ def was_found_after_approval() -> ColumnElement[bool]:
     return tuple_(Product.id, Product.round).in_(found)
 
 
-def count_doubtful() -> Subquery:
-    """The products that have doubtful pictures (`product_id`), and how doubtful (`weight`).
-
-    Read once for all products: a query for each would cost five times as much.
-    """
-    weight = func.sum(case(WEIGHTS, value=ProductImage.verdict, else_=1)).label("weight")
-    rows = select(ProductImage.product_id, weight).join(Product, _doubtful())
-    return rows.group_by(ProductImage.product_id).subquery()
+def weigh_doubt() -> ScalarSelect[int | None]:
+    """How doubtful the product's pictures are together; NULL if none is."""
+    weight = func.sum(case(WEIGHTS, value=ProductImage.verdict, else_=1))
+    return select(weight).where(_doubtful()).correlate(Product).scalar_subquery()

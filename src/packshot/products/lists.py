@@ -31,7 +31,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.errors import Conflict
-from packshot.products.doubt import count_doubtful, has_doubt, was_found_after_approval
+from packshot.products.doubt import has_doubt, was_found_after_approval, weigh_doubt
 from packshot.products.terms import LAST, begins_with
 
 ListOrder = Literal["doubt", "sku"]
@@ -181,14 +181,12 @@ def _in_order(
 ) -> tuple[Sequence[Product], str | None]:
     """Sort by doubt, the most doubtful first, or by SKU (products without one last); then by
     age."""
-    doubt, doubtful = order == "doubt", count_doubtful()
+    doubt = order == "doubt"
     key: ColumnElement[Any] = func.coalesce(Product.sku, LAST)
     if doubt:
-        key = func.coalesce(-doubtful.c.weight, 0)
-    query = chosen.narrow(select(Product, key.label("place")))
-    if doubt:
-        query = query.outerjoin(doubtful, doubtful.c.product_id == Product.id)
-    query = query.order_by(key, Product.id).limit(limit + 1)
+        key = func.coalesce(-weigh_doubt(), 0)
+    place = key.label("place")
+    query = chosen.narrow(select(Product, place)).order_by(place, Product.id).limit(limit + 1)
     if cursor is not None:
         term, product_id = _read_cursor(cursor)
         query = query.where(
