@@ -176,6 +176,32 @@ def test_a_spreadsheet_that_splits_at_semicolons_runs_nothing(shop: Shop) -> Non
     assert line["category"] == evil  # JSON lines are for programs
 
 
+def test_a_csv_cell_of_several_values_is_json_that_runs_nothing(shop: Shop) -> None:
+    given = {"Lagerort": "A-3", "Größe": 'a;=HYPERLINK("x")', "=1": "-2"}
+    product_id, _ = shop.reviewable(variants=1, attributes=given)
+    approve(shop, product_id)
+    text = shop.ask("GET", "/api/export").get_data(as_text=True)
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert json.loads(row["attributes"]) == given
+    assert "Größe" in row["attributes"]
+    for cell in re.split(r"[,;|\t\r\n]", row["attributes"]):
+        assert not cell.lstrip(' "{').startswith(tuple(RUNS)), cell
+
+
+def test_no_csv_cell_is_written_as_python_writes_it(shop: Shop) -> None:
+    """Booleans as JSON has them, times as ISO 8601, nothing as an empty cell."""
+    product_id, _ = shop.reviewable(variants=1, attributes={"a": "b"})
+    approve(shop, product_id)
+    text = shop.ask("GET", "/api/export").get_data(as_text=True)
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    [line] = lines(shop)
+    for name, value in line.items():
+        if value is None or isinstance(value, str):
+            assert row[name] == (value or ""), name
+        else:
+            assert json.loads(row[name]) == value, name
+
+
 def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path) -> None:
     shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS)
     product_id, _ = shop.reviewable(variants=2)

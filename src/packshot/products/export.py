@@ -29,7 +29,7 @@ from packshot.products.media import media_url
 from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
 from packshot.products.views import SellerFields, columns_of
-from packshot.spreadsheets.formulas import escape
+from packshot.spreadsheets.formulas import escape, escape_json
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 ExportFormat = Literal["csv", "jsonl"]
@@ -278,14 +278,19 @@ def csv_line(cells: Sequence[object], *, for_people: bool = True) -> str:
 
 
 def _cell(value: object) -> str:
-    """A number unchanged; text that a spreadsheet would run after an apostrophe."""
+    """A number unchanged; text that a spreadsheet would run after an apostrophe; JSON in which
+    it would run nothing."""
+    if isinstance(value, dict):
+        return escape_json(_text(value))
     return escape(value) if isinstance(value, str) else _text(value)
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return str(plain(value)) if isinstance(value, (Decimal, datetime)) else str(value)
+    """Text as it is, nothing as an empty cell, and anything else as JSON has it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    written = plain(value) if isinstance(value, (Decimal, datetime)) else value
+    return written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
 
 
 def plain(value: object) -> object:

@@ -17,12 +17,22 @@ _SKIPPED: Final = (
 #: split lines at commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
 _SEPARATOR: Final = r"[,;|\t\r\n\v\f]"
 _BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|{_SEPARATOR})(?={_SKIPPED}{_FORMULA}))")
+_JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPED: Final = re.compile(rf"(^|{_SEPARATOR})'(?={_SKIPPED}{_FORMULA})")
 
 
 def escape(text: str) -> str:
     """The text of a CSV cell with an apostrophe wherever a formula would begin."""
     return _BEGINS.sub(r"\1'", text)
+
+
+def escape_json(text: str) -> str:
+    """The JSON of a CSV cell with `\\u003d` and the like wherever a formula would begin."""
+    if not _BEGINS.search(text):
+        return text
+    return _JSON_STRING.sub(
+        lambda string: re.sub(_FORMULA, lambda sign: f"\\u{ord(sign[0]):04x}", string[0]), text
+    )
 
 
 def unescape(text: str) -> str:
