@@ -11,9 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy
@@ -21,6 +19,7 @@ import pytest
 from conftest import needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.pictures import as_cv2, distance, image_of, scene
 
 from packshot.errors import PictureError
 from packshot.pictures import imaging, jpeg
@@ -38,29 +37,6 @@ def photo(name: str) -> bytes:
     return needs_shared("photos", name).read_bytes()
 
 
-def pyvips_image(pixels: Any, interpretation: str = "srgb") -> Any:
-    return vips().Image.new_from_array(pixels, interpretation=interpretation)
-
-
-@cache
-def scene(width: int = 300, height: int = 200, bands: int = 3) -> Any:
-    """A smooth picture with a red block in its upper left corner, to tell up from down."""
-    x, y = numpy.meshgrid(numpy.linspace(40, 200, width), numpy.linspace(60, 180, height))
-    pixels = numpy.dstack([x, y, (x + y) / 2, numpy.full_like(x, 255)]).astype(numpy.uint8)
-    pixels[: height // 4, : width // 4, :3] = (250, 10, 10)
-    return pixels[:, :, :bands].copy()
-
-
-def as_cv2(data: bytes, flags: int = cv2.IMREAD_COLOR_RGB) -> Any:
-    """An independent decoder's view: RGB, upright (it heeds EXIF too)."""
-    return cv2.imdecode(numpy.frombuffer(data, numpy.uint8), flags)
-
-
-def distance(left: Any, right: Any) -> float:
-    """Mean absolute difference of two uint8 arrays, in levels."""
-    return float(numpy.abs(left.astype(float) - right.astype(float)).mean())
-
-
 def refusal(data: bytes) -> str:
     with pytest.raises(PictureError) as caught:
         imaging.normalise(data)
@@ -73,7 +49,7 @@ def refusal(data: bytes) -> str:
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 def test_the_three_formats_are_known_by_content_and_come_out_clean(kind: str) -> None:
-    data = pyvips_image(scene()).write_to_buffer(f".{kind}", Q=95)
+    data = image_of(scene()).write_to_buffer(f".{kind}", Q=95)
     assert sniff(data) == f"image/{kind}"
     copy = imaging.normalise(data)
     assert (copy.mime_type, copy.width, copy.height) == ("image/jpeg", 300, 200)
@@ -132,7 +108,7 @@ def test_the_largest_allowed_picture_is_accepted() -> None:
 @pytest.mark.parametrize("side", [1600, 120])
 def test_a_picture_that_was_cut_short_is_refused(kind: str, share: float, side: int) -> None:
     """At every size asked for: libvips' thumbnailer forgets `fail_on` and would paint it grey."""
-    data = pyvips_image(scene(1600, 1200)).write_to_buffer(f".{kind}", Q=95)
+    data = image_of(scene(1600, 1200)).write_to_buffer(f".{kind}", Q=95)
     cut = data[: int(len(data) * share)]
     with pytest.raises(PictureError) as caught:
         imaging.to_array(cut, side)
@@ -157,7 +133,7 @@ def test_an_animated_png_is_refused() -> None:
 
 def jpeg_with_scans(extra: int) -> bytes:
     """A progressive JPEG whose last scan is repeated."""
-    data: bytes = pyvips_image(scene()).jpegsave_buffer(interlace=True)
+    data: bytes = image_of(scene()).jpegsave_buffer(interlace=True)
     last = data.rindex(b"\xff\xda")
     return data[:-2] + data[last:-2] * extra + b"\xff\xd9"
 
@@ -182,7 +158,7 @@ def test_a_large_jpeg_may_have_fewer_scans() -> None:
 
 def test_bytes_that_only_look_like_scans_do_not_count() -> None:
     """In an embedded thumbnail or profile, and after the end of the image."""
-    plain: bytes = pyvips_image(scene()).jpegsave_buffer()
+    plain: bytes = image_of(scene()).jpegsave_buffer()
     look_alike = b"\xff\xda\x00\x02" * 200
     segment = b"\xff\xe2" + struct.pack(">H", len(look_alike) + 2) + look_alike
     data = plain[:2] + segment + plain[2:] + bytes(2) + look_alike
@@ -205,7 +181,7 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
         7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
         8: lambda a: numpy.rot90(a, -1),
     }
-    stored = pyvips_image(numpy.ascontiguousarray(undo[orientation](scene())))
+    stored = image_of(numpy.ascontiguousarray(undo[orientation](scene())))
     tagged = stored.copy()
     tagged.set_type(vips().GValue.gint_type, "orientation", orientation)
     data = tagged.jpegsave_buffer(Q=95)
@@ -240,7 +216,7 @@ def test_cmyk_is_converted_by_its_profile() -> None:
 
 
 def test_a_wide_gamut_photo_is_converted_to_srgb() -> None:
-    display_p3 = pyvips_image(scene()).icc_transform("p3", input_profile="srgb")
+    display_p3 = image_of(scene()).icc_transform("p3", input_profile="srgb")
     data = display_p3.jpegsave_buffer(Q=100, subsample_mode="off")
     assert "icc-profile-data" in imaging.read_header(data).metadata
     raw, copy = as_cv2(data), imaging.to_array(imaging.normalise(data).data)
@@ -258,12 +234,12 @@ def test_sixteen_bit_grey_with_alpha_becomes_eight_bit_rgba() -> None:
 
 
 def test_sixteen_bit_colour_keeps_its_brightness() -> None:
-    deep = pyvips_image(scene().astype(numpy.uint16) * 257, "rgb16").pngsave_buffer(bitdepth=16)
+    deep = image_of(scene().astype(numpy.uint16) * 257, "rgb16").pngsave_buffer(bitdepth=16)
     assert distance(imaging.to_array(deep), scene()) < 1
 
 
 def test_grey_becomes_rgb() -> None:
-    grey = pyvips_image(scene(), "srgb").colourspace("b-w")
+    grey = image_of(scene(), "srgb").colourspace("b-w")
     pixels = imaging.to_array(grey.jpegsave_buffer(Q=95))
     assert pixels.shape == (200, 300, 3)
     assert distance(pixels[:, :, 0], grey.numpy()) < 2
@@ -305,7 +281,7 @@ def test_nothing_written_into_a_picture_gets_out(kind: str, bands: int) -> None:
     values = vips().GValue
     pixels = scene(bands=bands).copy()
     pixels[..., 3:] = 128  # see-through, where there is an alpha: stays a PNG
-    image = pyvips_image(pixels).icc_transform("srgb", input_profile="srgb")  # embeds one
+    image = image_of(pixels).icc_transform("srgb", input_profile="srgb")  # embeds one
     image.set_type(values.gstr_type, "exif-ifd0-ImageDescription", "planted (planted, ASCII)")
     image.set_type(values.gstr_type, "exif-ifd3-GPSLatitude", "52/1 31/1 12/1")
     image.set_type(values.blob_type, "xmp-data", b"<x:xmpmeta>planted</x:xmpmeta>")
@@ -356,15 +332,15 @@ def test_arrays_survive_the_way_out_and_back(bands: int) -> None:
 
 def test_colour_is_kept_at_the_photos_own_resolution() -> None:
     """Full from a PNG; halved from a phone's JPEG, where full would only cost bytes."""
-    graphic = imaging.normalise(pyvips_image(scene()).pngsave_buffer())
-    phone = imaging.normalise(pyvips_image(scene()).jpegsave_buffer(subsample_mode="on"))
+    graphic = imaging.normalise(image_of(scene()).pngsave_buffer())
+    phone = imaging.normalise(image_of(scene()).jpegsave_buffer(subsample_mode="on"))
     assert not imaging.read_header(graphic.data).subsampled
     assert imaging.read_header(phone.data).subsampled
     assert imaging.read_header(imaging.finish(graphic.data, OutputSpec()).data).subsampled
 
 
 def test_a_fitted_copy_is_a_clean_upright_jpeg_in_one_pass() -> None:
-    tagged = pyvips_image(numpy.ascontiguousarray(numpy.rot90(scene())))
+    tagged = image_of(numpy.ascontiguousarray(numpy.rot90(scene())))
     tagged.set_type(vips().GValue.gint_type, "orientation", 6)
     fitted = imaging.fit(tagged.jpegsave_buffer(Q=95), 150)
     assert imaging.read_header(fitted).metadata == ()

@@ -415,7 +415,8 @@ def test_filling_and_junk_between_segments_are_no_damage() -> None:
         data[:at] + b"junk" + data[at:],
         data + b"MotionPhoto" + bytes(5000),
     ):
-        assert far(shown(padded), shown(data)) == 0
+        imaging.normalise(padded)  # accepted
+        assert far(imaging.to_array(padded), imaging.to_array(data)) == 0
 
 
 def restarts(data: bytes) -> list[int]:
@@ -432,7 +433,9 @@ def test_whole_restart_intervals_that_are_lost_or_duplicated_are_noticed(padding
     doubled = data[: at[48]] + data[at[40] :]
     for broken in (lost, doubled):
         assert refusal(broken[:-2] + padding + broken[-2:]).code == "picture_damaged"
-    assert far(shown(data[:-2] + padding + data[-2:]), shown(data)) == 0
+    padded = data[:-2] + padding + data[-2:]
+    assert far(imaging.to_array(padded), imaging.to_array(data)) == 0
+    imaging.normalise(padded)  # accepted
 
 
 @pytest.mark.parametrize("kind", ["half", "hole", "removed", "doubled", "overwritten"])

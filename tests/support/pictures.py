@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+import cv2
 import numpy
 
 from packshot.pictures.vips import vips
@@ -64,6 +65,16 @@ def grainy(width: int = 600, height: int = 400) -> Any:
 
 def image_of(pixels: Any, interpretation: str = "srgb") -> Any:
     return vips().Image.new_from_array(pixels, interpretation=interpretation)
+
+
+def as_cv2(data: bytes, flags: int = cv2.IMREAD_COLOR_RGB) -> Any:
+    """An independent decoder's view: RGB, upright (it heeds EXIF too)."""
+    return cv2.imdecode(numpy.frombuffer(data, numpy.uint8), flags)
+
+
+def distance(left: Any, right: Any) -> float:
+    """Mean absolute difference of two uint8 arrays, in levels."""
+    return float(numpy.abs(left.astype(float) - right.astype(float)).mean())
 
 
 def flat(width: int, height: int, bands: int = 3, depth: int = 8) -> Any:

@@ -34,6 +34,9 @@ class Opened:
     header: Header
     #: Longest side -> libvips image, not enlarged, upright or with its orientation.
     load: Callable[[int], Any] = field(repr=False)
+    #: Longest side that is needed -> the file without metadata and its libvips image, if its pixels
+    #: are upright, opaque and in sRGB as they are.
+    keep: Callable[[int], tuple[bytes, Any] | None] = field(repr=False, default=lambda side: None)
 
 
 def open_picture(data: bytes) -> Opened:
@@ -112,7 +115,17 @@ def _open_jpeg(data: bytes) -> Opened:
             return decoded  # without the copy that `thumbnail` makes to turn it
         return _fit(decoded, header, side)
 
-    return Opened(header, decode)
+    def keep(side: int) -> tuple[bytes, Any] | None:
+        if header.colour_managed or _field(image, "orientation", 1) != 1:
+            return None
+        kept = jpeg.without_metadata(unwrapped)
+        shrink = _shrink_of(2 * max(unwrapped.size) / side)
+        pixels = kept and jpeg.pixels_without_warning(kept, "RGB", shrink)
+        if kept is None or pixels is None:
+            return None
+        return kept.data, vips().Image.new_from_array(pixels, interpretation="srgb")
+
+    return Opened(header, decode, keep)
 
 
 def _shrink_of(factor: float) -> int:

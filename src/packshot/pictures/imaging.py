@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from packshot.errors import PictureError
-from packshot.pictures.decoding import Header, load, load_unturned, open_picture
+from packshot.pictures.decoding import Header, Opened, load, load_unturned, open_picture
 from packshot.pictures.kinds import sniff
 from packshot.pictures.limits import MAX_BYTES, MIN_SIDE
 from packshot.pictures.missing_part import check_lower_part
@@ -75,37 +75,59 @@ def read_header(data: bytes) -> Header:
 def normalise(data: bytes, smaller_side: int | None = None) -> Encoded:
     """The copy that all later steps read: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
-    JPEG at quality 95, or PNG if a pixel is transparent; at most MAX_BYTES, so that it could be
-    uploaded again. With `smaller_side` the result's `smaller` is what `fit` makes of that copy;
-    None if the copy itself is such a JPEG. Raises PictureError.
+    A JPEG that is all this but for metadata keeps its coded pixels. Others become a JPEG at quality
+    95, or PNG if a pixel is transparent; at most MAX_BYTES, so that it could be uploaded again.
+    With `smaller_side` the result's `smaller` is what `fit` makes of that copy; None if the copy
+    itself is such a JPEG. Raises PictureError.
     """
     opened = open_picture(data)
     with decoding():
-        # Rotated while it is encoded or shrunk; otherwise a rotated copy is in memory, too.
-        image = load_unturned(opened, NORMALISED_SIDE)
-        upright = image.autorot()
-        if image.hasalpha() and image[image.bands - 1].min() < 255:
-            image, encoded = _encode_transparent(upright.copy_memory())
-            upright = image
-        else:
-            check_lower_part(upright)
-            image = _opaque(image, WHITE)
-            # No more colour resolution than the photo has: 4:4:4 needs 30 % more bytes.
-            upright, encoded = _encode_within(
-                _opaque(upright, WHITE),
-                MAX_BYTES,
-                lambda image, quality: _jpeg(image, quality, opened.header.subsampled),
-                NORMALISED_QUALITY,
-            )
-        mime_type = sniff(encoded) or ""
-        smaller = None
-        is_jpeg = mime_type == "image/jpeg"
-        if smaller_side and not (is_jpeg and max(image.width, image.height) <= smaller_side):
-            image, smaller = _make_smaller_copy(
-                image, smaller_side, opened.header.subsampled and is_jpeg
-            )
-        previews = _previews(image)
-        return Encoded(encoded, mime_type, upright.width, upright.height, previews, smaller)
+        return _keep(opened, smaller_side) or _encode_normalised(opened, smaller_side)
+
+
+def _keep(opened: Opened, smaller_side: int | None) -> Encoded | None:
+    """The file as it is, without metadata, if it can be a normalised copy: to encode it again would
+    lose quality and be most of the work."""
+    width, height = opened.header.width, opened.header.height
+    if max(width, height) > NORMALISED_SIDE:
+        return None
+    kept = opened.keep(max(smaller_side or 0, *PREVIEW_SIDES))
+    if kept is None or len(kept[0]) > MAX_BYTES:
+        return None
+    encoded, image = kept
+    check_lower_part(image)
+    smaller = None
+    if smaller_side and max(width, height) > smaller_side:
+        image, smaller = _make_smaller_copy(image, smaller_side, opened.header.subsampled)
+    return Encoded(encoded, "image/jpeg", width, height, _previews(image), smaller)
+
+
+def _encode_normalised(opened: Opened, smaller_side: int | None) -> Encoded:
+    # Rotated while it is encoded or shrunk; otherwise a rotated copy is in memory, too.
+    image = load_unturned(opened, NORMALISED_SIDE)
+    upright = image.autorot()
+    if image.hasalpha() and image[image.bands - 1].min() < 255:
+        image, encoded = _encode_transparent(upright.copy_memory())
+        upright = image
+    else:
+        check_lower_part(upright)
+        image = _opaque(image, WHITE)
+        # No more colour resolution than the photo has: 4:4:4 needs 30 % more bytes.
+        upright, encoded = _encode_within(
+            _opaque(upright, WHITE),
+            MAX_BYTES,
+            lambda image, quality: _jpeg(image, quality, opened.header.subsampled),
+            NORMALISED_QUALITY,
+        )
+    mime_type = sniff(encoded) or ""
+    smaller = None
+    is_jpeg = mime_type == "image/jpeg"
+    if smaller_side and not (is_jpeg and max(image.width, image.height) <= smaller_side):
+        image, smaller = _make_smaller_copy(
+            image, smaller_side, opened.header.subsampled and is_jpeg
+        )
+    previews = _previews(image)
+    return Encoded(encoded, mime_type, upright.width, upright.height, previews, smaller)
 
 
 def _make_smaller_copy(image: Any, side: int, subsample: bool) -> tuple[Any, Encoded]:

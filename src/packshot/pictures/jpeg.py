@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packshot.errors import PictureError
@@ -25,6 +24,9 @@ SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
 )
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 PROGRESSIVE = {0xC2, 0xCA}
+CODING = {0xC0, 0xC4, 0xDB, 0xDD, SOS}  # baseline frame, tables, restarts, scan
+#: JFIF 1.01 with square pixels and no thumbnail; it means that the colours are YCbCr (ITU-T T.871).
+JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 #: Metadata that is passed to the decoder, by its first bytes.
 NEEDED_NOTES = {
     APP0: b"JFIF\0",
@@ -204,20 +206,50 @@ def pixels_of(jpeg: Jpeg, colours: str, shrink: int = 1) -> NDArray[np.uint8]:
     libjpeg-turbo's own interface decodes it once, to the last byte of its last scan (see
     `check_complete`): libvips gives the same pixels, but would have to decode a second time.
     """
+    pixels = pixels_without_warning(jpeg, colours, shrink)
+    if pixels is not None:
+        return pixels
+    check_complete(jpeg.data)  # some warnings are not damage
+    try:
+        return _decode(jpeg, colours, shrink, strict=False)
+    except ValueError as error:
+        raise damaged() from error
+
+
+def pixels_without_warning(jpeg: Jpeg, colours: str, shrink: int) -> NDArray[np.uint8] | None:
+    """As `pixels_of`; None if the decoder has a warning about any part of the file."""
+    try:
+        return _decode(jpeg, colours, shrink, strict=True)
+    except ValueError:
+        return None
+
+
+def _decode(jpeg: Jpeg, colours: str, shrink: int, strict: bool) -> NDArray[np.uint8]:
     import simplejpeg
 
     width, height = (-(-side // shrink) for side in jpeg.size)
-    decode = partial(simplejpeg.decode_jpeg, colorspace=colours, min_height=height, min_width=width)
-    pixels: NDArray[np.uint8]
-    try:
-        pixels = decode(jpeg.data)
-    except ValueError:
-        check_complete(jpeg.data)  # some warnings are not damage
-        try:
-            pixels = decode(jpeg.data, strict=False)
-        except ValueError as error:
-            raise damaged() from error
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+        jpeg.data, colorspace=colours, min_height=height, min_width=width, strict=strict
+    )
     return pixels
+
+
+def without_metadata(jpeg: Jpeg) -> Jpeg | None:
+    """The same coded pixels in a file without metadata, not decoded yet.
+
+    None unless it is a baseline JPEG with one scan in YCbCr, which any program can read.
+    """
+    import simplejpeg
+
+    data = jpeg.data
+    kept = [each for each in segments(data) if not 0xE0 <= each.marker <= 0xEF]
+    kinds = [each.marker for each in kept]
+    if not CODING.issuperset(kinds) or kinds.count(SOS) > 1:
+        return None
+    if simplejpeg.decode_jpeg_header(data, strict=False)[2] != "YCbCr":
+        return None
+    pieces = (data[each.start : each.end] for each in kept)
+    return replace(jpeg, data=b"".join([data[:2], JFIF, *pieces, data[-2:]]))
 
 
 def check_complete(data: bytes) -> None:
