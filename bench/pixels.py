@@ -162,7 +162,7 @@ def natural_noise(height: int, width: int, random: np.random.Generator) -> NDArr
     return scaled
 
 
-def make_photo(width: int, height: int, space: str) -> bytes:
+def make_photo(width: int, height: int, space: str, orientation: int = 6) -> bytes:
     import pyvips
 
     random = np.random.default_rng(12)
@@ -179,7 +179,7 @@ def make_photo(width: int, height: int, space: str) -> bytes:
     image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
     if space != "srgb":
         image = image.icc_transform(space, input_profile="srgb")
-    image.set_type(pyvips.GValue.gint_type, "orientation", 6)
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
     encoded: bytes = image.jpegsave_buffer(Q=92, subsample_mode="on")
     return encoded
 

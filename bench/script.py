@@ -3,7 +3,8 @@
     python -m bench script
     python -m bench.script --latency 10 --photo small      one row of it
 
-Both at the specified `gunicorn -w 4`, with the same photos, ministack (SQS, S3), PostgreSQL
+Both at the specified `gunicorn -w 4`, with the same photos (of 12 MP one is upright, one turned by
+its metadata, in turn), ministack (SQS, S3), PostgreSQL
 and Gemini stand-in: `--count` products from one bulk request to the last one's `pending_review`.
 CPU and memory (PSS) are those of the program's processes; servers and stand-in run beside them on
 the same cores. With 2 s calls some products come before the clock starts: what each process does
@@ -15,6 +16,7 @@ again: products lost, calls paid more than needed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -62,7 +64,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class Case:
-    photo: bytes
+    photos: tuple[bytes, ...]  # one product each, in turn
     ending: str
     latency: float
     count: int
@@ -112,8 +114,10 @@ def compared(what: str, ours: Ran, theirs: Ran, count: int, few: int) -> list[Li
 
 def case_of(name: str, latency: float, count: int, warm_up: int = 0) -> Case:
     if name == "small":
-        return Case(small_png(), "png", latency, count, warm_up)
-    return Case(pixels.make_photo(*pixels.PHOTOS[name]), "jpg", latency, count, warm_up)
+        return Case((small_png(),), "png", latency, count, warm_up)
+    # One upright, one turned by its metadata, as a phone writes what it took on its side.
+    photos = (pixels.make_photo(*pixels.PHOTOS[name], orientation) for orientation in (1, 6))
+    return Case(tuple(photos), "jpg", latency, count, warm_up)
 
 
 def small_png() -> bytes:
@@ -151,8 +155,10 @@ class Contest:
         self, rig: Rig, command: Sequence[str], gemini: str, case: Case, lease: int = 300
     ) -> None:
         bucket = rig.aws.bucket()
-        self.raw_image = f"s3://{bucket}/raw/photo.{case.ending}"
-        rig.aws.s3.put_object(Bucket=bucket, Key=f"raw/photo.{case.ending}", Body=case.photo)
+        keys = [f"raw/photo-{number}.{case.ending}" for number in range(len(case.photos))]
+        for key, photo in zip(keys, case.photos, strict=True):
+            rig.aws.s3.put_object(Bucket=bucket, Key=key, Body=photo)
+        self.raw_images = [f"s3://{bucket}/{key}" for key in keys]
         self.url = rig.postgres.url(rig.postgres.create())
         environment = rig.aws.environment | {
             "DATABASE_URL": self.url,
@@ -176,8 +182,12 @@ class Contest:
 
     def create(self, process: PackshotProcess, count: int, skus: int = 0) -> None:
         """Create `count` products, spread evenly over `skus` SKUs; 0: without SKUs."""
-        row = {"category": "Shoes", "raw_image": self.raw_image, "mrp": 5, "price": 4}
-        rows = [row | _view_of(n, skus) for n in range(count)]
+        row = {"category": "Shoes", "mrp": 5, "price": 4}
+        photos = itertools.cycle(self.raw_images)
+        rows = [
+            row | {"raw_image": photo} | _view_of(n, skus)
+            for n, photo in zip(range(count), photos, strict=False)
+        ]
         status, answer = process.call("POST", "/api/products/bulk", {"products": rows})
         assert status == 201, answer
 

@@ -61,7 +61,7 @@ REST_SECONDS = 0.25
 GARBAGE = 100_000
 #: Seconds for which a job waits for a place on this machine. More children at work than it has
 #: cores take more memory and are no faster, but one that hangs must not stop the others.
-LIMIT_SECONDS = 1.0
+LIMIT_SECONDS = 5.0
 RETIRED = 70  # the exit code of a child that ended because it was idle
 OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
