@@ -113,14 +113,13 @@ class SlowStorage(LocalStorage):
 
 
 def slow_zip(
-    shop: Shop, media: Path, skus: int
+    shop: Shop, media: Path, skus: int, names: str = "{sku}_{n}"
 ) -> tuple[SlowStorage, Generator[bytes, None, None]]:
     for n in range(skus):
         approved(shop, sku=f"SKU-{n}")
     storage = SlowStorage(media)
     groups = approved_groups(shop.services.database, ALL)
-    template = NameTemplate.parse("{sku}_{n}")
-    return storage, zip_pieces(groups, template, storage, datetime.now(UTC))
+    return storage, zip_pieces(groups, NameTemplate.parse(names), storage, datetime.now(UTC))
 
 
 def test_pictures_are_read_ahead_and_come_in_their_order(shop: Shop, tmp_path: Path) -> None:
@@ -434,6 +433,17 @@ def test_a_picture_that_amazon_has_no_code_for_is_named_and_left_out(shop: Shop)
     archive = download(shop, "&names={sku}.{code}")
     assert pictures(archive) == ["A.MAIN.jpg"]
     assert b"number 10 of its SKU, and Amazon accepts only 9" in archive.read("LEFT-OUT.txt")
+
+
+def test_a_picture_that_gets_no_name_is_not_read(shop: Shop, tmp_path: Path) -> None:
+    storage, pieces = slow_zip(shop, tmp_path / "media", 3, "{sku}.{code}")
+    second = select(Product.id).where(Product.sku == "SKU-1").scalar_subquery()
+    with shop.services.database.write() as session:
+        numbered = update(ProductImage).where(ProductImage.product_id == second)
+        session.execute(numbered.values(number=10))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert pictures(archive) == ["SKU-0.MAIN.jpg", "SKU-2.MAIN.jpg"]
+    assert storage.begun == 2
 
 
 def test_packshots_own_csv_is_read_back_as_it_was(shop: Shop) -> None:

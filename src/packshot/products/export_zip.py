@@ -103,7 +103,7 @@ def zip_pieces(
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), UniqueNames(template)
     groups, coming = tee(groups)
-    made_ahead = _make_ahead(chain.from_iterable(coming), partial(_make_file, storage, prepare))
+    made_ahead = _make_ahead(_named(coming, names), partial(_make_file, storage, prepare))
     with (
         closing(made_ahead) as files,
         _open_spool() as manifest,
@@ -140,12 +140,13 @@ def _group_pieces(
 ) -> Iterator[bytes]:
     by_product: dict[int, list[Described]] = {}
     fitting: dict[int, tuple[str, bool]] = {}
-    for (n, image), coming in zip(group, files, strict=False):  # there are more files than these
+    for n, image in group:
         path = names.give(_values(image, n), ending or PurePosixPath(_key(image)).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
         if reason := names.reason_without_name(n):
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
+        coming = next(files)
         try:
             file = coming.result()
         except PackshotError as error:
@@ -175,6 +176,11 @@ def _why_left_out(error: PackshotError) -> str:
     if isinstance(error, PictureError) and not error.retryable:  # retryable: its process ended
         return f"was left out: {error.message}"
     raise error
+
+
+def _named(groups: Iterator[Sequence[Numbered]], names: UniqueNames) -> Iterator[Numbered]:
+    """The pictures that get a name; the others are not read."""
+    return (each for each in chain.from_iterable(groups) if not names.reason_without_name(each[0]))
 
 
 def _make_ahead(
