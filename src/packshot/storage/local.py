@@ -85,8 +85,8 @@ class LocalStorage:
         return path
 
     def get(self, key: str) -> bytes:
-        with self._reading(key):
-            return self._path(key).read_bytes()
+        with self._reading(key), self._path(key).open("rb", buffering=0) as file:
+            return file.read()
 
     def exists(self, key: str) -> bool:
         with self._translate_errors():

@@ -57,7 +57,9 @@ PICTURES: Final = "Packshot-Pictures"
 FOUND_AFTER_APPROVAL: Final = "Packshot-Found-After-Approval"
 #: Lines sent as one piece.
 TOGETHER: Final = 100
-LARGE_PIECE: Final = 262_144  # bytes of a ZIP that are sent at once
+#: Bytes of a ZIP that are sent at once, and a little more: gunicorn copies each piece, which takes
+#: new memory from the system when it is large, and a client reads 65,536.
+PIECE: Final = 60_000
 
 bp: APIBlueprint = blueprint("exports", "Export")
 
@@ -94,7 +96,7 @@ def export_approved(query: ExportQuery) -> Response:
 def _export(chosen: Selection, query: ExportQuery) -> Response:
     if query.format == "zip":
         ending = "zip" if query.preset is None else f"{query.preset}.zip"
-        response = _stream(_in_large_pieces(_zip(chosen, query)), "application/zip", ending)
+        response = _stream(_in_even_pieces(_zip(chosen, query)), "application/zip", ending)
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
@@ -271,20 +273,18 @@ def _stream(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: 
     return as_download(response)
 
 
-def _in_large_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in larger pieces: sending one costs as much as copying some 100 KB. The first
-    piece is sent at once, so that the download begins."""
+def _in_even_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, small pieces joined and large ones cut. The first piece is sent at once, so
+    that the download begins."""
     yield next(pieces, b"")
-    waiting: list[bytes] = []
-    size = 0
+    waiting = b""
     for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= LARGE_PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)
+        for start in range(0, len(piece), PIECE):
+            waiting += piece[start : start + PIECE]
+            if len(waiting) >= PIECE:
+                yield waiting
+                waiting = b""
+    yield waiting
 
 
 def _together(lines: Iterator[str]) -> Iterator[str]:
