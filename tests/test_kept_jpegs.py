@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from support.pictures import as_cv2, distance, image_of, scene
 
-from packshot.pictures import imaging, jpeg
+from packshot.pictures import colour, imaging, jpeg
+from packshot.pictures.srgb import is_srgb
 from packshot.pictures.vips import vips
 
 SECRETS = {"exif-ifd0-ImageDescription": "planted", "exif-ifd3-GPSLatitude": "52/1 31/1 12/1"}
@@ -104,6 +105,40 @@ def with_warning() -> bytes:
     """Bytes that no decoder needs, before its end."""
     data = photo()
     return data[:-2] + bytes(64) + data[-2:]
+
+
+def in_srgb(profile: bytes) -> bytes:
+    image = image_of(scene()).copy()
+    image.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    data: bytes = image.jpegsave_buffer(Q=90)
+    return data
+
+
+def test_a_profile_that_means_srgb_converts_nothing() -> None:
+    """Lightroom and Photoshop embed one; Pillow's is another than libvips'."""
+    pillows = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    converted = image_of(scene()).icc_transform("srgb", input_profile="srgb")
+    for profile in (pillows, converted.get("icc-profile-data")):
+        data = in_srgb(profile)
+        header = imaging.read_header(data)
+        assert "icc-profile-data" in header.metadata and not header.colour_managed
+        copy = imaging.normalise(data)
+        assert scan_of(copy.data) == scan_of(data)
+        assert imaging.read_header(copy.data).metadata == ()
+
+
+@pytest.mark.parametrize("profile", [b"no profile", bytes(500)])
+def test_a_broken_profile_changes_no_colour(profile: bytes) -> None:
+    """As for browsers: a picture without a profile is taken as sRGB."""
+    data = in_srgb(profile)
+    assert numpy.array_equal(imaging.to_array(data), as_cv2(data))
+
+
+@pytest.mark.parametrize("primaries", [colour.ADOBE_RGB, colour.CODED_PRIMARIES[6]])
+def test_a_profile_of_other_primaries_is_not_srgb(primaries: colour.Primaries) -> None:
+    """SMPTE 170M's are the nearest to sRGB's that are in use."""
+    profile = colour.gamma_profile(primaries, colour.SRGB_CURVE)
+    assert profile is not None and not is_srgb(profile)
 
 
 ENCODED_ANEW: dict[str, Callable[[], bytes]] = {

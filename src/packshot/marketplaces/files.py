@@ -17,6 +17,7 @@ from packshot.errors import PictureError
 from packshot.pictures import heif, limits, png
 from packshot.pictures.imaging import read_header, to_array
 from packshot.pictures.kinds import BMP, recognise
+from packshot.pictures.srgb import is_srgb
 from packshot.pictures.vips import decoding, vips
 
 #: Error codes of pictures that are intact but beyond the limits, so that they are not decoded.
@@ -30,8 +31,6 @@ NOT_DECODED: Final = frozenset(
         "picture_animated",
     ]
 )
-#: sRGB in the description of a profile (ICC.1:2022, 9.2.41), as ASCII and as UTF-16.
-SRGB: Final = (b"sRGB", "sRGB".encode("utf-16-be"))
 #: IPTC's property in XMP, as attribute or element; C2PA's is spelled digitalSourceType.
 _SOURCE_TYPE: Final = re.compile(
     rb":DigitalSourceType(?:>|\s*=\s*[\"']|\s+rdf:resource\s*=\s*[\"'])\s*"
@@ -67,7 +66,8 @@ def read_file(data: bytes) -> PictureFile:
     """Raises PictureError if the data is not a picture, or is damaged."""
     kind = kind_of(data)
     facts = FACTS.get(kind, _facts_of_vips)(data)
-    managed, pixels, reason, code = facts.icc is not None, None, "", ""
+    managed = facts.icc is not None and not is_srgb(facts.icc)
+    pixels, reason, code = None, "", ""
     try:
         if kind in DECODERS:
             pixels = DECODERS[kind](data)
@@ -81,7 +81,7 @@ def read_file(data: bytes) -> PictureFile:
     return PictureFile(
         kind=kind,
         facts=facts,
-        profile=_profile(facts, managed),
+        profile="other" if managed else "srgb",
         source_type=_source_type(data),
         is_animated=code == "picture_animated",
         pixels=pixels,
@@ -101,13 +101,6 @@ def kind_of(data: bytes) -> str:
             code="not_a_picture",
         )
     return found.mime_type.removeprefix("image/")
-
-
-def _profile(facts: Facts, managed: bool) -> str:
-    if not managed:
-        return "srgb"
-    named = any(name in (facts.icc or b"") for name in SRGB)
-    return "srgb" if named and facts.colour_mode != "cmyk" else "other"
 
 
 def _source_type(data: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from packshot.errors import PictureError
 from packshot.pictures import heif, jpeg, kinds, limits, png, tiff, webp
+from packshot.pictures.srgb import is_srgb
 from packshot.pictures.vips import decoding, vips
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _open_png(data: bytes) -> Opened:
     image = _header_of(unwrapped.data)
     limits.check_size(image.width, image.height)
     limits.check_held(unwrapped.bytes_held, image.width, image.height, "in interlaced form")
-    header = _header("image/png", image, False, unwrapped.metadata, bool(unwrapped.profile))
+    header = _header("image/png", image, False, unwrapped.metadata, unwrapped.profile)
 
     def decode(side: int) -> Any:
         image = _header_of(unwrapped.data, fail_on="error")
@@ -193,7 +194,7 @@ def _open_avif(data: bytes) -> Opened:
     held = heif.bytes_held_by_avif(data, image.width * image.height)
     limits.check_held(held, image.width, image.height, "as AVIF")
     profile = None if "icc-profile-data" in image.get_fields() else heif.profile_of_avif(data)
-    header = _header("image/avif", image, True, managed=bool(profile))
+    header = _header("image/avif", image, True, profile=profile)
 
     def decode(side: int) -> Any:
         return _fit(_with_profile(_header_of(data), profile), header, side)
@@ -214,7 +215,7 @@ def _open_heic(data: bytes) -> Opened:
         height,
         has_alpha=found.has_alpha,
         subsampled=True,
-        colour_managed=bool(profile),
+        colour_managed=_converts(profile),
         metadata=heif.metadata_of(found),
     )
 
@@ -261,7 +262,7 @@ def _header(
     image: Any,
     subsampled: bool,
     metadata: tuple[str, ...] = (),
-    managed: bool = False,
+    profile: bytes | None = None,
 ) -> Header:
     fields = image.get_fields()
     turned = _field(image, "orientation", 1) >= 5
@@ -271,9 +272,15 @@ def _header(
         *((image.height, image.width) if turned else (image.width, image.height)),
         has_alpha=bool(image.hasalpha()),
         subsampled=subsampled,
-        colour_managed=managed or image.interpretation == "cmyk" or "icc-profile-data" in fields,
+        colour_managed=image.interpretation == "cmyk"
+        or _converts(profile or _field(image, "icc-profile-data", None)),
         metadata=tuple(dict.fromkeys((*blobs, *metadata))),
     )
+
+
+def _converts(profile: bytes | None) -> bool:
+    """Whether the profile says that the colours are not sRGB's."""
+    return profile is not None and not is_srgb(profile)
 
 
 def _with_profile(image: Any, profile: bytes | None) -> Any:
