@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import needs_shared
-from support.shop import Json, Shop
+from support.shop import Json, Shop, row
 from werkzeug.test import TestResponse
 
 from packshot.cli.rows import read_rows
@@ -127,6 +127,29 @@ def test_photos_alone_are_read_by_a_pattern_that_can_be_changed(shop: Shop) -> N
     assert nameless["problems"] == [
         {"row": None, "column": "category", "detail": "is required", "level": "error"}
     ]
+
+
+def test_names_are_read_by_the_skus_that_packshot_has(sqlite_url: str, tmp_path: Path) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    shop.create(row(sku="BOOK"), row(sku="BOOK-7"))
+    names = ["BOOK-7.jpg", "BOOK-8.jpg", "BOTL-1.jpg", "BOTL-2.jpg", "JAR_front.jpg"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, "photo")
+    zipped = (io.BytesIO(packed.getvalue()), "photos.zip")
+    for photos in (json.dumps(names), zipped):
+        found = planned(shop, photos=photos, defaults='{"category": "Books"}')
+        assert [(one["sku"], one.get("view")) for one in found["rows"]] == [
+            ("BOOK-7", None),
+            ("BOOK", "8"),
+            ("BOTL-1", None),
+            ("BOTL-2", None),
+            ("JAR", "front"),
+        ]
+        [note] = found["problems"]
+        assert (note["level"], note["column"]) == ("note", "Names of photos")
+    shop.close()
 
 
 def test_rows_that_the_bulk_call_would_refuse_are_problems(shop: Shop) -> None:

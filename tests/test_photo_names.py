@@ -21,8 +21,10 @@ from packshot.spreadsheets import (
     ProductRow,
     match_photos,
     name_photos,
+    possible_skus,
 )
 
+ROW = ProductRow(0)
 CASES = Path("/work/shared/cases/folder")
 
 
@@ -292,6 +294,80 @@ def test_the_pattern_that_is_proposed(
     found = name_photos(files, ProductRow(0, category="Cups"))
     assert found.pattern == pattern
     assert list(matched(found).values()) == named
+
+
+ALONE = [
+    ("BOTL-1.jpg", ("BOTL-1", None)),
+    ("BOTL-1_2.jpg", ("BOTL-1", "2")),
+    ("BOTL-1-front.png", ("BOTL-1", "front")),
+    ("BOTL-1 (3).heic", ("BOTL-1", "3")),
+    ("BOTL-1.MAIN.jpg", ("BOTL-1", "main")),
+    ("BOTL-1_front_2.jpg", ("BOTL-1", "front-2")),
+    ("BOTL-1-front-2.jpg", ("BOTL-1", "front-2")),
+    ("BOTL-1-800x600.jpg", ("BOTL-1", None)),
+    ("SHIRT-B.jpg", ("SHIRT-B", None)),
+    ("CAM-V2.jpg", ("CAM-V2", None)),
+    ("BOX.12.jpg", ("BOX.12", None)),
+]
+BESIDE = ["JAR-1_front.jpg", "CUP-02_front.jpg", "MUG-3-back.jpg", "TEA.jpg", "TEA-2.jpg"]
+BESIDE += ["POT-1.jpg", "POT-2.jpg", "VASE (2).jpg", "A.PT01.jpg", "KEY-a.jpg"]
+
+
+@pytest.mark.parametrize(("photo", "named"), ALONE)
+def test_a_name_is_read_the_same_whatever_lies_beside_it(
+    photo: str, named: tuple[str, str | None]
+) -> None:
+    for beside in ([], BESIDE[:1], BESIDE[:2], BESIDE[2:], BESIDE):
+        assert matched(name_photos([photo, *beside], ProductRow(0)))[photo] == named, beside
+
+
+@pytest.mark.parametrize(
+    ("photo", "beside", "known", "named"),
+    [
+        ("BOOK-7.jpg", ["A_front.jpg", "B_front.jpg"], ["BOOK-7", "BOOK"], ("BOOK-7", None)),
+        ("BOOK-7.jpg", [], ["BOOK"], ("BOOK", "7")),
+        ("BOOK-7.jpg", ["BOOK_front.jpg"], [], ("BOOK", "7")),
+        ("BOOK-7.jpg", ["BOOK_front.jpg", "BOOK-7_front.jpg"], [], ("BOOK-7", None)),
+        ("BOOK-7.jpg", ["BOOK.jpg"], [], ("BOOK", "7")),
+        ("SM_58.jpg", [], ["SM_58"], ("SM_58", None)),
+        ("SM_58-front.jpg", [], ["SM_58"], ("SM_58", "front")),
+        ("JAR-1_front.jpg", [], ["JAR"], ("JAR-1", "front")),
+        ("JAR-1-front.jpg", [], ["JAR"], ("JAR-1", "front")),
+        ("GIFT-BOX.jpg", ["GIFT-BOX_2.jpg"], [], ("GIFT-BOX", None)),
+        ("GIFT-BOX.jpg", [], ["GIFT-BOX"], ("GIFT-BOX", None)),
+    ],
+)
+def test_the_longest_sku_that_is_known_wins(
+    photo: str, beside: list[str], known: list[str], named: tuple[str, str | None]
+) -> None:
+    found = name_photos([*beside, photo], ProductRow(0), None, known)
+    assert matched(found)[photo] == named
+    assert set(known) <= set(possible_skus([photo]))
+
+
+def test_numbers_that_may_be_views_are_said_once() -> None:
+    found = name_photos(["BOTL-1.jpg", "BOTL-2.jpg", "BOTL-3.jpg", "JAR-1_front.jpg"], ROW)
+    assert found.question == (
+        "BOTL-1, BOTL-2, BOTL-3 are read as SKUs of their own; if they are views of one product"
+        " (BOTL), give the pattern {sku}-{view}"
+    )
+    assert [one.product.sku for one in found.matched] == ["BOTL-1", "BOTL-2", "BOTL-3", "JAR-1"]
+    assert name_photos(["BOTL-1.jpg", "JAR-1.jpg"], ROW).question is None
+    assert name_photos(["B-1.jpg", "B-2.jpg"], ROW, None, ["B-1", "B-2"]).question is None
+    assert name_photos(["B-1.jpg", "B-2.jpg"], ROW, "{sku}-{view}").question is None
+
+
+def test_a_name_in_its_skus_folder_may_repeat_the_sku() -> None:
+    found = name_photos(["A1/A1_front.jpg", "A1/A1_2.jpg", "B1/1.jpg", "B1/2.jpg", "A1/1.jpg"], ROW)
+    assert list(matched(found).values())[:2] == [("A1", "front"), ("A1", "2")]
+
+
+def test_many_photos_without_a_spreadsheet_cost_little() -> None:
+    files = [f"S-{number:05}-{view}.jpg" for number in range(5_000) for view in range(4)]
+    files[:50] = [f"{'a-' * 110}{number}.jpg" for number in range(50)]
+    start = time.process_time()
+    assert len(name_photos(files, ROW, None, possible_skus(files)).matched) == len(files)
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,11 @@ def test_a_dry_run_shows_what_it_read_and_says_each_fault_once_in_order(tmp_path
     lines = [line for line in done.output.splitlines() if not line.startswith("note ")]
     refused = "would be refused products.csv row"
     assert lines == [
-        "read products.csv row 3: SKU A1, name Cup, MRP 20, price 10",
+        *(
+            f"read products.csv row 3: SKU A1, view {view}, name Cup, MRP 20, price 10,"
+            f" photo A1_{view}.jpg"
+            for view in (1, 2, 3)
+        ),
         f"{refused} 2: no photo was given for B2",
         f"{refused} 4: no photo was given for C3; Sale price: 5 is above the mrp of 1",
         f"{refused} 5: mrp: must be a number, not 'x'; has no SKU and no photo",
@@ -259,6 +263,24 @@ def test_a_zip_and_a_folder_are_matched_with_a_spreadsheet(tmp_path: Path) -> No
     ]
 
 
+def test_a_dry_run_shows_every_row_on_demand_and_as_json(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(7):
+        (folder / f"A-{number}_front.jpg").write_bytes(photo_bytes(side=200 + number))
+    (folder / "B.jpg").write_text("no picture")
+    first, every = run(folder, "--dry-run"), run(folder, "--dry-run", "--all")
+    assert "and 2 more (--all shows them)." in first.output
+    assert "read photos/A-6_front.jpg: SKU A-6, view front\n" in every.output
+    assert "A-6" not in first.output
+    *good, bad = json.loads(run(folder, "--dry-run", "--json").stdout)
+    assert [(one["product"]["sku"], one["product"]["view"], one["result"]) for one in good] == [
+        (f"A-{number}", "front", "new") for number in range(7)
+    ]
+    assert good[0]["photo"] == str(folder / "A-0_front.jpg")
+    assert (bad["result"], len(bad["errors"])) == ("refused", 1)
+
+
 # -- twice is once ---------------------------------------------------------------------------------
 
 
@@ -287,6 +309,22 @@ def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Pat
     assert len(json.loads(again.stdout)) == 2
     uploads = list((tmp_path / "media" / "uploads").iterdir())
     assert len(uploads) == 4, "the photo that was skipped was not uploaded"
+
+
+def test_a_name_is_read_by_the_skus_that_the_server_has(shop: Shop, tmp_path: Path) -> None:
+    """A number after a dash is a view only of a SKU that is known; else it belongs to the SKU."""
+    shop.create(row(sku="BOOK"), row(sku="BOOK-7"), row(sku="SM_58"))
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = ("BOOK-7", "BOOK-8", "BOTL-1", "BOTL-2", "SM_58", "CUP_front")
+    for number, name in enumerate(names):
+        (folder / f"{name}.jpg").write_bytes(photo_bytes(side=200 + number))
+    with served(shop.app) as url:
+        dry = run(folder, "--dry-run", "--all", "--url", url)
+    for line in ("BOOK-7.jpg: SKU BOOK-7", "BOOK-8.jpg: SKU BOOK, view 8", "SM_58.jpg: SKU SM_58"):
+        assert f"read photos/{line}\n" in dry.output
+    assert "BOTL-1, BOTL-2 are read as SKUs of their own" in dry.output
+    assert "(--pattern)" in dry.output
 
 
 def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
@@ -449,7 +487,7 @@ def test_a_dry_run_counts_the_new_and_the_existing(shop: Shop, tmp_path: Path) -
         first = [tmp_path / f"A-{number}.jpg" for number in range(3)]
         run(*first, "--category", "Pans", "--url", url)
         done = run(sheet, tmp_path, "--dry-run", "--url", url)
-    assert "and 2 more." in done.output
+    assert "and 2 more (--all shows them)." in done.output
     look = "7 of 7 rows look good: 4 new, 3 exist already and are skipped; nothing was sent."
     assert look in done.output
 

@@ -56,16 +56,16 @@ def ask_server(
     ]
 
 
-def report_known(client: Client, rows: Sequence[Row], report: Report) -> set[int]:
-    """Report photos that have products already and would be skipped; return their indexes."""
+def report_known(client: Client, rows: Sequence[Row], report: Report) -> dict[int, int]:
+    """Report photos that have products already and would be skipped; index -> product."""
     good = [place for place, row in enumerate(rows) if not row.errors]
-    skipped: set[int] = set()
+    skipped: dict[int, int] = {}
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
             for place, known in find_known(client, [rows[each] for each in part]).items():
                 row = rows[part[place]]
-                skipped.add(part[place])
+                skipped[part[place]] = known.product_id
                 words = f"would be skipped: product {known.product_id} has this photo already"
                 by_sku = row.product is not None and row.product.sku  # `preview_updates` says it
                 notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))

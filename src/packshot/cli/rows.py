@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from packshot.spreadsheets import (
     name_photos,
     path_parts,
     plan_import,
+    possible_skus,
     sort_files,
 )
 
@@ -71,11 +72,12 @@ class Row:
 @dataclass(frozen=True)
 class Sheets:
     """How to read spreadsheets (column name -> field, decimal sign), and photos' names without one
-    (the pattern). None: Packshot chooses."""
+    (the pattern). None: Packshot chooses. `find_skus` returns those SKUs that the server has."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     decimals: DecimalSign | None = None
     pattern: str | None = None
+    find_skus: Callable[[Sequence[str]], Collection[str]] = field(default=lambda skus: ())
 
 
 def read_rows(
@@ -133,10 +135,14 @@ def rows_of_photos(
     photos: PhotoFiles, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
     """One row per photo, its SKU and view from its name; adds others to `photos.left_out`."""
+    names = list(photos.files)
+    known = () if sheets.pattern else sheets.find_skus(possible_skus(names))
     try:
-        found = name_photos(list(photos.files), ProductRow(0), sheets.pattern)
+        found = name_photos(names, ProductRow(0), sheets.pattern, known)
     except SpreadsheetError as error:
         raise click.ClickException(error.message) from None
+    if found.question:
+        report(f"{found.question} (--pattern)")
     _report_photos(found, photos, report)
     return [
         Row(match.photo, match.product.as_product() | defaults, photos.files[match.photo])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+import urllib3
 from rich.console import Console
 
+from packshot.cli.known_skus import find_skus
 from packshot.cli.options import connection
 from packshot.cli.plain import escape_text, pluralise
 from packshot.cli.progress import bar, table, wait_with_bar
@@ -52,8 +56,16 @@ FIRST_ROWS = 5
     " Default: the server's.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")
+@click.option(
+    "--all", "show_all", is_flag=True, help="With --dry-run: show every row that is read."
+)
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
-@click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the created products as JSON; with --dry-run every row and what becomes of it.",
+)
 @connection
 def upload(
     paths: tuple[Path, ...],
@@ -61,6 +73,7 @@ def upload(
     sheets: Sheets,
     update: bool,
     dry_run: bool,
+    show_all: bool,
     wait: bool,
     as_json: bool,
     client: Client,
@@ -82,14 +95,22 @@ def upload(
     refused or a product failed.
     """
     console = Console(stderr=as_json)
+    sheets = replace(sheets, find_skus=lambda skus: _find_skus(client, skus))
     rows = read_rows(paths, defaults, sheets, lambda note: _print_note(note, console))
     for repeated in find_repeated_photos(rows):
         _print_note(repeated, console)
     chosen = SendOptions(**choices)
     if dry_run:
-        again = chosen.again
-        raise SystemExit(_rehearse(client, paths, rows, defaults, sheets, console, again, update))
+        how = Rehearsal(client, console, chosen.again, update, show_all, as_json)
+        raise SystemExit(_rehearse(how, paths, rows, defaults, sheets))
     raise SystemExit(_upload(client, rows, console, chosen, update, wait, as_json))
+
+
+def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:
+    """Without a server a dry run reads the names alone, and an upload says so when it sends."""
+    with suppress(urllib3.exceptions.HTTPError):
+        return find_skus(client, skus)
+    return ()
 
 
 def _upload(
@@ -185,49 +206,67 @@ def print_skipped(skipped: Sequence[tuple[Row, ExistingProduct]], console: Conso
             console.print(f"[yellow]  {escape_text(words)}[/]", soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """How a dry run is made and shown."""
+
+    client: Client
+    console: Console
+    again: bool
+    update: bool
+    show_all: bool
+    as_json: bool
+
+    def note(self, words: str) -> None:
+        _print_note(words, self.console)
+
+
 def _rehearse(
-    client: Client,
+    how: Rehearsal,
     paths: Sequence[Path],
     rows: list[Row],
     defaults: dict[str, Any],
     sheets: Sheets,
-    console: Console,
-    again: bool,
-    update: bool,
 ) -> int:
     """Show what an upload would do; return the exit code."""
-    from packshot.cli.rehearsal import ask_server, preview_updates, report_known
+    from packshot.cli.rehearsal import ask_server, check_offline, preview_updates, report_known
 
-    def note(words: str) -> None:
-        _print_note(words, console)
+    asked = ask_server(how.client, paths, rows, defaults, sheets, how.note)
+    updated = preview_updates(how.client, rows, how.note, update=how.update)
+    asked = without_known(asked, updated.skus) if how.update else asked
+    known = {} if how.again else report_known(how.client, asked, how.note)
+    checked = check_offline(asked)
+    if how.as_json:
+        click.echo(json.dumps([_as_json(row, known.get(at)) for at, row in enumerate(checked)]))
+    _report_dry_run(checked, known, how)
+    is_update_refused = how.update and bool(updated.refusals())
+    return 1 if any(row.errors for row in checked) or is_update_refused else 0
 
-    asked = ask_server(client, paths, rows, defaults, sheets, note)
-    updated = preview_updates(client, rows, note, update=update)
-    asked = without_known(asked, updated.skus) if update else asked
-    known = set() if again else report_known(client, asked, note)
-    is_update_refused = update and bool(updated.refusals())
-    return 1 if _report_dry_run(asked, known, console) or is_update_refused else 0
+
+def _as_json(row: Row, product_id: int | None) -> Json:
+    """A row of a dry run, and what an upload would do with it."""
+    result = "refused" if row.errors else "new" if product_id is None else "exists"
+    photo = None if row.photo is None else str(row.photo)
+    found = {"source": row.source, "photo": photo, "product": row.fields, "result": result}
+    return found | {"product_id": product_id, "errors": row.errors}
 
 
-def _report_dry_run(rows: list[Row], known: Collection[int], console: Console) -> list[Row]:
-    """Print how the rows are read; return those that would be refused. `known` has the indexes of
-    rows that have products."""
-    from packshot.cli.rehearsal import check_offline
-
-    checked = check_offline(rows)
-    bad = [row for row in checked if row.errors]
-    good = [row for row in checked if not row.errors]
-    read = {row.source: _as_read(row) for row in good}
-    for source, words in list(read.items())[:FIRST_ROWS]:
-        console.print(f"read {escape_text(source)}: {escape_text(words)}", soft_wrap=True)
-    if len(read) > FIRST_ROWS:
-        console.print(f"and {len(read) - FIRST_ROWS:,} more.")
+def _report_dry_run(rows: list[Row], known: Collection[int], how: Rehearsal) -> None:
+    """Print how the rows are read. `known` has the indexes of rows that have products."""
+    console = how.console
+    bad = [row for row in rows if row.errors]
+    good = [row for row in rows if not row.errors]
+    for row in good if how.show_all else good[:FIRST_ROWS]:
+        console.print(
+            f"read {escape_text(row.source)}: {escape_text(_as_read(row))}", soft_wrap=True
+        )
+    if len(good) > FIRST_ROWS and not how.show_all:
+        console.print(f"and {len(good) - FIRST_ROWS:,} more (--all shows them).")
     print_refused(bad, "would be refused", console)
-    skipped = sum(1 for place in known if not checked[place].errors)
+    skipped = sum(1 for place in known if not rows[place].errors)
     exist = f": {_new_and_known(len(good) - skipped, skipped)}" if skipped else ""
-    share = f"{_share(good, checked)} look good{exist}; " if checked else ""
+    share = f"{_share(good, rows)} look good{exist}; " if rows else ""
     console.print(f"{share}nothing was sent.")
-    return bad
 
 
 def _new_and_known(new: int, known: int) -> str:
@@ -236,9 +275,11 @@ def _new_and_known(new: int, known: int) -> str:
 
 
 def _as_read(row: Row) -> str:
-    names = {"sku": "SKU", "name": "name", "mrp": "MRP", "price": "price"}
+    names = {"sku": "SKU", "view": "view", "name": "name", "mrp": "MRP", "price": "price"}
     given = {word: row.fields.get(name) for name, word in names.items()}
     words = [f"{word} {value}" for word, value in given.items() if value is not None]
+    if row.number and row.photo:
+        words.append(f"photo {row.fields.get('filename') or row.photo.name}")
     return ", ".join(words) or "no SKU, name or price"
 
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ import urllib3
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from packshot.cli.known_skus import find_skus
 from packshot.cli.options import connection, no_answer
 from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
@@ -125,7 +127,8 @@ class Watcher:
         self.update = update
         self._choices = SendOptions(lane=lane, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
-        self.defaults, self.sheets = defaults, sheets
+        self.defaults = defaults
+        self.sheets = replace(sheets, find_skus=self._find_skus)
         self.failed = 0
         self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
@@ -163,6 +166,19 @@ class Watcher:
             self.folder.save_plan(planned)
             self._work(planned)
         return bool(left)
+
+    def _find_skus(self, skus: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+
+        def find() -> Exception | None:
+            try:
+                found.update(find_skus(self.client, skus))
+            except (ApiError, urllib3.exceptions.HTTPError) as error:
+                return error
+            return None
+
+        self._try_until_answered(find)
+        return found
 
     # -- a batch -----------------------------------------------------------------------------------
 

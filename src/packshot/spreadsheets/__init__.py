@@ -26,6 +26,7 @@ from packshot.spreadsheets.matching import (
     name_photos,
     sort_files,
 )
+from packshot.spreadsheets.names_alone import possible_skus
 from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
 from packshot.spreadsheets.photo_files import ENDINGS
 from packshot.spreadsheets.picture_cells import path_parts
@@ -74,6 +75,7 @@ __all__ = [
     "name_photos",
     "path_parts",
     "plan_import",
+    "possible_skus",
     "read_products",
     "read_table",
     "sort_files",

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus, caseless
-from packshot.spreadsheets.naming import (
-    NameParts,
-    Pattern,
-    is_no_sku,
-    parse_pattern,
-    propose_pattern,
-)
+from packshot.spreadsheets.names_alone import read_names
+from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
@@ -66,7 +61,8 @@ class LeftOut:
 @dataclass(frozen=True)
 class MatchedPhotos:
     """The result for every given file. Without a spreadsheet, `pattern` is how SKU and view were
-    read from the names, else None; `system_files` counts what operating systems leave in folders.
+    read from the names, else None, and `question` what only a person knows of them; `system_files`
+    counts what operating systems leave in folders.
     """
 
     matched: tuple[Match, ...] = ()
@@ -75,6 +71,7 @@ class MatchedPhotos:
     left_out: tuple[LeftOut, ...] = ()
     system_files: int = 0
     pattern: str | None = None
+    question: str | None = None
 
 
 def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
@@ -95,20 +92,36 @@ def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
 
 
 def name_photos(
-    files: Sequence[str], defaults: ProductRow, pattern: str | None = None
+    files: Sequence[str],
+    defaults: ProductRow,
+    pattern: str | None = None,
+    known: Collection[str] = (),
 ) -> MatchedPhotos:
-    """Without a spreadsheet: one product per photo, its SKU and view by the pattern, or by the
-    pattern that fits the most names. A name that does not fit is a SKU as a whole.
+    """Without a spreadsheet: one product per photo, its SKU and view by the pattern, or as
+    `read_names` finds them. A name that does not fit is a SKU as a whole.
 
-    `defaults` has the fields that all products share. Raises SpreadsheetError for a bad pattern.
+    `defaults` has the fields that all products share, `known` are SKUs that Packshot has. Raises
+    SpreadsheetError for a bad pattern.
     """
     photos, left_out, system_files = sort_files(files)
-    depth = 0 if pattern else _common_depth(photos)
-    short = {photo: photo.split("/", depth)[-1] for photo in photos}
-    parsed = parse_pattern(pattern or propose_pattern(list(short.values())))
-    named = [_match_by_name(photo, parsed.read(short[photo]), parsed, defaults) for photo in photos]
+    if pattern:
+        parsed, question = parse_pattern(pattern), None
+        read = {photo: parsed.read(photo) for photo in photos}
+        source = parsed.source
+    else:
+        short = short_paths(photos)
+        found = read_names(list(short.values()), known)
+        read = {photo: found.readings[short[photo]].named for photo in photos}
+        source, question = found.pattern, found.question()
+    named = [_match_by_name(photo, read[photo], source, defaults) for photo in photos]
     matched = _mark_doubles(named)
-    return MatchedPhotos(matched, (), (), tuple(left_out), system_files, parsed.source)
+    return MatchedPhotos(matched, (), (), tuple(left_out), system_files, source, question)
+
+
+def short_paths(photos: Sequence[str]) -> dict[str, str]:
+    """Each photo's path without the folders that all share, see `_common_depth`."""
+    depth = _common_depth(photos)
+    return {photo: photo.split("/", depth)[-1] for photo in photos}
 
 
 def _common_depth(photos: Sequence[str]) -> int:
@@ -130,13 +143,13 @@ def _common_depth(photos: Sequence[str]) -> int:
 
 
 def _match_by_name(
-    photo: str, named: NameParts | None, pattern: Pattern, defaults: ProductRow
+    photo: str, named: NameParts | None, pattern: str, defaults: ProductRow
 ) -> Match:
     hint = None
     if named is None:
         named = NameParts(stem_of(photo))
-        if "{view}" not in pattern.source:
-            hint = f"the name does not fit {pattern.source}"
+        if "{view}" not in pattern:
+            hint = f"the name does not fit {pattern}"
     sku = named.sku.strip()
     if is_no_sku(sku):
         hint, sku = "the name is a view's or a camera's, not a SKU", ""

@@ -1,4 +1,4 @@
-"""The pattern by which SKU and view are read from a photo's path when no spreadsheet lists SKUs.
+"""The pattern by which SKU and view are read from a photo's path, as the user gives it.
 
 A pattern is a text with `{sku}`, `{view}` and `{any}`, such as `{sku}_{view}` or `{sku}/{view}`;
 ` | ` separates alternatives, of which the first that fits is used. A pattern is never evaluated,
@@ -21,12 +21,8 @@ _LONGEST: Final = 200
 _LONGEST_VIEW: Final = 40
 _HOLES: Final = ("sku", "view", "any")
 _OR: Final = "|"
-#: The patterns that are proposed if photos fit them, when the user gave none.
-_FOLDER: Final = "{sku}/{view}"
-_SURE: Final = ("{sku} ({view})", "{sku}_{view}")
-#: A number after these signs may be part of the SKU.
-_UNSURE: Final = ("{sku}.{view}", "{sku}-{view}")
-_PLAIN: Final = "{sku}"
+FOLDER: Final = "{sku}/{view}"
+PLAIN: Final = "{sku}"
 #: Words that are not a SKU: what cameras and phones write before a number, usual folder names.
 _NO_SKUS: Final = frozenset(
     (
@@ -151,29 +147,9 @@ def _alternative(source: str) -> Alternative:
     return Alternative(source, tuple(texts), tuple(holes))
 
 
-def propose_pattern(paths: Sequence[str]) -> str:
-    """Every usual pattern that photos fit; `{sku}` alone where none does.
-
-    Folders count as SKUs only if most photos in them are named by view (`A1/01.jpg`), by a camera
-    or as in other folders, or if several have a photo of the same view. Numbers after a dash or a
-    dot count as views only if the name before them is a photo, too, like A1 for A1-2: SKU-1042
-    alone may be a SKU.
-    """
-    stems = {stem_of(path) for path in paths}
-    proposed = []
-    in_folders = [path for path in paths if "/" in path]
-    if _are_folders_skus(in_folders):
-        proposed.append(_FOLDER)
-    proposed += [source for source in _SURE if any(map(_alternative(source).read, paths))]
-    for source in _UNSURE:
-        found = [named for path in paths if (named := _alternative(source).read(path))]
-        sure = [one for one in found if one.sku in stems or not _is_number(one.view)]
-        if 2 * len(sure) > len(found):
-            proposed.append(source)
-    return f" {_OR} ".join(proposed) or _PLAIN
-
-
-def _are_folders_skus(paths: Sequence[str]) -> bool:
+def are_folders_skus(paths: Sequence[str]) -> bool:
+    """Whether most photos are named by view (`A1/01.jpg`), by a camera or as in other folders, or
+    several folders have a photo of the same view."""
     folders: dict[str, set[str]] = defaultdict(set)
     for path in paths:
         folders[stem_of(path).casefold()].add(path.rpartition("/")[0])
@@ -208,7 +184,3 @@ def _count_named_by_view(paths: Sequence[str]) -> int:
 
 def _is_letter(view: str) -> bool:
     return len(view) == 1 and view.isalpha()
-
-
-def _is_number(view: str | None) -> bool:
-    return (view or "").replace("-", "").isdecimal()

@@ -77,6 +77,15 @@ def _is_view_word(word: str) -> bool:
     return bool(numbered and numbered[1] in _WORDS) or lower in _LETTERS
 
 
+def begins_with_word(text: str) -> bool:
+    """Whether a view's word comes first, or a size: a number, a letter or a version may as well be
+    the end of a SKU."""
+    word = next(iter(_TOKEN.findall(text)), "")
+    if len(word) < 2 or word.isdecimal() or _VERSION_OR_ANGLE.fullmatch(word):
+        return False
+    return bool(_SIZE.fullmatch(word)) or _is_view_word(word)
+
+
 def _plain_number(word: str) -> str:
     """The view in one form: `01` and `1` are the same."""
     return str(int(word)) if word.isdecimal() else word.casefold()

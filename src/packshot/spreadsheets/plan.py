@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -30,7 +30,8 @@ class ImportInput:
     """What to import: a spreadsheet, photos by their names, or both.
 
     `filename` is the spreadsheet's. `decimals` applies to every column of numbers that has no
-    convention among the choices. `pattern` reads SKUs from photos' names without a spreadsheet.
+    convention among the choices. Without a spreadsheet, `pattern` reads SKUs from photos' names;
+    without one, they are those of the names that fit, with the SKUs `known` to Packshot.
     """
 
     spreadsheet: bytes | None = None
@@ -39,6 +40,7 @@ class ImportInput:
     choices: ImportChoices = field(default_factory=ImportChoices)
     decimals: DecimalSign | None = None
     pattern: str | None = None
+    known: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,12 @@ def _plan_photos(given: ImportInput, rules: Rules) -> Plan:
     problems = tuple(SheetProblem(None, *wrong) for wrong in rules(shared))
     if not category:
         problems = (SheetProblem(None, "category", "is required"), *problems)
-    photos = name_photos(given.photos, shared, given.pattern)
+    photos = name_photos(given.photos, shared, given.pattern, given.known)
     if not problems:
         photos = _drop_refused(photos, rules)
     matched = () if problems else photos.matched
+    if photos.question:
+        problems += (SheetProblem(None, "Names of photos", photos.question, "note"),)
     return Plan(tuple(map(_row_of, matched)), problems, photos)
 
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from packshot.enhancers.contract import LANES, Lane
 from packshot.errors import FetchError, PictureError, SpreadsheetError
+from packshot.products.known_skus import find_known_skus
 from packshot.spreadsheets import (
     ImportChoices,
     ImportInput,
@@ -23,6 +24,7 @@ from packshot.spreadsheets import (
     SheetLimits,
     SheetProblem,
     plan_import,
+    possible_skus,
 )
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
@@ -71,20 +73,29 @@ def plan() -> Response:
     """
     with thread_shares().uploads.occupy("uploading"):
         given, archive, lane = _read_input()
-        try:
-            found = services().pixels.run(
-                plan_in_child, given, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
-            )
-        except SpreadsheetError as error:
-            raise Refused("bad_spreadsheet", error.message) from None
-        except PictureError:  # the child process was stopped
-            detail = "the spreadsheet takes too much time or memory: split it"
-            raise Refused("bad_spreadsheet", detail) from None
+        found = _plan(given, archive)
+        if given.spreadsheet is None and not given.pattern:
+            names = [*given.photos, *(row.photo or "" for row in found.rows)]
+            skus = possible_skus(list(dict.fromkeys(names)))
+            if known := find_known_skus(services().database, skus):
+                found = _plan(replace(given, known=known), archive)
         return answer(
             ImportAnswer(
                 message="Nothing was created", data=import_data(_with_currency(_good(found)), lane)
             )
         )
+
+
+def _plan(given: ImportInput, archive: bytes | None) -> Plan:
+    try:
+        return services().pixels.run(
+            plan_in_child, given, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
+        )
+    except SpreadsheetError as error:
+        raise Refused("bad_spreadsheet", error.message) from None
+    except PictureError:  # the child process was stopped
+        detail = "the spreadsheet takes too much time or memory: split it"
+        raise Refused("bad_spreadsheet", detail) from None
 
 
 # -- the request ---------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ const CHOICES = [
   ["attribute", "Keep as an attribute"],
   ["left_out", "Leave out"],
 ];
+/** The column of the note that names may be read in two ways. */
+export const NAMES = "Names of photos";
 const SIGN_WORDS = { "": "Choose", point: "1,299.00", comma: "1.299,00" };
 
 /** The mapping step of a spreadsheet. `change()` is called after a choice was saved in `choices`. */
@@ -71,6 +73,7 @@ function chooser(label, options, value, chosen) {
 /** The pattern of photos' names, for an upload without a spreadsheet. */
 export function patternField(plan, choices, change) {
   if (plan.photos.pattern === null) return null;
+  const doubt = plan.problems.find(({ column }) => column === NAMES);
   const input = h("input", {
     type: "text",
     name: "pattern",
@@ -87,5 +90,6 @@ export function patternField(plan, choices, change) {
     h("span", {}, "Photos are named"),
     input,
     h("span", { class: "hint" }, "{sku}, {view} and {any}; several patterns with | between them"),
+    doubt && h("span", { class: "warning" }, doubt.detail),
   );
 }

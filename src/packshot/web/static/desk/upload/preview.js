@@ -4,6 +4,7 @@ import { button, h, icon } from "../dom.js";
 import { count, many, money } from "../words.js";
 import { changing, existingLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
+import { NAMES } from "./mapping.js";
 import { badPhotos, toMake, toSkip } from "./plan.js";
 
 /** The whole preview of a plan. */
@@ -13,7 +14,7 @@ export function preview(plan, chosen, choices, change) {
   const bad = badPhotos(plan, chosen.faults);
   const missing = missingOf(plan, choices);
   const errors = errorsOf(plan);
-  const notes = plan.problems.filter((problem) => problem.level === "note");
+  const notes = plan.problems.filter(({ level, column }) => level === "note" && column !== NAMES);
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped }),

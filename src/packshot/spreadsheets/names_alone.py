@@ -1,0 +1,209 @@
+"""SKU and view from photos' own names, where neither a spreadsheet nor a pattern says more.
+
+The longest SKU that fits wins, of those that Packshot has and those that photos surely name:
+by `_`, ` (2)`, a folder, or a view's word. After a dash or a dot a number may be part of the SKU,
+so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BOTL-1 alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from packshot.spreadsheets.naming import (
+    FOLDER,
+    PLAIN,
+    NameParts,
+    are_folders_skus,
+    is_no_sku,
+    parse_pattern,
+)
+from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photo_views import SEPARATORS, begins_with_word, read_view
+
+#: Signs before a view, and the pattern that reads it.
+_UNDERSCORE: Final = "{sku}_{view}"
+_BRACKETS: Final = "{sku} ({view})"
+_JOINED: Final = {".": "{sku}.{view}", "-": "{sku}-{view}"}
+_ORDER: Final = (FOLDER, _BRACKETS, _UNDERSCORE, *_JOINED.values())
+#: A view has at most four words, and perhaps a size.
+_MOST_CUTS: Final = 6
+#: The most SKUs that a question names.
+_NAMED: Final = 3
+_LONGEST_SKU: Final = 100
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a name; `pattern` is what reads it so, None: the whole name is the SKU."""
+
+    named: NameParts
+    pattern: str | None = None
+    sure: bool = True
+
+
+@dataclass
+class ReadNames:
+    """The SKU and view of each path. `doubtful`: what comes before a number -> the names that were
+    read as SKUs with that number."""
+
+    readings: dict[str, Reading] = field(default_factory=dict)
+    doubtful: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def pattern(self) -> str:
+        """The patterns by which names were read, for a person to see and change."""
+        used = {reading.pattern for reading in self.readings.values()}
+        return " | ".join(source for source in _ORDER if source in used) or PLAIN
+
+    def question(self) -> str | None:
+        """Several numbers after one name may be views of one product: only a person knows."""
+        several = {base: skus for base, skus in self.doubtful.items() if len(skus) > 1}
+        if not several:
+            return None
+        skus = sorted(sku for each in several.values() for sku in each)
+        base, (example, *_) = next(iter(several.items()))
+        more = f" and {len(skus) - _NAMED:,} more" if len(skus) > _NAMED else ""
+        pattern = _JOINED["-" if example[len(base.rstrip()) :].lstrip().startswith("-") else "."]
+        return (
+            f"{', '.join(skus[:_NAMED])}{more} are read as SKUs of their own; if they are views of"
+            f" one product ({base}), give the pattern {pattern}"
+        )
+
+
+def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
+    """Read every path. `known` are SKUs that Packshot has, see `possible_skus`."""
+    found, known = ReadNames(), frozenset(known)
+    skus = set(known)
+    by_folder = are_folders_skus([path for path in paths if "/" in path])
+    for path in paths:
+        reading = _read_folder(path, known) if by_folder else None
+        reading = reading or _read_surely(stem_of(path), known)
+        if reading:
+            found.readings[path] = reading
+            skus.add(reading.named.sku)
+    left = [path for path in paths if path not in found.readings]
+    for sure in (True, False):  # a view's word first: it names another SKU for certain
+        for path in sorted(left, key=lambda path: len(stem_of(path))):
+            if path not in found.readings and (reading := _read_joined(path, skus, found, sure)):
+                found.readings[path] = reading
+                skus.add(reading.named.sku)
+    return found
+
+
+def possible_skus(paths: Sequence[str]) -> list[str]:
+    """The SKUs that the names may begin with: those among them that Packshot has are `known`."""
+    skus: dict[str, None] = {}
+    for path in paths:
+        stem = stem_of(path)
+        folder = path.rpartition("/")[0].rpartition("/")[2]
+        skus |= dict.fromkeys((stem.strip(), folder.strip()))
+        skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
+    return [sku for sku in skus if 0 < len(sku) <= _LONGEST_SKU and not is_no_sku(sku)]
+
+
+def _read_folder(path: str, known: Collection[str]) -> Reading | None:
+    """The folder is the SKU, unless Packshot has only that of the name."""
+    named = parse_pattern(FOLDER).read(path)
+    stem = stem_of(path)
+    if named is None or (named.sku not in known and stem in known):
+        return None
+    if stem.startswith(named.sku) and (view := read_view(stem[len(named.sku) :])):
+        named = NameParts(named.sku, view)
+    return Reading(named, FOLDER)
+
+
+def _read_surely(stem: str, known: Collection[str]) -> Reading | None:
+    """By a SKU that Packshot has, or by `_` or ` (2)` before the view; the longer SKU wins."""
+    of_known = _fit(stem, known)
+    if of_known and of_known.named.sku == stem:
+        return of_known
+    sure = _read_sign(stem)
+    if of_known and not (sure and len(sure.named.sku) >= len(of_known.named.sku)):
+        joined = _read_words(stem)
+        if not (joined and len(joined.named.sku) > len(of_known.named.sku)):
+            return of_known
+    return sure
+
+
+def _read_sign(stem: str) -> Reading | None:
+    found: Reading | None = None
+    for sku, rest in _cuts(stem):
+        reading = _reading(sku, rest)
+        if reading is None:
+            continue
+        if found is None and reading.pattern in (_UNDERSCORE, _BRACKETS):
+            found = reading
+        elif found and reading.pattern == found.pattern and begins_with_word(rest):
+            found = reading  # A1_left_2
+        elif found:
+            break
+    return found
+
+
+def _read_words(stem: str) -> Reading | None:
+    """By a view's word, or a size, after a dash or a dot."""
+    found: Reading | None = None
+    for sku, rest in _cuts(stem):
+        reading = _reading(sku, rest)
+        if reading and reading.sure and (found is None or not found.named.view):
+            found = reading
+    return found
+
+
+def _read_joined(path: str, skus: Collection[str], found: ReadNames, sure: bool) -> Reading | None:
+    stem = stem_of(path)
+    if sure:
+        return None if stem in skus else _read_words(stem)
+    fit = _fit(stem, skus)
+    if fit is None:
+        for sku, rest in _cuts(stem)[:1]:
+            if _reading(sku, rest):
+                found.doubtful.setdefault(sku, []).append(stem)
+    return fit or Reading(NameParts(stem))
+
+
+def _fit(stem: str, skus: Collection[str]) -> Reading | None:
+    """The longest of these SKUs that the name begins with and whose rest is a view."""
+    if stem.strip() in skus:
+        return Reading(NameParts(stem.strip()))
+    readings = (_reading(sku, rest) for sku, rest in _cuts(stem) if sku in skus)
+    return next(filter(None, readings), None)
+
+
+def _cuts(stem: str) -> list[tuple[str, str]]:
+    """The ways to cut a view off a name, the longest SKU first."""
+    return list(_all_cuts(stem))
+
+
+def _all_cuts(stem: str) -> Iterator[tuple[str, str]]:
+    cuts = 0
+    for cut in range(len(stem) - 1, 0, -1):
+        if stem[cut] in SEPARATORS and stem[cut - 1] not in " -_.(":
+            yield stem[:cut].strip(), stem[cut:]
+            cuts += 1
+        if cuts == _MOST_CUTS:
+            return
+
+
+def _reading(sku: str, rest: str) -> Reading | None:
+    """A cut as a reading; None where the sign is none that precedes a view, or the rest is none."""
+    sign = rest[: len(rest) - len(rest.lstrip(SEPARATORS))]
+    pattern = _pattern_of(sign, rest)
+    if pattern is None or is_no_sku(sku) or not any(map(str.isalnum, rest)):
+        return None
+    view = read_view(rest)
+    if view is None:
+        return None
+    sure = pattern in (_UNDERSCORE, _BRACKETS) or not view or begins_with_word(rest)
+    return Reading(NameParts(sku, view or None), pattern, sure)
+
+
+def _pattern_of(sign: str, rest: str) -> str | None:
+    if sign == " (" and rest.endswith(")"):
+        return _BRACKETS
+    signs = set(sign.strip())
+    if signs == {"_"}:
+        return _UNDERSCORE
+    return _JOINED.get(signs.pop()) if len(signs) == 1 else None
