@@ -1,4 +1,4 @@
-"""The API: bulk creation beside a bare insert, latency beside a busy worker, a million products.
+"""The API: bulk creation beside a bare insert, latency beside a busy worker, a large shop.
 
     python -m bench api
 
@@ -42,7 +42,7 @@ def run(rig: Rig) -> list[Line]:
         lines += bulk(rig, name, url)
     lines += latency(rig)
     for name, url in databases(rig).items():
-        lines += million(rig, name, url)
+        lines += large_shop(rig, name, url)
     return lines
 
 
@@ -145,11 +145,11 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-# ---- a million products
+# ---- half a million products
 
 
-def million(rig: Rig, name: str, url: str) -> list[Line]:
-    count = rig.size(1_000_000, 10_000)
+def large_shop(rig: Rig, name: str, url: str) -> list[Line]:
+    count = rig.size(500_000, 10_000)
     database = fill(url, count)
     catalog = Catalog(database, DatabaseQueue(database, 60), 3)
 

@@ -3,8 +3,9 @@
     python -m bench memory
 
 A gunicorn process with its worker: first 32 products with a 24 MP photo each, all in flight; then
-1,000 products in a row with a small one and one picture each. Memory is resident, of the process
-and its children, in MB; a page that several processes share counts for each in part (PSS).
+500 products in a row with a small one and one picture each, after a fifth as many. Memory is
+resident, of the process and its children, in MB; a page that several processes share counts for
+each in part (PSS).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def run(rig: Rig) -> list[Line]:
     # The process of the fidelity check would start and end meanwhile, which is no growth.
     few = {"ENHANCED_IMAGES_COUNT": "1", "FIDELITY": "off"}
     with serving(rig.folder / "small", FakeGemini(side=256), **few) as web:
-        return lines + in_a_row(web, small, rig.size(1000, 100))
+        return lines + in_a_row(web, small, rig.size(500, 100))
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def serving(folder: Path, gemini: FakeGemini, **overrides: str) -> Iterator[Pack
 
 def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
     client = Client(web.url)
-    cold = at_rest(web)
+    cold = Watch(web.pid).stop()
     make(client, photo, 1)  # imports the SDK, starts the child
     warm = at_rest(web)
     watch = Watch(web.pid)
@@ -73,7 +74,7 @@ def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
 
 def at_rest(web: PackshotProcess) -> float:
     """An idle worker returns memory with every heartbeat, here every 3 s."""
-    time.sleep(5)
+    time.sleep(4)
     return Watch(web.pid).stop()
 
 

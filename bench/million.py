@@ -16,12 +16,12 @@ NAMESPACE = "00000000-0000-0000-0000-000000000000"
 PRODUCTS = """
 INSERT INTO products (id, sku, name, category, raw_image, mrp, price, discount, gst, status,
     version, batch_id, round, queued_at, attempts, media_namespace)
-{numbers} SELECT n, 'SKU-' || n, 'Product ' || n, 'category ' || n % 50,
+{numbers} SELECT n, 'SKU-' || n, 'Product ' || n, 'category ' || (n % 50),
     'https://x.example/' || n || '.jpg', 5, 4, 1, 0,
     CASE WHEN n > :count - 1000 THEN 'pending' WHEN n % 100 < 2 THEN 'failed'
          WHEN n % 100 < 12 THEN 'pending_review' WHEN n % 100 < 20 THEN 'rejected'
          ELSE 'approved' END,
-    4, 'batch ' || n / 1000, 1, '2026-01-01 00:00:00', 0,
+    4, 'batch ' || (n / 1000), 1, '2026-01-01 00:00:00', 0,
     '{namespace}'
 FROM numbers"""
 TERMS = """
@@ -50,8 +50,8 @@ INSERT INTO product_images (product_id, image_url, status, created_at, updated_a
     object_key, verdict)
 SELECT id, 'https://x.example/e.jpg', CASE WHEN status = 'pending_review' THEN 'pending' WHEN
     status = 'approved' AND {variant} = 0 THEN 'approved' ELSE 'rejected' END,
-    '2026-01-02 00:00:00', '2026-01-02 00:00:00', 1, {variant}, 'enhanced/1/x.jpg',
-    CASE WHEN id % 10 = {variant} THEN 'warn' ELSE 'pass' END
+    '2026-01-02 00:00:00', '2026-01-02 00:00:00', 1, {variant},
+    'enhanced/' || id || '/{variant}.jpg', CASE WHEN id % 10 = {variant} THEN 'warn' ELSE 'pass' END
 FROM products WHERE status NOT IN ('pending', 'failed')"""
 CALLS = """
 INSERT INTO calls (product_id, round, variant, kind, model, sent_at, completed_at, outcome, cost)
