@@ -33,7 +33,7 @@ from bench.table import Line, as_markdown, show
 
 BENCHMARKS = {
     "script": ("All of it, beside the specification followed literally", script.run),
-    "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
+    "waiting": ("Waiting: 1 s calls, 32 in flight", waiting.run),
     "api": ("The API", api.run),
     "in_and_out": ("A catalogue in and out", in_and_out.run),
     "pages": ("Pages of 100,000 products, in Chromium", pages.run),

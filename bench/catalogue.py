@@ -1,6 +1,6 @@
 """A catalogue of different 12 MP photos through the real program with the local enhancer.
 
-    python -m bench catalogue --share 1      80 photos
+    python -m bench catalogue --share 1      60 photos
     python -m bench.catalogue --photos 500   all 500
 
 gunicorn with one process, worker and pixel child for each core, SQLite and a local folder, as
@@ -33,7 +33,7 @@ from packshot.client import Client
 from packshot.pictures import imaging
 from packshot.pictures.arrays import Bytes
 
-PHOTOS = 80
+PHOTOS = 60
 LONGER, SHORTER = 4000, 3000  # px
 LEAST_PART = 0.9  # of the photo's sides that a crop keeps
 LIGHT = 0.25  # EV, up or down

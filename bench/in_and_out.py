@@ -30,7 +30,7 @@ from packshot.pictures.child_processes import Pixels
 from packshot.products.object_keys import variant_key
 from packshot.storage.local import LocalStorage
 
-UPLOADS, ROWS, PICTURES = 100, 10_000, 10_000
+UPLOADS, ROWS, PICTURES = 100, 10_000, 5_000
 FITTED = 200  # pictures of a ZIP with a preset: each is decoded and encoded again
 SIDE = 1024
 ROW = {"category": "Shoes", "raw_image": "https://x.example/a.jpg", "mrp": 5, "price": 4}

@@ -18,7 +18,7 @@ from bench.table import Line
 
 
 def run(rig: Rig) -> list[Line]:
-    rounds = rig.size(5, 3)
+    rounds = rig.size(5, 2)
     serving = best_of(rounds, lambda: until_serving(rig))
     helping = best_of(rounds, lambda: command([str(Path(BIN) / "packshot"), "--help"]))
     bare = best_of(rounds, lambda: command([sys.executable, "-c", "pass"]))

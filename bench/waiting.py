@@ -1,4 +1,4 @@
-"""How near to the ideal many slow calls run: an enhancer that sleeps 2 s, 64 products in flight.
+"""How near to the ideal many slow calls run: an enhancer that sleeps 1 s, 32 products in flight.
 
     python -m bench waiting
 
@@ -11,7 +11,7 @@ from bench.rig import Rig
 from bench.stopwatch import Ran
 from bench.table import Line
 
-SLEEP, SLOTS = 2.0, 64
+SLEEP, SLOTS = 1.0, 32
 AIM = 97.0
 
 
