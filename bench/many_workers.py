@@ -1,4 +1,4 @@
-"""Four gunicorn processes and two workers share 300 products on SQS, S3, PostgreSQL and Gemini's
+"""Four gunicorn processes and two workers share 200 products on SQS, S3, PostgreSQL and Gemini's
 protocol: every product done and paid once, three rows each, no other object, no deadlock.
 
     python -m bench many_workers
@@ -42,7 +42,7 @@ class Found:
 
 
 def run(rig: Rig) -> list[Line]:
-    count = rig.size(300, 40)
+    count = rig.size(200, 40)
     bucket = rig.aws.bucket()
     rig.aws.s3.put_object(Bucket=bucket, Key="raw/phone.jpg", Body=photo_bytes())
     url = rig.postgres.url(rig.postgres.create())

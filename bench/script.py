@@ -79,7 +79,7 @@ def run(rig: Rig) -> list[Line]:
         long = latency > 2
         case = case_of(name, latency, SLOTS if long else rig.size(200, 2 * SLOTS), 0 if long else 8)
         # The script makes one product at a time in each process, so a few products are enough.
-        few = replace(case, count=4 if long else max(8, case.count // 5), warm_up=case.warm_up // 2)
+        few = replace(case, count=4 if long else max(8, case.count // 8), warm_up=case.warm_up // 2)
         ours, theirs = measure(rig, "Packshot", case), measure(rig, "handwritten", few)
         lines += compared(f"{name}, {latency:.0f} s calls", ours, theirs, case.count, few.count)
     return lines + killed(rig)
