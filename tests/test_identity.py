@@ -249,6 +249,25 @@ def test_every_product_of_a_sku_is_corrected_and_its_pictures_stay(shop: Shop) -
     assert len(shop.services.catalog.corrections(front)) == 1
 
 
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_a_malformed_idempotency_key_is_refused_in_a_dry_run_too(shop: Shop, query: str) -> None:
+    body, headers = {"products": [{"sku": "A-1", "price": 1}]}, {"Idempotency-Key": "k" * 256}
+    path = f"/api/products/corrections{query}"
+    assert shop.ask("POST", path, json=body, headers=headers).status_code == 400
+
+
+def test_an_idempotency_key_belongs_to_one_body(shop: Shop) -> None:
+    [product_id] = shop.create(row(sku="A-1", mrp=1200, price=990))
+    key, facts = {"Idempotency-Key": "k"}, {"sku": "A-1", "price": 1090}
+    first, second = (correct_skus(shop, facts, headers=key) for _ in range(2))
+    assert first == second
+    assert first[0]["changes"]
+    body = {"products": [{"sku": "A-1", "price": 1}]}
+    other = shop.ask("POST", "/api/products/corrections", json=body, headers=key)
+    assert other.status_code == 422
+    assert shop.services.catalog.product(product_id).price == 1090
+
+
 def test_attributes_that_a_sheet_does_not_have_are_kept(shop: Shop) -> None:
     [product_id] = shop.create(row(sku="A-1", attributes={"Colour": "red", "Size": "M"}))
     correct_skus(shop, {"sku": "A-1", "attributes": {"Colour": "blue"}})

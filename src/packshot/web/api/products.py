@@ -220,11 +220,11 @@ def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Respons
     facts = [each.as_facts() for each in given.products]
     dry_run = query.dry_run == "true"
     corrector = Corrector(caller().name, only_submits=not caller().may("review"))
-    database = services().database
+    database, idempotency = services().database, _idempotency(facts)
     if dry_run:
         found = preview_corrections(database, facts, corrector)
     else:
-        found = correct_skus_in(database, facts, corrector, _idempotency(facts))
+        found = correct_skus_in(database, facts, corrector, idempotency)
     changed = sum(1 for each in found if each.changes)
     words = "Nothing was changed" if dry_run else f"{changed} products are corrected"
     data = SkuCorrectionsData(products=[SkuProductOut.model_validate(each) for each in found])
