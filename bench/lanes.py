@@ -24,8 +24,8 @@ from sqlalchemy import select
 
 from packshot.database.engine import Database, bring_to_head
 from packshot.database.models import PENDING, BatchJob, Call, Product, ProductImage
-from packshot.enhancers.contract import LANES
 from packshot.enhancers.gemini.prices import price_of
+from packshot.lanes import LANES
 from packshot.pictures import imaging
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct

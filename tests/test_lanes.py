@@ -18,8 +18,8 @@ from support.shop import Shop, row
 
 from packshot.cli.estimate import estimate as estimate_command
 from packshot.database.models import FAILED, BatchItem, Call, Product
-from packshot.enhancers.contract import LANES
 from packshot.enhancers.gemini.prices import estimate, estimates, expected_cost, price_of
+from packshot.lanes import LANES
 from packshot.products.batching import SENT, WAITING
 from packshot.settings import Settings
 

@@ -24,11 +24,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from packshot.env_file import plain_value
 from packshot.errors import SettingsError
 from packshot.keys import ApiKey, read_keys
+from packshot.lanes import Lane
 
 #: The key of `packshot serve --fake-gemini`; Google's keys look different.
 FAKE_KEY: Final = "fake"
-#: How a paid service is called: at once, at half price when it has room, or in batch jobs.
-Lane = Literal["standard", "flex", "batch"]
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
 

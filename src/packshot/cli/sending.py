@@ -15,7 +15,7 @@ from packshot.cli.parts import split
 from packshot.cli.rows import Row, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json
-from packshot.enhancers.contract import Lane
+from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
 

@@ -29,7 +29,7 @@ from packshot.cli.sending import (
 )
 from packshot.cli.updating import Updated, update_products, without_known
 from packshot.client import Client, Json
-from packshot.enhancers.contract import LANES
+from packshot.lanes import LANES
 
 #: The most rows that a dry run shows.
 FIRST_ROWS = 5

@@ -35,7 +35,7 @@ from packshot.cli.watched_folder import (
     WatchedFolder,
 )
 from packshot.client import ApiError, Client, Json
-from packshot.enhancers.contract import LANES, Lane
+from packshot.lanes import LANES, Lane
 
 #: Seconds between two checks of the folder.
 LOOK_SECONDS: Final = 1.0

@@ -7,14 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import BinaryIO, Final, Protocol, get_args, runtime_checkable
+from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from packshot.lanes import Lane
 from packshot.pictures.provenance import COMPLETED_BY_A_MODEL, EDITED, Provenance
-from packshot.settings import Lane as Lane
-
-LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 
 
 @dataclass(frozen=True)

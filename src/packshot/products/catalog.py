@@ -24,7 +24,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
-from packshot.enhancers.contract import Lane
+from packshot.lanes import Lane
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace

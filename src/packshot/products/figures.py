@@ -29,7 +29,7 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
-from packshot.enhancers.contract import LANES
+from packshot.lanes import LANES
 from packshot.products.spending import read_spending, spent_today
 from packshot.products.takes import GOING_ON
 from packshot.queues.database import read_depth

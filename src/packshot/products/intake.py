@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.models import PENDING, PRODUCTS, ROUNDS, Product, ProductTerm
 from packshot.database.types import now
-from packshot.enhancers.contract import Lane
+from packshot.lanes import Lane
 from packshot.products.duplicates import (
     digests_of_uploads,
     find_duplicates,

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_LAT
 from prometheus_client.registry import Collector
 
 from packshot.database.models import IMAGE_STATUSES, PRODUCT_STATUSES
-from packshot.enhancers.contract import LANES
+from packshot.lanes import LANES
 from packshot.products.figures import Figures, Times
 from packshot.queues.contract import Depth
 

@@ -25,8 +25,9 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
-from packshot.enhancers.contract import Brief, Lane
+from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
+from packshot.lanes import Lane
 from packshot.webhooks.outbox import Outbox
 from packshot.work.round_facts import batched_variants, complaints_of, lane_of
 from packshot.work.waiting import (

@@ -14,7 +14,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
-from packshot.enhancers.contract import LANES, Lane
+from packshot.lanes import LANES, Lane
 from packshot.products.batching import late_requests
 
 #: The most reasons from a rejected round that the enhancer gets for the next one.

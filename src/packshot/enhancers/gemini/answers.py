@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini.prompts import clean
+from packshot.lanes import Lane
 
 #: The name that a model reports, cut to its column's length.
 ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
-from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.filling import with_placeholders
 from packshot.enhancers.gemini.per_process import PerProcess
@@ -25,6 +24,7 @@ from packshot.enhancers.gemini.transport import (
     within,
 )
 from packshot.errors import SettingsError
+from packshot.lanes import Lane
 
 if TYPE_CHECKING:
     from google import genai

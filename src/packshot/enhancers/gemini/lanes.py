@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from packshot.enhancers.contract import Lane
+from packshot.lanes import Lane
 
 #: When a product's pictures are ready, in words.
 READY_IN: Final[dict[Lane, str]] = {

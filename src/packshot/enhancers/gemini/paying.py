@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
+from packshot.enhancers.contract import CallRecord, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.answers import GeminiAnswer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
@@ -27,6 +27,7 @@ from packshot.errors import (
     Stopping,
     Unavailable,
 )
+from packshot.lanes import Lane
 
 log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")

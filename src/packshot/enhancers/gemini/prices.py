@@ -12,8 +12,8 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from packshot.enhancers.contract import LANES, Lane
 from packshot.enhancers.gemini.models import current_name
+from packshot.lanes import LANES, Lane
 from packshot.settings import Settings
 
 MILLION = Decimal(1_000_000)

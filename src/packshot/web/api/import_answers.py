@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from packshot.enhancers.contract import Lane
+from packshot.lanes import Lane
 from packshot.products.views import Out
 from packshot.spreadsheets import DecimalSign, Plan, facts_of
 from packshot.web.api.answer_models import Answer

@@ -12,8 +12,8 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
-from packshot.enhancers.contract import LANES, Lane
 from packshot.errors import FetchError, PictureError, SpreadsheetError
+from packshot.lanes import LANES, Lane
 from packshot.products.known_skus import find_known_skus
 from packshot.spreadsheets import (
     ImportChoices,

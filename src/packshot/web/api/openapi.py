@@ -21,7 +21,7 @@ from flask import (
     send_from_directory,
 )
 
-from packshot.enhancers.contract import LANES
+from packshot.lanes import LANES
 from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
 from packshot.web.requests import problems

@@ -22,7 +22,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
-from packshot.enhancers.contract import ADJUSTMENTS, Lane
+from packshot.enhancers.contract import ADJUSTMENTS
+from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
