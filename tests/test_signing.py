@@ -29,6 +29,7 @@ from packshot.pictures.answer_metadata import manifest_store, read_metadata
 from packshot.pictures.imaging import OutputSpec, encode_array
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.signing import (
+    MANIFEST_STORE,
     History,
     Ingredient,
     Signing,
@@ -271,6 +272,11 @@ def test_each_format_is_signed_and_its_manifest_found(
     if kind != "avif":
         store = manifest_store(made)
         assert store is not None and len(store) > 2000
+
+
+def test_a_jpegs_manifest_stands_before_its_pixels() -> None:
+    """What follows them is no manifest, and isn't searched: a ZIP asks this of every picture."""
+    assert not is_signed(photo_bytes() + MANIFEST_STORE)
 
 
 def test_a_signature_stays_within_the_bytes_of_a_marketplace(signing: Signing) -> None:

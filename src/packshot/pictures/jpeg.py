@@ -98,12 +98,13 @@ def unwrap(data: bytes) -> Jpeg:
     return Jpeg(joined, tuple(dict.fromkeys(metadata)), held, (frame.width, frame.height))
 
 
-def segments(data: bytes) -> Iterator[Segment]:
-    """All segments up to the end marker; a scan includes its data. Bytes in between are dropped."""
+def segments(data: bytes, until: int = EOI) -> Iterator[Segment]:
+    """The segments before the first `until`, at most up to the end marker; a scan includes its
+    data. Bytes in between are dropped."""
     position = 2
     for _ in range(MOST_SEGMENTS):
         marker = _MARKER.search(data, position)
-        if marker is None or marker.group(1)[0] == EOI:
+        if marker is None or marker.group(1)[0] in (until, EOI):
             return
         code, body = marker.group(1)[0], marker.end()
         if code in (0x01, SOI):  # only these two have no length

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from packshot.errors import PictureError, SettingsError
+from packshot.pictures.jpeg import SOS, segments
 from packshot.pictures.kinds import sniff
 from packshot.pictures.provenance import DIGITAL_SOURCE_TYPE, Provenance
 
@@ -107,7 +108,10 @@ class History:
 
 
 def is_signed(data: bytes) -> bool:
-    """Whether the picture has a C2PA manifest; nothing is verified."""
+    """Whether the picture has a C2PA manifest; nothing is verified. A JPEG's stands before its
+    pixels, which are most of its bytes and are not searched."""
+    if data.startswith(b"\xff\xd8"):
+        return any(MANIFEST_STORE in data[each.body : each.end] for each in segments(data, SOS))
     return MANIFEST_STORE in data
 
 
