@@ -2258,6 +2258,21 @@ def test_a_download_is_offered_also_where_nothing_could_be_counted_first(
     expect(page.locator(".toast")).to_contain_text("Packshot can't be reached. Nothing was saved.")
 
 
+def test_the_download_names_products_of_one_sku_and_view_first(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(2)
+    approve(shop, ids)
+    for number in ids:
+        facts = {"sku": "CAP-1", "view": "front"}
+        shop.services.catalog.correct(number, facts, who="ann", allow_duplicate=True)
+    page = open_desk(f"{shop.url}/grid?status=approved").page
+    page.get_by_role("button", name="Download 2 approved").click()
+    warning = page.get_by_role("dialog").locator(".warning")
+    expect(warning).to_contain_text("Products with the same SKU and view:")
+    expect(warning.get_by_role("link")).to_have_text([f"#{min(ids)}", f"#{max(ids)}"])
+
+
 def downloaded(page: Page, folder: Path) -> zipfile.ZipFile:
     with page.expect_download() as download:
         page.get_by_role("dialog").get_by_role("button", name="Download").click()
@@ -2369,6 +2384,26 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
     assert product.price == 1090
     assert product.discount == 110
     assert [one.status for one in product.images] == ["pending"] * 3
+
+
+def test_a_sku_and_view_of_another_product_is_saved_only_on_purpose(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    mug, number = shop.stock(2)
+    shop.services.catalog.correct(mug, {"sku": "MUG-1", "view": "front"}, who="ann")
+    page = open_editor(shop, open_desk, number)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("SKU", exact=True).fill("MUG-1")
+    dialog.get_by_label("View").fill("Front")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text(f"product {mug}")
+    assert shop.services.catalog.product(number).view != "Front"
+    dialog.get_by_role("button", name="Save").click()  # without a tick it is asked again
+    expect(dialog.get_by_role("alert")).to_contain_text(f"product {mug}")
+    dialog.get_by_label("both are meant to have this SKU").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Views")).to_contain_text(f"Shows the same as #{mug}")
+    assert shop.services.catalog.product(number).sku == "MUG-1"
 
 
 def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -> None:

@@ -269,7 +269,7 @@ def test_a_product_that_changes_its_sku_is_numbered_there(shop: Shop) -> None:
     approved(shop, 2, sku="A")
     moved = approved(shop, 1, sku="B")
     assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg", "B_1.jpg"]
-    shop.services.catalog.correct(moved, {"sku": "A"}, who="ann")
+    shop.services.catalog.correct(moved, {"sku": "A"}, who="ann", allow_duplicate=True)
     assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg", "A_3.jpg"]
 
 
@@ -478,6 +478,43 @@ def test_a_picture_with_other_bytes_is_named_and_keeps_no_other_back(
     with zipfile.ZipFile(target) as archive:
         assert pictures(archive) == ["A_1.jpg"]
         assert "not the file that was approved" in archive.read("LEFT-OUT.txt").decode()
+
+
+def test_a_picture_comes_once_however_often_it_was_made(shop: Shop) -> None:
+    product_id, images = shop.reviewable(variants=3, sku="CAP-1")
+    with shop.services.database.write() as session:
+        one, two, three = (session.get(ProductImage, number) for number in images)
+        assert one and two and three
+        shop.services.storage.put(two.object_key or "", b"\xff\xd8\xffsame", "image/jpeg")
+        shop.services.storage.put(three.object_key or "", b"\xff\xd8\xffsame", "image/jpeg")
+        two.sha256 = three.sha256 = hashlib.sha256(b"\xff\xd8\xffsame").hexdigest()
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    archive = download(shop)
+    assert pictures(archive) == ["CAP-1_1.jpg", "CAP-1_2.jpg"]
+    line = (
+        f"CAP-1_3.jpg: picture {images[2]} was left out: it is byte for byte the same as"
+        " CAP-1_2.jpg"
+    )
+    assert json.loads(archive.read("manifest.json"))["left_out"] == [line]
+    assert archive.read("LEFT-OUT.txt").decode().splitlines() == [line]
+
+
+def test_products_of_one_sku_and_view_are_named_with_an_export(shop: Shop, tmp_path: Path) -> None:
+    mug = approved(shop, sku="MUG", view="front")
+    approved(shop, sku="MUG", view="back")
+    approved(shop, sku="CAP")
+    approved(shop, sku="CAP")  # without views these may be two
+    assert json.loads(download(shop).read("manifest.json"))["notes"] == []
+    glasses = approved(shop, sku="MUG", view="Front")
+    [note] = json.loads(download(shop).read("manifest.json"))["notes"]
+    assert note.startswith(f"products {mug} and {glasses} have the same SKU and view (MUG, front)")
+    for query, named in (("", True), (f"?products={glasses}", True), ("?sku=CAP", False)):
+        headers = shop.ask("HEAD", f"/api/export{query}").headers
+        assert headers.get("Packshot-Same-View") == (f"{mug} {glasses}" if named else None)
+    with served(shop.app) as url:
+        done = CliRunner().invoke(main, ["export", "--url", url, "-o", str(tmp_path / "a.zip")])
+    assert f"Products {mug} and {glasses} have the same SKU and view" in done.stderr
+    assert f"{url}/products/{glasses}" in done.stderr
 
 
 def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import event, insert, select, text, update
 from support.fakes import FakeQueue, SentCatalog
 from support.shop import Shop, row
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, Product, ProductTerm
+from packshot.database.models import FAILED, PENDING, Product, ProductTerm
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
@@ -212,6 +212,32 @@ def test_a_discount_follows_the_prices_it_came_from(shop: Shop) -> None:
     history = shop.ask("GET", f"/api/products/{own}/history").get_json()["data"]
     assert history["corrections"][0]["changes"]["discount"] == ["210.00", "110.00"]
     assert correct(shop, own, {"price": None}).get_json()["data"]["product"]["discount"] is None
+
+
+@pytest.mark.parametrize("view", ["front", "Front", None])
+def test_a_sku_and_view_that_another_product_has_is_accepted_only_on_purpose(
+    shop: Shop, view: str | None
+) -> None:
+    mug, _ = shop.reviewable(sku="MUG-MTY", view=view and view.lower(), name="Mug")
+    glasses, _ = shop.reviewable(sku="GLASSES", view=view)
+    refused = correct(shop, glasses, {"sku": "MUG-MTY"})
+    assert refused.status_code == 409
+    assert refused.get_json()["type"] == "/problems/view_taken"
+    assert refused.get_json()["detail"].startswith(f"product {mug} (Mug) has this SKU and view")
+    assert shop.services.catalog.product(glasses).sku == "GLASSES"
+    assert correct(shop, glasses, {"sku": "MUG-MTY", "view": "box"}).status_code == 200
+    assert correct(shop, glasses, {"view": view}).status_code == 409
+    url = f"/api/products/{glasses}?on_duplicate=allow"
+    assert shop.ask("PATCH", url, json={"view": view}).status_code == 200
+    assert correct(shop, glasses, {"name": "Glasses"}).status_code == 200  # it is no new repeat
+
+
+def test_the_sku_and_view_of_a_failed_product_are_free(shop: Shop) -> None:
+    failed, _ = shop.reviewable(sku="MUG-MTY", view="front")
+    with shop.services.database.write() as session:
+        session.execute(update(Product).where(Product.id == failed).values(status=FAILED))
+    glasses, _ = shop.reviewable(sku="GLASSES", view="front")
+    assert correct(shop, glasses, {"sku": "MUG-MTY"}).status_code == 200
 
 
 # -- by SKU, as a corrected spreadsheet says ------------------------------------------------------

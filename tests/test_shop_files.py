@@ -17,7 +17,7 @@ from sqlalchemy import update
 from support.shop import Shop
 
 from packshot.cli import main
-from packshot.database.models import Product
+from packshot.database.models import Product, ProductImage
 
 CDN = "https://cdn.shop.example/pictures"
 Maker = Callable[..., Shop]
@@ -86,6 +86,16 @@ def test_shopify_gets_a_row_for_each_picture(make: Maker) -> None:
     assert mug[0]["Image Alt Text"] == "Mug, blue, front view"
     assert mug[2]["Image Alt Text"] == "Mug, blue, back view"
     assert all(row["Image Src"].startswith(f"{CDN}/enhanced/") for row in mug)
+
+
+@pytest.mark.parametrize("as_format", ["shopify", "woocommerce"])
+def test_an_importer_gets_a_picture_once(make: Maker, as_format: str) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, 2, sku="OIL")
+    with shop.services.database.write() as session:
+        session.execute(update(ProductImage).values(sha256="a" * 64))
+    assert as_format == "shopify" or "," not in read(shop, as_format)[0]["Images"]
+    assert len(read(shop, as_format)) == 1
 
 
 def test_the_handles_and_options_of_the_shops_own_file_come_back(make: Maker) -> None:

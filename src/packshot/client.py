@@ -249,6 +249,7 @@ class Client:
         *,
         counted: Callable[[int], None] | None = None,
         found: Callable[[int], None] | None = None,
+        same_view: Callable[[str], None] | None = None,
         **filters: str,
     ) -> Iterator[bytes]:
         """The approved pictures as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, piece by
@@ -256,7 +257,8 @@ class Client:
 
         `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
         that is cut off raises an error of urllib3. `found` gets the number of pictures that were
-        approved before their fidelity check found a change.
+        approved before their fidelity check found a change. `same_view` gets the numbers of
+        products that have the same SKU and view, `8 9, 11 12`, or an empty text.
 
         Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
         """
@@ -266,6 +268,8 @@ class Client:
             counted(int(response.headers.get("Packshot-Pictures", 0)))
         if found is not None:
             found(int(response.headers.get("Packshot-Found-After-Approval", 0)))
+        if same_view is not None:
+            same_view(response.headers.get("Packshot-Same-View", ""))
         try:
             yield from response.stream(65_536)
         finally:

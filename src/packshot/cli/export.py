@@ -6,7 +6,8 @@ import csv
 import io
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -70,17 +71,17 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     """
     as_format = _format_of(as_format, output)
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    later = LaterFindings(client.url)
+    warnings = Warnings(client.url)
+    pieces_of = partial(client.export, as_format, **warnings.listeners, **filters)
     if output is None:
-        for piece in client.export(as_format, found=later.note, **filters):
+        for piece in pieces_of():
             click.echo(piece, nl=False)
-        later.report()
+        warnings.report()
         return
-    since = given["since"]
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         with ProgressBar() as bar, unfinished.open("wb") as file:
-            pieces = client.export(as_format, counted=bar.expect, found=later.note, **filters)
+            pieces = pieces_of(counted=bar.expect)
             for piece in pieces:
                 file.write(bar.count(piece))
         left_out, failures = _read_notes(unfinished) if as_format == "zip" else ([], "")
@@ -88,16 +89,16 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         earlier = "; it replaced the earlier file" if output.exists() else ""
         unfinished.replace(output)
     except ApiError as error:
-        if error.code != "nothing_approved" or not since:
+        if error.code != "nothing_approved" or not given["since"]:
             raise
-        click.echo(f"Nothing was approved after {since}: there is no file.")
+        click.echo(f"Nothing was approved after {given['since']}: there is no file.")
         return
     except OSError as error:  # urllib3 raises network errors as its own types
         raise click.ClickException(f"{output} can't be written: {error.strerror}") from error
     finally:
         unfinished.unlink(missing_ok=True)
     click.echo(f"Wrote {output}: {words}{earlier}.")
-    later.report()
+    warnings.report()
     if failures:
         click.echo(f"{given['preset']}: {failures}", err=True)
     if left_out:
@@ -111,24 +112,48 @@ def _name_left_out(left_out: Sequence[str]) -> None:
         click.echo(f"  {line}", err=True)
 
 
-class LaterFindings:
-    """The exported pictures that were approved before their fidelity check found a change."""
+class Warnings:
+    """What to look at in an export: pictures that were approved before their fidelity check found
+    a change, and products that have the same SKU and view as others."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.pictures = 0
-        self.grid = urljoin(url, "grid?status=all&doubt=after_approval")
+        self.groups: list[list[str]] = []
 
-    def note(self, pictures: int) -> None:
+    @property
+    def listeners(self) -> dict[str, Any]:
+        """For `Client.export`."""
+        return {"found": self._note_pictures, "same_view": self._note_products}
+
+    def _note_pictures(self, pictures: int) -> None:
         self.pictures = pictures
 
+    def _note_products(self, header: str) -> None:
+        self.groups = [group.split() for group in header.split(", ") if group]
+
     def report(self) -> None:
+        for line in (*self._of_pictures(), *self._of_products()):
+            click.echo(line, err=True)
+
+    def _of_pictures(self) -> Iterator[str]:
         if self.pictures:
             were = "was" if self.pictures == 1 else "were"
-            click.echo(
+            grid = urljoin(self.url, "grid?status=all&doubt=after_approval")
+            yield (
                 f"{pluralise(self.pictures, 'picture')} in it {were} approved before the fidelity"
-                f" check ended, and it found a change. Look at what it found: {self.grid}",
-                err=True,
+                f" check ended, and it found a change. Look at what it found: {grid}"
             )
+
+    def _of_products(self) -> Iterator[str]:
+        for group in self.groups[:MOST_NAMED]:
+            yield (
+                f"Products {', '.join(group[:-1])} and {group[-1]} have the same SKU and view:"
+                " their pictures are numbered as those of one product. Correct one of them if that"
+                f" is not meant: {urljoin(self.url, f'products/{group[-1]}')}"
+            )
+        if len(self.groups) > MOST_NAMED:
+            yield "So have others: see the notes in a ZIP's manifest.json."
 
 
 def _format_of(given: str | None, output: Path | None) -> str:

@@ -278,15 +278,16 @@ class Catalog:
         who: str,
         if_version: int | None = None,
         only_submits: bool = False,
+        allow_duplicate: bool = False,
     ) -> ProductView:
         """Correct the seller's data of a product.
 
-        Raises NotFound, Conflict, and NotAllowed if `who` `only_submits` and did not create it.
+        Raises NotFound, `correct_product`'s, and NotAllowed as `check_is_own` does.
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
             check_is_own(product, who, only_submits)
-            correct_product(session, product, who, given)
+            correct_product(session, product, who, given, allow_duplicate=allow_duplicate)
             return _view_now(session, product)
 
     def cancel(

@@ -14,7 +14,7 @@ from packshot.database.types import now
 from packshot.download.addresses import redact
 from packshot.errors import Conflict
 from packshot.products.batching import forget
-from packshot.products.duplicates import digests_of_uploads
+from packshot.products.duplicates import digests_of_uploads, find_same_view, lock_duplicates
 from packshot.products.terms import SEARCHED, write_terms
 
 #: Field -> its values before and after.
@@ -22,16 +22,24 @@ Changes = dict[str, list[Any]]
 
 
 def correct_product(
-    session: Session, product: Product, who: str, given: Mapping[str, Any]
+    session: Session,
+    product: Product,
+    who: str,
+    given: Mapping[str, Any],
+    *,
+    allow_duplicate: bool = False,
 ) -> Changes:
     """Save the fields that differ, with an entry in the audit; return them as it shows them.
 
-    Raises Conflict: `price_above_mrp`, and `raw_image_fixed` for a product that has pictures or
-    has not failed.
+    Raises Conflict: `price_above_mrp`, `raw_image_fixed` for a product that has pictures or
+    has not failed, and, unless `allow_duplicate`, `view_taken` if another product has the new
+    SKU and view.
     """
     values = find_changes(product, given)
     if not values:
         return {}
+    if values.keys() & {"sku", "view"} and not allow_duplicate:
+        _check_view(session, product, values)
     if "raw_image" in values:
         _replace_raw_image(session, product, values["raw_image"])
     changes = shown_changes(product, values)
@@ -66,6 +74,20 @@ def find_changes(product: Product, given: Mapping[str, Any]) -> dict[str, Any]:
     if follows and "discount" not in given and values.keys() & {"mrp", "price"}:
         values["discount"] = _difference(mrp, price)
     return values
+
+
+def _check_view(session: Session, product: Product, values: Mapping[str, Any]) -> None:
+    """Raises Conflict (`view_taken`)."""
+    sku, view = (values.get(name, getattr(product, name)) for name in ("sku", "view"))
+    lock_duplicates(session)
+    other = find_same_view(session, product.id, sku, view)
+    if other is not None:
+        name = f" ({other.name})" if other.name else ""
+        raise Conflict(
+            f"product {other.id}{name} has this SKU and view already: exports would number the"
+            " pictures of both as those of one product",
+            code="view_taken",
+        )
 
 
 def _difference(mrp: Decimal | None, price: Decimal | None) -> Decimal | None:

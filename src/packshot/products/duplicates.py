@@ -130,6 +130,20 @@ def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     return repeated
 
 
+def find_same_view(
+    session: Session, product_id: int, sku: str | None, view: str | None
+) -> Product | None:
+    """The oldest other product, not failed, with this SKU and view."""
+    if sku is None:
+        return None
+    of_sku = select(Product).where(
+        Product.sku == sku, Product.id != product_id, Product.status != FAILED
+    )
+    wanted = (view or "").casefold()
+    found = session.scalars(of_sku.order_by(Product.id))
+    return next((each for each in found if (each.view or "").casefold() == wanted), None)
+
+
 #: The fields in which a row may differ from the product that has its photo.
 COMPARED: Final = (*OF_SKU, "attributes")
 

@@ -92,14 +92,16 @@ def zip_pieces(
     made: datetime,
     prepare: Prepare = as_it_is,
     ending: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Generator[bytes, None, None]:
     """The ZIP's bytes, with few pictures in memory at a time; `prepare` makes each file.
 
     `ending` is the file extension of the format that `prepare` makes; None if it keeps the format.
+    The manifest has the `notes`.
     Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile,
-    differs from the approved one, can't be read or can't be prepared, is named in LEFT-OUT.txt and
-    the manifest. Raises Unavailable when the storage fails; what was sent until then is an
-    incomplete ZIP.
+    differs from the approved one, can't be read or prepared, or is byte for byte the same as an
+    earlier one of its SKU, is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the
+    storage fails; what was sent until then is an incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), UniqueNames(template)
     groups, coming = tee(groups)
@@ -114,9 +116,7 @@ def zip_pieces(
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
             yield from _group_pieces(archive, group, files, names, records, ending)
-        left_out = json.dumps(records.left_out, ensure_ascii=False)
-        signed = json.dumps(records.signed == records.pictures > 0)
-        manifest.write(f'], "signed": {signed}, "left_out": {left_out}}}')
+        _end_manifest(records, notes)
         archive.add(_read(manifest), MANIFEST)
         archive.add(_spreadsheet(records), SPREADSHEET)
         if records.compliance.tell():
@@ -124,6 +124,15 @@ def zip_pieces(
         if records.left_out:
             archive.add("\r\n".join([*records.left_out, ""]), LEFT_OUT)
         yield from archive.finalize()
+
+
+def _end_manifest(records: _Records, notes: Sequence[str]) -> None:
+    last = {
+        "signed": records.signed == records.pictures > 0,
+        "left_out": records.left_out,
+        "notes": list(notes),
+    }
+    records.manifest.write("], " + json.dumps(last, ensure_ascii=False)[1:])
 
 
 def _open_spool() -> Any:
@@ -140,6 +149,7 @@ def _group_pieces(
 ) -> Iterator[bytes]:
     by_product: dict[int, list[Described]] = {}
     fitting: dict[int, tuple[str, bool]] = {}
+    sent: dict[str | None, str] = {}  # SHA-256 of an approved picture -> its path
     for n, image in group:
         path = names.give(_values(image, n), ending or PurePosixPath(_key(image)).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
@@ -147,11 +157,16 @@ def _group_pieces(
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
         coming = next(files)
+        if first := sent.get(image.sha256):
+            same = f"was left out: it is byte for byte the same as {first}"
+            records.left_out.append(f"{path}: picture {image.image_id} {same}")
+            continue
         try:
             file = coming.result()
         except PackshotError as error:
             records.left_out.append(f"{path}: picture {image.image_id} {_why_left_out(error)}")
             continue
+        sent[image.sha256 or file.sha256] = path
         _note_compliance(path, file.prepared.rows, records)
         fitting[n] = path, file.prepared.fits_as_main
         by_product[image.product_id].append((path, " ".join(image.alt_text.split())))

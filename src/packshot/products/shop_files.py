@@ -36,13 +36,24 @@ def write_shop_file(
     """The file's lines. Everything is read before the first one, so that errors come first.
 
     Each group is the pictures of one SKU with their numbers. Raises Conflict `no_public_address`
-    when a shop's importer could not download one of them.
+    when a shop's importer could not download one of them. Of pictures with the same bytes only the
+    first is named.
     """
+    groups = map(_without_repeats, groups)
     if as_format == "shopify":
         columns, rows = _shopify(groups, storage)
     else:
         columns, rows = WOOCOMMERCE, [_woocommerce_row(group, storage) for group in groups]
     return (csv_line(cells, for_people=False) for cells in _table(columns, rows))
+
+
+def _without_repeats(group: SkuPictures) -> SkuPictures:
+    first: dict[str, int] = {}
+    return [
+        (n, image)
+        for n, image in group
+        if image.sha256 is None or first.setdefault(image.sha256, n) == n
+    ]
 
 
 def _table(columns: Sequence[str], rows: Iterable[CsvRow]) -> Iterator[Sequence[object]]:

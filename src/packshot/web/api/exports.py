@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -32,6 +32,7 @@ from packshot.products.export import (
 )
 from packshot.products.export_zip import PreparedPicture, zip_pieces
 from packshot.products.numbers import find_main
+from packshot.products.same_views import find_same_views, short
 from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
@@ -55,6 +56,8 @@ log = logging.getLogger("packshot.web")
 PICTURES: Final = "Packshot-Pictures"
 #: The header with the number of pictures whose check found a change after they were approved.
 FOUND_AFTER_APPROVAL: Final = "Packshot-Found-After-Approval"
+#: The header with the products that have one SKU and view: `8 9, 11 12`, at most 20 such groups.
+SAME_VIEW: Final = "Packshot-Same-View"
 #: Lines sent as one piece.
 TOGETHER: Final = 100
 #: Bytes of a ZIP that are sent at once, and a little more: gunicorn copies each piece, which takes
@@ -84,19 +87,24 @@ def export_approved(query: ExportQuery) -> Response:
     and can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
     with the public addresses of the pictures. The header `Packshot-Found-After-Approval` is the
     number of pictures that were approved before their fidelity check found a change: look at them
-    (`GET /api/products?doubt=after_approval`). `HEAD` returns it alone.
+    (`GET /api/products?doubt=after_approval`). The header `Packshot-Same-View` names products that
+    have the same SKU and view, `8 9, 11 12`: their pictures are numbered as those of one product.
+    `HEAD` returns both alone.
     """
     chosen = query.as_selection()
-    response = _export(chosen, query)
+    same = find_same_views(services().database, chosen)
+    response = _export(chosen, query, [each.words for each in same])
     found = count_found_after_approval(services().database, chosen)
     response.headers[FOUND_AFTER_APPROVAL] = str(found)
+    if same:
+        response.headers[SAME_VIEW] = short(same)
     return response
 
 
-def _export(chosen: Selection, query: ExportQuery) -> Response:
+def _export(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Response:
     if query.format == "zip":
         ending = "zip" if query.preset is None else f"{query.preset}.zip"
-        response = _stream(_in_even_pieces(_zip(chosen, query)), "application/zip", ending)
+        response = _stream(_in_even_pieces(_zip(chosen, query, notes)), "application/zip", ending)
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
@@ -123,17 +131,19 @@ def _with_public_address(prefix: str, image: ApprovedImage) -> ApprovedImage:
     return image.model_copy(update={"image_url": under_prefix(image.image_url, prefix)})
 
 
-def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
+def _zip(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Iterator[bytes]:
     parts = services()
     preset = _preset(query.preset) if query.preset is not None else None
     groups = _groups(chosen)
     own_names = preset.render.names if preset is not None else None
     template = NameTemplate.parse(query.names or own_names or parts.settings.export_names)
+    pieces = partial(
+        zip_pieces, groups, template, parts.storage, made=datetime.now(UTC), notes=notes
+    )
     if preset is None:
-        return zip_pieces(groups, template, parts.storage, datetime.now(UTC))
+        return pieces()
     prepare = partial(_for_marketplace, preset, parts)
-    ending = ENDINGS[preset.render.format]
-    return zip_pieces(groups, template, parts.storage, datetime.now(UTC), prepare, ending)
+    return pieces(prepare=prepare, ending=ENDINGS[preset.render.format])
 
 
 def _groups(chosen: Selection, *, whole: bool = False) -> Iterator[list[tuple[int, ApprovedImage]]]:

@@ -107,6 +107,12 @@ class CorrectionIn(SellerFieldsIn):
         return self
 
 
+class CorrectionQuery(StrictModel):
+    on_duplicate: Literal["fail", "allow"] = Field(
+        "fail", description="`allow` accepts a SKU and view that another product has"
+    )
+
+
 class SkuFactsIn(FactsIn):
     """What a spreadsheet says of a SKU: the fields that are sent change in each of its products.
     Attributes that are not sent stay."""

@@ -39,6 +39,7 @@ from packshot.web.api.answer_models import (
 )
 from packshot.web.api.product_schemas import (
     CorrectionIn,
+    CorrectionQuery,
     SkuCorrectionsIn,
     SkuCorrectionsQuery,
 )
@@ -264,16 +265,18 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 
 
 @bp.patch(ONE)
+@bp.input(CorrectionQuery, location="query", arg_name="query")
 @bp.input(CorrectionIn, arg_name="correction", example=examples.CORRECT)
 @bp.output(ProductAnswer, example=examples.CORRECTED)
 @bp.doc(operation_id="correctProduct")
 @needs("submit", "review")
-@refuses("price_above_mrp", "raw_image_fixed", "stale")
-def correct_product(product_id: int, correction: CorrectionIn) -> Response:
+@refuses("price_above_mrp", "raw_image_fixed", "view_taken", "stale")
+def correct_product(product_id: int, query: CorrectionQuery, correction: CorrectionIn) -> Response:
     """Correct the fields of a product
 
     Only the fields that are sent change; null removes an optional one. `raw_image` can change
-    only while the product is failed and has no pictures; `enhance` then tries the new one. Each
+    only while the product is failed and has no pictures; `enhance` then tries the new one. A SKU
+    and view that another product has (not a failed one) needs `on_duplicate=allow`. Each
     correction is recorded in the product's history. A key with only the scope `submit` corrects
     products it created itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
@@ -285,6 +288,7 @@ def correct_product(product_id: int, correction: CorrectionIn) -> Response:
         who=caller().name,
         if_version=wanted_version(),
         only_submits=not caller().may("review"),
+        allow_duplicate=query.on_duplicate == "allow",
     )
     body = ProductAnswer(
         message=f"Product {product_id} is corrected", data=ProductData(product=present(view))

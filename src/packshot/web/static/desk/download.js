@@ -22,7 +22,7 @@ const { presets } = pageData();
 
 /** Ask how, and download. `chosen` is {products, batch, category, sku}; `words` says what that is. */
 export async function download(chosen, words) {
-  const wanted = await askHow(words, await foundWords(queryOf(chosen)));
+  const wanted = await askHow(words, await warnings(queryOf(chosen)));
   if (!wanted) return;
   remember("preset", wanted.preset);
   await new Download(`/api/export?${queryOf({ ...chosen, ...wanted })}`, wanted).run();
@@ -35,18 +35,37 @@ function queryOf(values) {
     .join("&");
 }
 
-/** Says how many pictures were approved before their check found a change; null where none was. */
-async function foundWords(query) {
+/** What to look at before the download. */
+async function warnings(query) {
   const url = at(`/api/export?format=jsonl&${query}`);
   const signal = AbortSignal.timeout(COUNT_MS);
   // The download itself says what is wrong.
   const answer = await fetch(url, { method: "HEAD", cache: "no-store", signal }).catch(() => null);
-  const n = Number(answer?.headers.get("Packshot-Found-After-Approval"));
+  const same = answer?.headers.get("Packshot-Same-View")?.split(", ") ?? [];
+  return [foundWords(Number(answer?.headers.get("Packshot-Found-After-Approval"))), sameWords(same)];
+}
+
+/** Says how many pictures were approved before their check found a change; null where none was. */
+function foundWords(n) {
   if (!n) return null;
   const approved = n === 1 ? "was approved before its" : "were approved before their";
   const words = `${many(n, "picture")} in it ${approved} check finished, which then found a change. `;
   const look = h("a", { href: at("/grid?status=all&doubt=after_approval") }, "Look first");
-  return h("p", { class: "warning" }, icon("warning"), h("span", {}, words, look));
+  return warning(words, look);
+}
+
+const warning = (...words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, ...words));
+
+/** Names products that have one SKU and view, each group as "8 9"; null where there are none. */
+function sameWords(groups) {
+  if (!groups.length) return null;
+  const links = groups[0].split(" ").map((id) => [" ", h("a", { href: at(`/products/${id}`) }, `#${id}`)]);
+  const others = groups.length > 1 ? `, and ${many(groups.length - 1, "other group")}` : "";
+  return warning(
+    "Products with the same SKU and view:",
+    ...links.flat(),
+    `${others}. Their pictures are numbered as those of one product.`,
+  );
 }
 
 async function askHow(words, found) {
@@ -67,7 +86,7 @@ async function askHow(words, found) {
     title: "Download approved",
     body: [
       h("p", {}, words),
-      found,
+      ...found,
       h("label", { class: "field" }, h("span", {}, "File"), format),
       presetField,
       h("p", { class: "hint" }, "A ZIP has the pictures under your names, products.csv and manifest.json."),

@@ -20,7 +20,7 @@ export async function editFacts(product) {
     const body = changes(product, given);
     if (!Object.keys(body).length) return;
     try {
-      await call("PATCH", `/api/products/${product.id}`, { body, version: product.version });
+      await save(product, body, isMeant(given, refusal));
       return;
     } catch (error) {
       if (!isExpected(error) || ![409, 422].includes(error.status)) throw error;
@@ -29,13 +29,26 @@ export async function editFacts(product) {
   }
 }
 
-const NOTHING_REFUSED = { words: null, fields: {} };
+const NOTHING_REFUSED = { words: null, fields: {}, taken: null };
 
-/** What is wrong: `fields`, each by its name in the form, or else `words` about all. */
-function refusalOf({ message, errors }, given) {
+const save = ({ id, version }, body, allow) =>
+  call("PATCH", `/api/products/${id}${allow ? "?on_duplicate=allow" : ""}`, { body, version });
+
+/** The SKU and view, as one text. */
+const viewOf = ({ sku, view }) => JSON.stringify([sku.trim(), view.trim()]);
+
+/** Whether it was ticked that another product may have just this SKU and view. */
+const isMeant = (given, { taken }) => given[MEANT] === "on" && viewOf(given) === taken;
+
+/** The name of that tick; no attribute has it, because theirs begin with a colon. */
+const MEANT = "on_duplicate";
+
+/** What is wrong: `fields`, each by its name in the form, or else `words` about all. `taken`: a SKU and view. */
+function refusalOf({ message, errors, code }, given) {
   const fields = Object.fromEntries(errors.map(({ pointer, detail }) => [nameOf(pointer), detail]));
   const areAllShown = errors.length > 0 && Object.keys(fields).every((name) => name in given);
-  return { words: areAllShown ? null : message, fields };
+  const taken = code === "view_taken" ? viewOf(given) : null;
+  return { words: areAllShown ? null : message, fields, taken };
 }
 
 /** "/price" is price, "/attributes/Care~1wash" is :Care/wash. */
@@ -58,6 +71,13 @@ function askFacts(product, given, refusal) {
     wide: true,
     body: [
       refusal.words && wrong(refusal.words),
+      refusal.taken &&
+        h(
+          "label",
+          { class: "check" },
+          h("input", { type: "checkbox", name: MEANT }),
+          h("span", {}, "Save it: both are meant to have this SKU and view"),
+        ),
       h(
         "div",
         { class: "fact-fields" },

@@ -12,7 +12,8 @@ const byView = (a, b) => (a.view ?? "").localeCompare(b.view ?? "", "en", { nume
 export const isDuplicate = (one, other) =>
   one.id !== other.id &&
   one.sku === other.sku &&
-  (one.raw_image === other.raw_image || (one.view !== null && one.view === other.view));
+  (one.raw_image === other.raw_image ||
+    (one.view !== null && one.view.toLowerCase() === other.view?.toLowerCase()));
 
 export class Views {
   #timer = 0;
