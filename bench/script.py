@@ -71,6 +71,7 @@ class Case:
     latency: float
     count: int
     warm_up: int = 0  # products before the clock starts
+    slots: int | None = None  # in each process of Packshot; None: its default
 
 
 def run(rig: Rig) -> list[Line]:
@@ -173,6 +174,8 @@ class Contest:
             "FIDELITY": "off",  # the script has none; bench/fidelity.py says what it costs
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         }
+        if case.slots is not None:
+            environment["WORKER_CONCURRENCY"] = str(case.slots)
         self.rig, self.command, self.environment = rig, command, environment
         self.gemini = gemini
 
@@ -275,9 +278,11 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=2.0)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--warm-up", type=int, default=8, help="products before the clock starts")
+    parser.add_argument("--slots", type=int, help="of Packshot; 1: as many as the script has")
     parser.add_argument("--only", choices=list(PROGRAMS), help="run one of them")
     options = parser.parse_args()
     case = case_of(options.photo, options.latency, options.count, options.warm_up)
+    case = replace(case, slots=options.slots)
     with Rig() as rig:
         for name in [options.only] if options.only else PROGRAMS:
             ran = measure(rig, name, case)
