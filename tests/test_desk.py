@@ -1585,6 +1585,27 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
     assert found == {("JAR-1", "front", "1299.00"), ("JAR-1", "back", "1299.00")}
 
 
+def test_a_spreadsheet_without_skus_is_a_question(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """Products without a SKU are made only as somebody said so."""
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes(1))
+    listed = tmp_path / "products.csv"
+    listed.write_text("Nr XY;Typ;Bild\nA-1;Food;A-1.jpg\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, tmp_path / "A-1.jpg", listed)
+    alert = page.get_by_role("alert").filter(has_text="No column was read as the SKU")
+    expect(alert).to_contain_text("photos are named as Nr XY says")
+    asking = page.get_by_role("button", name="Which column is the SKU?")
+    expect(asking).to_be_disabled()
+    page.get_by_label("Make 1 product without a SKU").check()
+    expect(page.get_by_role("button", name="Make pictures of 1 product")).to_be_enabled()
+    page.get_by_label("Nr XY is").select_option("sku")  # shown without a click
+    expect(alert).to_have_count(0)
+    expect(page.locator(".import-row")).to_contain_text("A-1")
+    expect(page.get_by_role("button", name="Make pictures of 1 product")).to_be_enabled()
+
+
 def test_a_corrected_spreadsheet_updates_products_that_exist(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:

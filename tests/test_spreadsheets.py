@@ -15,14 +15,19 @@ from hypothesis import strategies as st
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import (
+    NO_SKU_COLUMN,
     Import,
     ImportChoices,
+    ImportInput,
     SheetLimits,
     SheetProblem,
+    plan_import,
     read_products,
     read_table,
 )
+from packshot.spreadsheets.fields import PRODUCT_FIELDS
 from packshot.spreadsheets.formulas import unescape
+from packshot.spreadsheets.header import field_of
 
 CASES = Path("/work/shared/cases/csv")
 HTTP = "http://127.0.0.1:47801/pics/good.jpg"
@@ -353,12 +358,30 @@ def test_ten_thousand_rows_take_less_than_three_seconds() -> None:
         ("SKUCODE|ImageURL1|MRP Rs.|Price in INR", "sku|raw_image|mrp|price"),
         ("Seller SKU|Main Image URL|Price USD|GST (%)", "sku|raw_image|price|gst"),
         ("Product type|Tax|Image Position|Thumbnail", "category|gst|view|attribute"),
+        ("Art.-Nr.|Art.-Bez.|Gruppe|VK-Preis (brutto)", "sku|name|category|price"),
+        ("Art.Nr.|Artikel|Warengruppe|MwSt.-Satz", "sku|name|category|gst"),
+        ("ArtNr|Produktbild|UVP [€]|Preis inkl. MwSt.", "sku|raw_image|mrp|price"),
+        ("N° article|Libellé|Famille|Prix TTC (€)", "sku|name|category|price"),
+        ("REFERENCE|Designation|Prix barre|Taux de TVA", "sku|name|mrp|gst"),
+        ("Nº de artículo|Nombre|Categoria|P.V.P.", "sku|name|category|price"),
+        ("Cod. articolo|Descrizione|Immagine|Prezzo di listino", "sku|name|raw_image|mrp"),
+        ("Art.nr.|Omschrijving|Foto's|Verkoopprijs", "sku|name|raw_image|price"),
+        ("Kod produktu|Nazwa|Zdjęcie główne|Cena zł", "sku|name|raw_image|price"),
+        ("SKU|नाम|श्रेणी|मूल्य", "sku|name|category|price"),
+        ("Symbol|ZDJECIE 2|Nazwa pliku|Stawka VAT", "sku|raw_image|filename|gst"),
     ],
 )
 def test_names_of_columns(names: str, fields: str) -> None:
     header = names.replace("|", ",")
     found = imported(f"{header}\na.jpg,b,c,1\n", defaults={"category": "Cups"})
     assert list(found.mapping.values()) == fields.split("|")
+
+
+def test_each_name_of_a_column_means_one_field() -> None:
+    names = [name for each in PRODUCT_FIELDS.values() for name in each.columns]
+    assert all(field_of(name) for name in names)
+    plain = ["".join(name.split()) for name in names]
+    assert [name for name in plain if plain.count(name) > 1] == []
 
 
 def test_the_mapping_can_be_changed() -> None:
@@ -858,13 +881,25 @@ def test_a_row_that_names_a_photo_is_no_header(text: str) -> None:
 
 
 def test_a_header_without_a_known_name_is_noted() -> None:
-    [(row, _, detail)] = reported(imported("A1\nA2\n"), "note")
+    [lacking, (row, _, detail)] = reported(imported("A1\nA2\n"), "note")
+    assert lacking == (None, None, NO_SKU_COLUMN)
     assert (row, "was read as the names of the columns" in detail) == (1, True)
 
 
 def test_a_sheet_without_skus_is_noted() -> None:
     found = imported("category,image\nCups,https://x.example/a.jpg\n")
-    assert reported(found, "note") == [(None, None, "no column was read as the SKU")]
+    assert reported(found, "note") == [(None, None, NO_SKU_COLUMN)]
+
+
+def test_the_column_that_photos_are_named_by_is_offered_as_the_sku() -> None:
+    text = "Nummer XY;Kind;Preis\nA-1;Cup;5\nA-2;Cup;6\n"
+    photos = ["A-1_front.jpg", "A-2.jpg"]
+    choices = ImportChoices(defaults={"category": "Cups"})
+    found = plan_import(ImportInput(text.encode(), "list.csv", photos, choices))
+    assert found.problems[0].detail == (
+        f"{NO_SKU_COLUMN}: photos are named as Nummer XY says, so that may be it"
+    )
+    assert {left.why for left in found.photos.left_out} == {NO_SKU_COLUMN}
 
 
 @pytest.mark.parametrize("sign", [",", ";"])

@@ -131,6 +131,24 @@ def test_how_columns_were_understood_is_printed(tmp_path: Path) -> None:
     assert "note products.csv: kept as attributes: prise" in done.output
 
 
+def test_a_spreadsheet_without_skus_has_one_cause(tmp_path: Path) -> None:
+    """Said first, with the column that may be it; not once for each row and photo."""
+    for number in range(12):
+        (tmp_path / f"A-{number}.jpg").write_bytes(photo_bytes(side=200 + number))
+    rows = "".join(f"A-{number};Mugs;5\n" for number in range(12))
+    path = listed(tmp_path, f"Nr XY;Gruppe;Preis\n{rows}")
+    photos = sorted(tmp_path.glob("*.jpg"))
+    done = run(path, *photos, "--dry-run")
+    first, *lines = done.output.splitlines()
+    assert "products.csv: no column was read as the SKU: photos are named as Nr XY says" in first
+    assert "(--column NAME=sku says which it is)" in first
+    refused = "would be refused products.csv rows 2, 3, 4, 5, 6 and 7 more: has no SKU and no photo"
+    assert lines[-2] == refused
+    [left_out] = [line for line in lines if "left out" in line]
+    assert left_out.endswith("A-2.jpg and 7 more: no column was read as the SKU")
+    assert run(path, *photos, "--dry-run", "--column", "Nr XY=sku").exit_code == 0
+
+
 def test_a_column_and_the_decimals_can_be_said(tmp_path: Path) -> None:
     path = listed(tmp_path, f"category;raw_image;cost\nMugs;{PHOTO};1,299\n")
     assert run(path, "--dry-run", "--column", "cost=price").exit_code == 1

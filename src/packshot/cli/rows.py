@@ -18,10 +18,12 @@ from packshot.spreadsheets import (
     ATTRIBUTE,
     ENDINGS,
     LEFT_OUT,
+    NO_SKU_COLUMN,
     DecimalSign,
     Import,
     ImportChoices,
     ImportInput,
+    LeftOut,
     MatchedPhotos,
     PlannedRow,
     ProductRow,
@@ -156,10 +158,23 @@ def _report_photos(found: MatchedPhotos, photos: PhotoFiles, report: Report) -> 
     for match in found.matched:
         if match.hint:
             report(f"{match.photo}: {match.hint}")
-    for left in photos.left_out:
-        report(f"left out {left.file}: {left.why}")
+    for line in left_out_lines(photos.left_out):
+        report(line)
     if found.system_files:
         report(f"{found.system_files:,} files of operating systems were ignored")
+
+
+def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    """A line for each file, or for all that are left out for the same reason if they are many."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for left in left_out:
+        by_reason[left.why].append(left.file)
+    for why, files in by_reason.items():
+        if len(files) <= NAMED_ROWS:
+            yield from (f"left out {file}: {why}" for file in files)
+        else:
+            more = len(files) - NAMED_ROWS
+            yield f"left out {', '.join(files[:NAMED_ROWS])} and {more:,} more: {why}"
 
 
 def rows_of_sheet(
@@ -269,6 +284,9 @@ def _errors_by_row(found: Import) -> dict[int | None, list[str]]:
 def _notes(found: Import, problems: Sequence[SheetProblem]) -> Iterator[str]:
     """Report how columns were read if their names don't say it, and each kind of note once, with
     its first rows."""
+    lacking = [one.detail for one in problems if one.detail.startswith(NO_SKU_COLUMN)]
+    if lacking:
+        yield f"{lacking[0]} (--column NAME=sku says which it is)"
     renamed = [
         f"{name} is {to}"
         for name, to in found.mapping.items()
@@ -281,7 +299,7 @@ def _notes(found: Import, problems: Sequence[SheetProblem]) -> Iterator[str]:
         yield f"kept as attributes: {', '.join(kept)}"
     rows: dict[str, list[int]] = defaultdict(list)
     for problem in problems:
-        if problem.level == "note":
+        if problem.level == "note" and problem.detail not in lacking:
             words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
             rows[words] += [problem.row] if problem.row else []
     for words, numbers in rows.items():

@@ -12,7 +12,7 @@ from typing import Any
 import urllib3
 
 from packshot.cli.parts import split
-from packshot.cli.rows import Row, unreadable
+from packshot.cli.rows import NAMED_ROWS, Row, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json
 from packshot.lanes import Lane
@@ -263,5 +263,22 @@ def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
 
 
 def reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """One line for each refused row: its source, and all its errors."""
-    return (f"{row.source}: {'; '.join(row.errors)}" for row in rows)
+    """One line for each refused row: its source, and all its errors. Many rows of a spreadsheet
+    with the same errors share one."""
+    alike: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        key = (_file_of(row), *row.errors) if row.number else (row.source, *row.errors)
+        alike.setdefault(key, []).append(row)
+    for of_all in alike.values():
+        words = "; ".join(of_all[0].errors)
+        if len(of_all) <= NAMED_ROWS:
+            yield from (f"{row.source}: {words}" for row in of_all)
+        else:
+            numbers = ", ".join(str(row.number) for row in of_all[:NAMED_ROWS])
+            more = len(of_all) - NAMED_ROWS
+            yield f"{_file_of(of_all[0])} rows {numbers} and {more:,} more: {words}"
+
+
+def _file_of(row: Row) -> str:
+    """The spreadsheet of a row."""
+    return row.source.removesuffix(f" row {row.number}")

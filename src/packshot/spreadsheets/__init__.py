@@ -38,7 +38,7 @@ from packshot.spreadsheets.plan import (
     in_columns,
     plan_import,
 )
-from packshot.spreadsheets.products import read_products
+from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetLimits, SheetProblem, Table
@@ -49,6 +49,7 @@ __all__ = [
     "EXAMPLES",
     "FIELDS",
     "LEFT_OUT",
+    "NO_SKU_COLUMN",
     "Ambiguous",
     "ArchiveLimits",
     "Column",

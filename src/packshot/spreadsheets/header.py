@@ -19,15 +19,10 @@ ATTRIBUTE: Final = "attribute"
 LEFT_OUT: Final = "left_out"
 FIELDS: Final = (*PRODUCT_FIELDS, ATTRIBUTE, LEFT_OUT)
 
-#: Fields by a column's name without its spaces, so that `imageurl` is `image url`.
-_RANKS: Final = {
-    name.replace(" ", ""): (field, rank)
-    for field, known in PRODUCT_FIELDS.items()
-    for rank, name in enumerate(known.columns)
-}
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CURRENCY: Final = re.compile(
-    r"(?<=\w)(?: in)? (?:rs|inr|rupees|usd|eur|euro|gbp|aed|aud|cad|sgd|chf|incl?|excl?)$"
+    r"(?<=\w)(?: in)? (?:rs|inr|rupees|usd|eur|euro|gbp|aed|aud|cad|sgd|chf|pln|zł|sek|dkk|nok|czk"
+    r"|incl?|excl?)$"
 )
 _UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
 _SIGNS: Final = re.compile(r"[\W_]+")
@@ -37,6 +32,23 @@ _LONGEST_NAME: Final = 60
 #: Such a name fits an attribute's (100 characters) even with the number of a repeated name.
 _LONGEST_COLUMN: Final = 90
 _SEARCHED_ROWS: Final = 30
+#: Letters that Unicode does not take apart into a letter and an accent.
+_OTHER_LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i"})
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+
+
+def _compared(plain: str) -> str:
+    """A plain name without spaces and accents: `imageurl` is `image url`, `REFERENCE` référence.
+    `plain_name` takes Hindi's vowel signs for punctuation, so here they don't count either."""
+    letters = _ACCENTS.sub("", unicodedata.normalize("NFD", plain))
+    return _SIGNS.sub("", letters.translate(_OTHER_LETTERS))
+
+
+_RANKS: Final = {
+    _compared(name): (field, rank)
+    for field, known in PRODUCT_FIELDS.items()
+    for rank, name in enumerate(known.columns)
+}
 
 
 @dataclass(frozen=True)
@@ -63,10 +75,10 @@ def field_of(name: str) -> tuple[str, int] | None:
     if len(name) > _LONGEST_NAME:
         return None
     plain = plain_name(name)
-    if found := _RANKS.get(plain.replace(" ", "")):
+    if found := _RANKS.get(_compared(plain)):
         return found
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
-    found = _RANKS.get(unnumbered.replace(" ", ""))
+    found = _RANKS.get(_compared(unnumbered))
     return found if found and found[0] in SHARED else None
 
 

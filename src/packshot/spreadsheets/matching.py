@@ -19,6 +19,7 @@ from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
 
 #: The characters of a name in which a SKU is looked for after other words.
 LONGEST_NAME: Final = 120
+NO_FIT: Final = "its name fits no SKU of the spreadsheet"
 NOBODY_ASSIGNED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -325,7 +326,7 @@ class _Finder:
         elif not skus and (inside := self._skus.inside(stem_of(photo)[:LONGEST_NAME])):
             self._ask(photo, inside, "its name contains a SKU, but does not begin with it")
         elif not skus:
-            self.left_out.append(LeftOut(photo, "its name fits no SKU of the spreadsheet"))
+            self.left_out.append(LeftOut(photo, NO_FIT))
         elif len(skus) > 1:
             self._ask(photo, skus, "its name fits several SKUs")
         elif fits[0].view is None:

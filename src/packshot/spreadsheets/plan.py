@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import NUMBERS
-from packshot.spreadsheets.matching import LeftOut, Match, MatchedPhotos, match_photos, name_photos
+from packshot.spreadsheets.matching import (
+    NO_FIT,
+    LeftOut,
+    Match,
+    MatchedPhotos,
+    match_photos,
+    name_photos,
+)
+from packshot.spreadsheets.names_alone import possible_skus
 from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.product_rows import read_amounts
-from packshot.spreadsheets.products import read_products
+from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetProblem, Table
@@ -81,6 +90,7 @@ def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
     photos = _explain(
         _drop_refused(match_photos(given.photos, ready, given.choices.assigned), rules), found
     )
+    found = _with_sku_column_named(found, table, given.photos)
     problems = (*found.problems, *_sharing(found, photos))
     return Plan(tuple(_plan_rows(found, photos)), problems, photos, found, _samples(table, found))
 
@@ -164,8 +174,26 @@ def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
         match.photo: f"row {match.product.row} must be corrected first"
         for match in match_photos(unmatched, waiting).matched
     }
+    if "sku" not in found.mapping.values():
+        rows = {left.file: NO_SKU_COLUMN for left in photos.left_out if left.why == NO_FIT} | rows
     left_out = [replace(left, why=rows.get(left.file, left.why)) for left in photos.left_out]
     return replace(photos, left_out=tuple(left_out))
+
+
+def _with_sku_column_named(found: Import, table: Table, photos: Sequence[str]) -> Import:
+    """The note that no column was read as the SKU comes first, with the column that the most
+    photos' names fit."""
+    lacking = [problem for problem in found.problems if problem.detail == NO_SKU_COLUMN]
+    if not lacking:
+        return found
+    names, fits = set(possible_skus(photos)), Counter[str]()
+    for column in found.columns:
+        fits[column.name] = len(names & {record.cell(column.index) for record in table.records})
+    [(name, most)] = fits.most_common(1)
+    hint = f": photos are named as {name} says, so that may be it" if most else ""
+    others = [problem for problem in found.problems if problem not in lacking]
+    note = replace(lacking[0], detail=f"{NO_SKU_COLUMN}{hint}")
+    return replace(found, problems=(note, *others))
 
 
 def _plan_rows(found: Import, photos: MatchedPhotos) -> Iterator[PlannedRow]:

@@ -34,6 +34,7 @@ from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 
+NO_SKU_COLUMN: Final = "no column was read as the SKU"
 _FLOAT: Final = re.compile(r"\d+\.0")
 
 
@@ -109,8 +110,8 @@ def _unknown(
             " put a row with names such as sku, category and image above it"
         )
         yield SheetProblem(header.number, None, detail, "note")
-    elif "sku" not in mapping.values():
-        yield SheetProblem(None, None, "no column was read as the SKU", "note")
+    if "sku" not in mapping.values():
+        yield SheetProblem(None, None, NO_SKU_COLUMN, "note")
 
 
 def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[SheetProblem]:

@@ -3,6 +3,7 @@
 import { h, icon } from "../dom.js";
 import { many } from "../words.js";
 import { changing } from "./existing.js";
+import { lacksSku } from "./mapping.js";
 import { badPhotos } from "./plan.js";
 
 /**
@@ -12,16 +13,18 @@ import { badPhotos } from "./plan.js";
 export function planActions({ plan, choices, faults, made, skipped, lock }, clear, redraw) {
   const updates = choices.update ? changing(plan.existing).length : 0;
   const others = badPhotos(plan, faults).length > 0;
+  const asks = lacksSku(plan) && made > 0;
+  const open = asks && !choices.withoutSku;
   const submit = h(
     "button",
-    { type: "submit", class: "button primary", disabled: !made && !updates },
+    { type: "submit", class: "button primary", disabled: open || (!made && !updates) },
     icon("upload"),
-    h("span", {}, submitWords(made, skipped, updates, others)),
+    h("span", {}, open ? "Which column is the SKU?" : submitWords(made, skipped, updates, others)),
   );
   return h(
     "div",
     { class: "form-actions import-actions" },
-    ticks(plan, choices, lock, redraw),
+    ticks(plan, choices, { lock, asks, made }, redraw),
     clear,
     submit,
   );
@@ -36,15 +39,17 @@ function submitWords(made, skipped, updates, others) {
   return `Make pictures of ${products}${updates ? `, update ${update}` : ""}`;
 }
 
-function ticks(plan, choices, lock, redraw) {
+function ticks(plan, choices, { lock, asks, made }, redraw) {
   const changes = changing(plan.existing).length;
   const update = `Update ${many(changes, "existing product")} as the spreadsheet says; pictures stay`;
   const again = "Make photos again that have products already; they are skipped otherwise";
   const locked = "Put the photo's own pixels over the product, if measurements allow it";
+  const without = `Make ${many(made, "product")} without a SKU: exports can't name their pictures by it`;
   choices.lock ??= lock;
   return h(
     "div",
     { class: "ticks" },
+    asks && tick(choices, "withoutSku", without, redraw),
     changes > 0 && tick(choices, "update", update, redraw),
     tick(choices, "again", again, redraw),
     lock !== null && tick(choices, "lock", locked),

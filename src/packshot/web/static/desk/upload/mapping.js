@@ -1,6 +1,6 @@
 // Lets the user change how columns and numbers of the spreadsheet and names of photos are read.
 
-import { h } from "../dom.js";
+import { h, icon } from "../dom.js";
 import { FIELDS } from "../facts.js";
 
 /** What a column can be mapped onto. */
@@ -11,7 +11,21 @@ const CHOICES = [
 ];
 /** The column of the note that names may be read in two ways. */
 export const NAMES = "Names of photos";
+const NO_SKU = "no column was read as the SKU";
 const SIGN_WORDS = { "": "Choose", point: "1,299.00", comma: "1.299,00" };
+
+/** Whether no column of the spreadsheet is read as the SKU: photos can't be matched then. */
+export const lacksSku = (plan) => plan.columns.length > 0 && !Object.values(plan.mapping).includes("sku");
+
+/** Says so above everything else, with the column that may be it. */
+export function skuQuestion(plan) {
+  if (!lacksSku(plan)) return null;
+  const found = plan.problems.find(({ detail }) => detail.startsWith(NO_SKU));
+  const words = `${found?.detail ?? NO_SKU}. Choose it under "Columns and numbers".`;
+  return h("p", { class: "warning", role: "alert" }, icon("warning"), h("span", {}, capital(words)));
+}
+
+const capital = (words) => words[0].toUpperCase() + words.slice(1);
 
 /** The mapping step of a spreadsheet. `change()` is called after a choice was saved in `choices`. */
 export function mappingForm(plan, choices, change) {
@@ -28,7 +42,7 @@ export function mappingForm(plan, choices, change) {
   );
 }
 
-const isOpen = (plan) => Object.values(plan.conventions).some((one) => one.sign === null);
+const isOpen = (plan) => lacksSku(plan) || Object.values(plan.conventions).some((one) => one.sign === null);
 const wasChanged = ({ mapping, conventions }) => Object.keys({ ...mapping, ...conventions }).length > 0;
 
 function columnLine(column, plan, choices, change) {

@@ -12,7 +12,7 @@ import { dropZone } from "./drop.js";
 import { changing, correctSkus } from "./existing.js";
 import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
-import { mappingForm, patternField } from "./mapping.js";
+import { mappingForm, patternField, skuQuestion } from "./mapping.js";
 import { askPlan, makable, newChoices, toMake, toSkip } from "./plan.js";
 import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
@@ -73,7 +73,7 @@ export class UploadPage {
     const sheet = this.#chosen.sheet;
     await this.#chosen.add(files);
     if (this.#chosen.sheet !== sheet)
-      Object.assign(this.#choices, { mapping: {}, conventions: {}, assigned: {} });
+      Object.assign(this.#choices, { mapping: {}, conventions: {}, assigned: {}, withoutSku: false });
     await this.#replan();
   }
 
@@ -136,6 +136,7 @@ export class UploadPage {
     this.#lanes.show(made);
     this.#body.replaceChildren(
       ...[
+        skuQuestion(plan),
         mappingForm(plan, this.#choices, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,

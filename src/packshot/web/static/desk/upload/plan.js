@@ -15,6 +15,7 @@ export const newChoices = () => ({
   pattern: "",
   again: false,
   update: false,
+  withoutSku: false,
   lock: null,
 });
 
