@@ -28,6 +28,9 @@ help:
 	@echo "make bench           the benchmarks, beside other tools; ten minutes"
 	@echo "make soak            the long runs: kills, outages, load, backlogs (RUNS=... for one)"
 	@echo "make audit           look for advisories against the pinned versions, where the network allows"
+	@echo "make chromium        what the browser tests need besides: Chromium, faketime, PgBouncer (make test does it too)"
+	@echo "make format          format the code, and fix what the linters can"
+	@echo "make clean           remove .venv, var and the caches"
 	@echo "make lock            pin the versions of pyproject.toml again"
 
 $(BIN)/python:
@@ -155,7 +158,9 @@ chromium:
 	  echo "== Installing $$missing for the tests (once)"; \
 	  install="apt-get install -y -qq --no-install-recommends"; export DEBIAN_FRONTEND=noninteractive; \
 	  apt-get update -qq; $$install $$missing >/dev/null 2>&1 \
-	    || $$install $$(echo $$missing | sed s/chromium-headless-shell/chromium/) >/dev/null; fi
+	    || $$install $$(echo $$missing | sed s/chromium-headless-shell/chromium/) >/dev/null; \
+	elif [ -n "$$missing" ]; then echo "== Missing, their tests are skipped: $$missing (as root, apt would install it)"; \
+	else echo "== Chromium, faketime and PgBouncer are installed"; fi
 
 lock: $(BIN)/python
 	@$(BIN)/pip install --quiet uv==$(UV_VERSION)

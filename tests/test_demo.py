@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from servers.packshot_process import clean_environment
-from servers.ports import answers, free_port
+from servers.ports import answers, free_port, wait_until
 from support.fakes import photo_bytes
 
-from packshot.cli.demo import demo_environment
+from packshot.cli.demo import USUAL_PORT, choose_port, demo_environment
 
 
 @pytest.fixture
@@ -86,6 +89,66 @@ def test_ctrl_c_stops_the_demo_and_its_server(photos: Path) -> None:
         assert process.wait(60) == 0, rest
     assert "Traceback" not in rest
     assert not answers(port)
+
+
+def test_signals_that_follow_the_first_do_not_leave_the_server_running(photos: Path) -> None:
+    """`timeout 9 make demo`: timeout signals make and the demo, make signals the demo once more."""
+    with demo(photos, port := free_port()) as process:
+        assert process.stdout is not None
+        assert any("Ctrl-C" in line for line in process.stdout)
+        for _ in range(5):
+            process.terminate()
+            time.sleep(0.02)
+        rest = process.stdout.read()
+        assert process.wait(60) == 0, rest
+    assert "Stopping the server" in rest
+    assert not answers(port)
+
+
+def test_a_server_that_ends_by_itself_ends_the_demo(photos: Path) -> None:
+    with demo(photos, free_port()) as process:
+        assert process.stdout is not None
+        assert any("Ctrl-C" in line for line in process.stdout)
+        os.kill(server_of(process), signal.SIGKILL)
+        rest = process.stdout.read()
+        assert process.wait(30) == 1, rest
+    assert "the server ended by itself; the end of its log:" in rest
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals children of a killed one")
+def test_a_killed_demo_ends_its_server(photos: Path) -> None:
+    with demo(photos, port := free_port()) as process:
+        assert process.stdout is not None
+        assert any("Ctrl-C" in line for line in process.stdout)
+        assert answers(port)
+        process.kill()
+        wait_until(lambda: not answers(port), 30)
+
+
+def server_of(process: subprocess.Popen[str]) -> int:
+    [server] = psutil.Process(process.pid).children()
+    return server.pid
+
+
+def test_a_port_in_use_is_named(photos: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, output = run_demo(photos, port)
+    assert code == 1, output
+    assert f"port {port} is in use by another program" in output
+
+
+def test_a_usual_port_in_use_is_replaced_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    with ExitStack() as stack:
+        with suppress(OSError):  # another program has it already: as good
+            stack.enter_context(socket.create_server(("127.0.0.1", USUAL_PORT)))
+        port = choose_port()
+    assert port != USUAL_PORT
+    told = capsys.readouterr().out
+    assert f"Port {USUAL_PORT} is in use by another program: using {port}" in told
 
 
 def test_a_bad_port_is_reported_in_one_line(photos: Path) -> None:

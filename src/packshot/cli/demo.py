@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import os
 import shutil
 import signal
@@ -12,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import click
 import urllib3
@@ -27,7 +30,13 @@ from packshot.settings import Settings
 HOME = Path("var/demo")
 SAMPLES = Path("samples")
 START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+TOGETHER_SECONDS = 5.0
 INTERRUPTED = 130  # a shell's exit code after Ctrl-C
+#: What ends the demo and its server; closing the terminal is SIGHUP.
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+USUAL_PORT: Final = 5000
+PR_SET_PDEATHSIG: Final = 1
 #: Settings that affect the pictures or their making. All others are dropped: they would
 #: replace the embedded defaults, or prevent the start.
 KEPT = frozenset(
@@ -56,8 +65,7 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
     if fresh:
         shutil.rmtree(HOME, ignore_errors=True)
     console.print(f"Starting Packshot in {HOME} (SQLite, a local folder, no key) ...")
-    for number in (signal.SIGTERM, signal.SIGHUP):  # closing the terminal stops the server too
-        signal.signal(number, signal.default_int_handler)
+    raise_interrupts()
     try:
         with server() as url:
             client = Client(url)
@@ -74,7 +82,8 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
                 console.print(f"The same data without the demo: {same_data_command()}")
                 with suppress(KeyboardInterrupt):
                     console.print("Ctrl-C stops the server.")
-                    signal.pause()
+                    while True:  # not signal.pause: a signal just before it would be missed
+                        time.sleep(1)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     raise SystemExit(1 if once and not all_well else 0)
@@ -111,29 +120,78 @@ def _print_products(products: list[Json], seconds: float, console: Console) -> N
     console.print(f"The pictures are in {HOME / 'media' / 'enhanced'}.")
 
 
+def raise_interrupts() -> None:
+    """Raise KeyboardInterrupt once for several signals: `timeout 9 make demo` sends its own to make
+    and to this process, make sends one more, and each would interrupt the handling of the last."""
+    last = -math.inf
+
+    def interrupt(*_: object) -> None:
+        nonlocal last
+        if time.monotonic() - last > TOGETHER_SECONDS:
+            last = time.monotonic()
+            raise KeyboardInterrupt
+
+    for number in ENDING:
+        signal.signal(number, interrupt)
+
+
+def ignore_signals() -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """Start a separate Packshot on its defaults, in the demo's folder; stop it at the end."""
     HOME.mkdir(parents=True, exist_ok=True)
-    port = free_port(wanted_port())
-    log = (HOME / "server.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "packshot.cli", "serve"],
-        cwd=HOME,
-        env=demo_environment(port),
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is only sent to this process
-    )
+    port = choose_port()
+    with (HOME / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "packshot.cli", "serve"],
+            cwd=HOME,
+            env=demo_environment(port),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is only sent to this process
+            preexec_fn=end_with_parent,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until_ready(url, process)
+            raise_when_ended(process)
+            yield url
+        finally:
+            stop(process)
+
+
+def end_with_parent() -> None:
+    """On Linux, end the server also if this process is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def raise_when_ended(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt what this process does when the server ends by itself."""
+
+    def check(*_: object) -> None:
+        if process.poll() is not None:
+            raise click.ClickException(f"the server ended by itself; {log_end()}")
+
+    signal.signal(signal.SIGCHLD, check)
+    check()
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    ignore_signals()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if process.poll() is not None:
+        return
+    click.echo("\nStopping the server ...")
+    process.terminate()
     try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_ready(url, process)
-        yield url
-    finally:
-        click.echo("\nStopping the server ...")
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        log.close()
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def demo_environment(port: int) -> dict[str, str]:
@@ -157,23 +215,33 @@ def same_data_command() -> str:
     )
 
 
-def wanted_port() -> int:
-    given = os.environ.get("PORT") or "5000"
-    if not given.isdecimal() or int(given) > 65_535:
-        raise click.ClickException(f"PORT must be a number from 0 to 65535, not {given!r}")
-    return int(given)
+def choose_port() -> int:
+    """PORT, which must be free; without it 5000, or another one if that is taken."""
+    given = os.environ.get("PORT")
+    wanted = given or str(USUAL_PORT)
+    if not wanted.isdecimal() or int(wanted) > 65_535:
+        raise click.ClickException(f"PORT must be a number from 0 to 65535, not {wanted!r}")
+    if port := free_port(int(wanted)):
+        return port
+    if given:
+        raise click.ClickException(
+            f"port {wanted} is in use by another program: stop it, or choose another PORT"
+        )
+    if not (port := free_port(0)):
+        raise click.ClickException("there is no free port on 127.0.0.1")
+    click.echo(f"Port {wanted} is in use by another program: using {port} instead")
+    return port
 
 
-def free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise click.ClickException("there is no free port on 127.0.0.1")
+def free_port(wanted: int) -> int | None:
+    """The port, or for 0 any free one; None if it is in use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -186,5 +254,9 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         except urllib3.exceptions.HTTPError:
             pass
         time.sleep(0.1)
+    raise click.ClickException(f"the server did not start; {log_end()}")
+
+
+def log_end() -> str:
     log = (HOME / "server.log").read_text(errors="replace")[-2000:]
-    raise click.ClickException(f"the server did not start; the end of its log:\n{log}")
+    return f"the end of its log:\n{log}"
