@@ -18,6 +18,7 @@ from support.shop import Shop, row
 
 from packshot.cli.estimate import estimate as estimate_command
 from packshot.database.models import FAILED, BatchItem, Call, Product
+from packshot.enhancers.gemini.lanes import all_ready_in
 from packshot.enhancers.gemini.prices import estimate, estimates, expected_cost, price_of
 from packshot.lanes import LANES
 from packshot.products.batching import SENT, WAITING
@@ -206,6 +207,22 @@ def test_the_estimate_shows_all_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
         "flex": Decimal("126.90"),
         "batch": Decimal("64.80"),
     }
+
+
+@pytest.mark.parametrize(
+    ("products", "more", "words"),
+    [
+        (1, {}, "in about 20 seconds with one process, 8 products at a time"),
+        (1000, {}, "in about 42 minutes with one process, 8 products at a time"),
+        (10_000, {"worker_concurrency": 20}, "in about 3 hours with one process, 20 products"),
+        (1000, {"gemini_rpm": 10}, "in about 7 hours, because of GEMINI_RPM=10"),
+    ],
+)
+def test_the_time_of_the_standard_lane_is_that_of_all_products(
+    products: int, more: dict[str, int], words: str
+) -> None:
+    settings = Settings(gemini_api_key=SecretStr("key"), **more)
+    assert all_ready_in("standard", products, settings).startswith(words)
 
 
 def test_spend_is_shown_by_lane(shop: Shop) -> None:

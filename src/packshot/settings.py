@@ -28,6 +28,7 @@ from packshot.lanes import Lane
 
 #: The key of `packshot serve --fake-gemini`; Google's keys look different.
 FAKE_KEY: Final = "fake"
+GEMINI_SLOTS: Final = 8  # products in flight per process, unless WORKER_CONCURRENCY is set
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
 
@@ -263,7 +264,7 @@ class Settings(BaseSettings):
     @cached_property
     def concurrency(self) -> int:
         """Products in flight per process: many that wait for Gemini, one that computes here."""
-        return self.worker_concurrency or (8 if self.enhancer_name == "gemini" else 1)
+        return self.worker_concurrency or (GEMINI_SLOTS if self.enhancer_name == "gemini" else 1)
 
     @cached_property
     def queue_region(self) -> str | None:

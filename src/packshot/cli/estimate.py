@@ -15,11 +15,11 @@ import click
 
 from packshot.cli.aws_costs import AwsCost, aws_cost
 from packshot.cli.rows import read_rows
-from packshot.enhancers.gemini.lanes import READY_IN
+from packshot.enhancers.gemini.lanes import all_ready_in
 from packshot.enhancers.gemini.prices import Estimate, estimates, gemini_estimates
 from packshot.errors import SettingsError
 from packshot.serving import load_environment
-from packshot.settings import load_settings
+from packshot.settings import Settings, load_settings
 
 
 @click.command()
@@ -50,9 +50,10 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
         figures = {"lanes": _by_lane(results), "with_gemini": _by_lane(bought), "aws": asdict(aws)}
         click.echo(json.dumps(asdict(result) | figures, default=str))
     else:
-        lanes = _print_lanes(results, result.notes)
+        lanes = _print_lanes(results, settings, result.notes)
         if bought:
-            lanes = ["", "With Gemini (GEMINI_API_KEY) it would be:", *_print_lanes(bought)[1:]]
+            lanes = _print_lanes(bought, settings)
+            lanes.insert(1, "With Gemini (GEMINI_API_KEY) it would be:")
         click.echo("\n".join([_print(result), *lanes, _print_aws(aws)]))
 
 
@@ -84,14 +85,17 @@ def _print(result: Estimate) -> str:
     return "\n".join([*lines, *result.notes])
 
 
-def _print_lanes(results: list[Estimate], shown: Sequence[str] = ()) -> list[str]:
+def _print_lanes(
+    results: list[Estimate], settings: Settings, shown: Sequence[str] = ()
+) -> list[str]:
     """A line for each of several lanes, and the notes that are not `shown` yet."""
     if len(results) < 2:
         return []
     lines = ["", "     lane  one product    all of it  ready"]
     for each in results:
         product, total = _dollars(each.per_product), _dollars(each.total)
-        lines.append(f"{each.lane:>9}{product:>13}{total:>13}  {READY_IN[each.lane]}")
+        ready = all_ready_in(each.lane, each.products, settings)
+        lines.append(f"{each.lane:>9}{product:>13}{total:>13}  {ready}")
     notes = {note: None for each in results for note in each.notes if note not in shown}
     return [*lines, *notes, ""]
 

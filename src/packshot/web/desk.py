@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
 from packshot.database.models import APPROVED, PENDING_REVIEW, REJECTED
-from packshot.enhancers.gemini.lanes import READY_IN
+from packshot.enhancers.gemini.lanes import one_ready_in
 from packshot.enhancers.gemini.prices import estimates
 from packshot.errors import NotFound
 from packshot.marketplaces.presets import preset_titles
@@ -246,7 +246,7 @@ def _lanes(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "name": each.lane,
-            "ready": READY_IN[each.lane],
+            "ready": one_ready_in(each.lane, settings),
             "cost": None if each.per_product is None else float(each.per_product),
             "chosen": each.lane == settings.gemini_lane,
         }
