@@ -1,7 +1,10 @@
-// Checks chosen photos before they are sent: finds those that are empty, not a picture, cut short or tiny.
+// Checks chosen photos before they are sent: finds those that are empty, not a picture, cut short, animated, or
+// too large, too small or too narrow.
 // The server decides when a photo is sent; here only what is certain counts.
 
 const SMALLEST = 24;
+const MOST_PIXELS = 50_000_000;
+const NARROWEST = 20; // times as long as wide
 const HEAD = 16;
 /** [format, where its mark is, its marks]; the browser reads the first three formats itself. */
 const KINDS = [
@@ -25,6 +28,7 @@ export async function faultOf(photo) {
     if (index >= READ_HERE) return null;
     const [kind] = KINDS[index];
     if (isCutShort(kind, bytes)) return `The ${kind} is cut short: its end is missing.`;
+    if (isAnimated(kind, bytes)) return "It is animated: send a single still picture.";
     return await faultOfPixels(file, kind);
   } catch (error) {
     return `It can't be read: ${error.message}.`;
@@ -34,10 +38,19 @@ export async function faultOf(photo) {
 /** Whether the mark that ends every such file is missing; what follows it does not matter. */
 function isCutShort(kind, bytes) {
   if (kind === "WebP") return new DataView(bytes.buffer).getUint32(4, true) + 8 > bytes.length;
-  if (kind === "PNG") return !has(bytes, [0x49, 0x45, 0x4e, 0x44], 8);
+  if (kind === "PNG") return !has(bytes, codesOf("IEND"), 8);
   const scan = indexOf(bytes, [0xff, 0xda], afterSegments(bytes));
   return scan < 0 || !has(bytes, [0xff, 0xd9], scan);
 }
+
+/** By WebP's flag in its extended header, or by the chunk of an animated PNG before its pixels. */
+function isAnimated(kind, bytes) {
+  if (kind === "WebP") return indexOf(bytes, codesOf("VP8X"), 12) === 12 && (bytes[20] & 2) > 0;
+  if (kind !== "PNG") return false;
+  return has(bytes.subarray(0, indexOf(bytes, codesOf("IDAT"), 8)), codesOf("acTL"), 8);
+}
+
+const codesOf = (text) => [...text].map((letter) => letter.charCodeAt(0));
 
 /** Where a JPEG's first scan begins: its header may contain a preview with an end of its own. */
 function afterSegments(bytes) {
@@ -64,6 +77,10 @@ async function faultOfPixels(file, kind) {
   }
   const { width, height } = picture;
   picture.close();
-  if (Math.min(width, height) >= SMALLEST) return null;
-  return `It has ${width} × ${height} pixels: at least ${SMALLEST} on each side are needed.`;
+  const size = `It has ${width} × ${height} pixels`;
+  if (Math.min(width, height) < SMALLEST) return `${size}: at least ${SMALLEST} on each side are needed.`;
+  if (width * height > MOST_PIXELS) return `${size}: at most ${MOST_PIXELS / 1e6} million are allowed.`;
+  return Math.max(width, height) > NARROWEST * Math.min(width, height)
+    ? `${size}: that is too narrow.`
+    : null;
 }

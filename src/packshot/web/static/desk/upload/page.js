@@ -206,15 +206,17 @@ export class UploadPage {
     }
   }
 
-  /** Rows whose photo was refused in the first attempt are not sent in the second. */
+  /** A photo that the server refuses stops no other: the result names it. */
   async #sendRows() {
     const rows = makable(this.#plan, this.#chosen.faults);
     const known = await this.#known(rows);
     const left = rows.filter((row) => !known.has(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, uploadBar(this.#body, left));
-    if (refused.length) return this.#drawRefused(refused);
+    for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);
+    const usable = left.filter((row) => !this.#chosen.faults.has(row.photo));
+    if (left.length && !usable.length && !this.#hasUpdates) return this.#drawRefused(refused.length);
     await this.#updateExisting();
-    const made = await this.#sending.create(left, this.#choices.again, {
+    const made = await this.#sending.create(usable, this.#choices.again, {
       lane: this.#lanes.value,
       pixel_lock: this.#choices.lock === this.#data.pixel_lock ? null : this.#choices.lock,
     });
@@ -222,9 +224,13 @@ export class UploadPage {
     return this.#follow(made, [...this.#updated.values()]);
   }
 
+  get #hasUpdates() {
+    return this.#choices.update && changing(this.#plan.existing).length > 0;
+  }
+
   /** Sent again, a correction changes nothing: what it changed before is kept for the report. */
   async #updateExisting() {
-    if (!this.#choices.update || !changing(this.#plan.existing).length) return;
+    if (!this.#hasUpdates) return;
     const found = [];
     try {
       await correctSkus(this.#plan.facts, false, found);
@@ -245,11 +251,10 @@ export class UploadPage {
     );
   }
 
+  /** Nothing is left to create: other photos can be chosen here. */
   #drawRefused(refused) {
-    for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);
     this.#draw(this.#plan);
-    const many_ = many(refused.length, "photo");
-    toast(`${many_} can't be used; nothing was created yet. Continue without them, or choose others.`, {
+    toast(`${many(refused, "photo")} can't be used, and nothing was created: choose others.`, {
       kind: "bad",
     });
   }
