@@ -1028,7 +1028,7 @@ def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Ope
     expect(page.locator(".frame:not(.raw) .picture").first).to_have_attribute(
         "src", re.compile("/media/enhanced/")
     )
-    transforms = page.locator(".view img").evaluate_all(
+    transforms = page.locator(".view > img, .view > .over").evaluate_all(
         "images => [...new Set(images.filter(image => image.checkVisibility())"
         ".map(image => getComputedStyle(image).transform))]"
     )
@@ -1036,6 +1036,55 @@ def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Ope
     assert any("/media/normalised/" in url for url in asked)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#stage")).to_have_attribute("data-zoomed", "")
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_wipe_and_difference_lay_the_photo_where_the_check_placed_it(
+    shop: DeskShop, open_desk: Open, degrees: int
+) -> None:
+    """In shares of the picture; a picture without a placement says that it isn't aligned."""
+    [product_id] = shop.stock(1)
+    box = [-0.5, -0.25, 1.25, 1.5]
+    with shop.services.database.write() as session:
+        image = session.scalars(
+            select(ProductImage).where(ProductImage.product_id == product_id)
+        ).first()
+        assert image is not None
+        image.width, image.height = 400, 200
+        image.verdict = "pass"
+        placement = {"box": box, "degrees": degrees}
+        image.fidelity = {"verdict": "pass", "reasons": [], "placement": placement}
+    page = open_desk(shop.url).page
+    frame = page.locator(".frame[data-selected]")
+    unaligned = frame.get_by_text("Photo not aligned")
+    whole, photo = frame.locator(".view"), frame.locator(".over img")
+    for _ in range(2):
+        page.keyboard.press("v")
+    for _ in ("wipe", "difference"):
+        assert photo.is_visible() and not unaligned.count()
+        view, over = whole.bounding_box(), photo.bounding_box()
+        assert view and over
+        width, height = (
+            min(view["width"], 2 * view["height"]),
+            min(view["height"], view["width"] / 2),
+        )
+        left = view["x"] + (view["width"] - width) / 2
+        top = view["y"] + (view["height"] - height) / 2
+        # The photo's middle, and its sides, which a quarter turn exchanges.
+        assert over["x"] + over["width"] / 2 == pytest.approx(left + 0.375 * width, abs=1)
+        assert over["y"] + over["height"] / 2 == pytest.approx(top + 0.625 * height, abs=1)
+        sides = (1.75 * width, 1.75 * height)
+        assert (over["width"], over["height"]) == pytest.approx(
+            sides[::-1] if degrees else sides, abs=1
+        )
+        page.keyboard.press("v")
+    page.keyboard.press("2")
+    expect(unaligned).to_be_hidden()
+    for _ in range(4):
+        page.keyboard.press("v")
+    expect(page.locator("#stage")).to_have_attribute("data-mode", "wipe")
+    expect(unaligned).to_be_visible()
+    expect(photo).to_have_css("object-fit", "contain")
 
 
 def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) -> None:

@@ -75,6 +75,35 @@ def test_a_new_background_and_light_pass(bottle: RawSide) -> None:
     assert found.lines is not None and found.lines >= 2
 
 
+@pytest.mark.parametrize("degrees", [0.0, 4.0])
+def test_the_placement_of_the_photo_in_the_picture_is_measured(degrees: float) -> None:
+    """In shares of the picture: half as large again, moved, and perhaps turned."""
+    photo, likely = sample("mug-oak")
+    side = side_of(photo, likely)
+    height, width = photo.shape[:2]
+    canvas, middle = (900, 1100), np.array([430.0, 520.0])
+    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), -degrees, 1.2)
+    matrix[:, 2] += middle - (width / 2, height / 2)
+    moved = cv2.warpAffine(
+        on_new_background(photo, likely), matrix, canvas, borderValue=(226, 222, 214)
+    )
+    found = check(
+        RawSide(side, None, b""),
+        np.asarray(moved, np.uint8),
+        cv2.warpAffine(likely, matrix, canvas),
+    )
+    assert found.placement is not None
+    half = np.array([width, height]) * 0.6
+    corners = np.concatenate([middle - half, middle + half]) / (*canvas, *canvas)
+    assert found.placement.box == pytest.approx(corners, abs=0.004)
+    assert found.placement.degrees == pytest.approx(degrees, abs=0.2)
+
+
+def test_a_picture_that_cannot_be_compared_has_no_placement() -> None:
+    nothing = comparing.Comparison("no_common_view")
+    assert judge(nothing, None, scoring.load_weights()).placement is None
+
+
 def test_another_colour_is_named_with_both_shades(bottle: RawSide) -> None:
     photo, likely = sample("bottle-paper")
     found = check(bottle, on_new_background(shifted_hue(photo), likely), likely)

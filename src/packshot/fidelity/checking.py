@@ -10,6 +10,7 @@ from packshot.fidelity.comparing import Comparison, RawSide
 from packshot.fidelity.explaining import reasons_of
 from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.measures import NAMES
+from packshot.fidelity.placement import placement_of
 from packshot.fidelity.scoring import Weights, load_weights
 from packshot.fidelity.sides import NoProduct, prepare
 from packshot.fidelity.verdicts import PROBLEMS, Check, CheckResult, FidelityVerdict, Reason
@@ -72,6 +73,7 @@ def judge(compared: Comparison, lines: int | None, weights: Weights) -> Check:
         measures=values,
         judged=None if compared.maps is None else round(compared.maps.shares.judged, 3),
         lines=lines,
+        placement=placement_of(compared),
         version=weights.version,
     )
 

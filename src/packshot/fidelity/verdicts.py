@@ -36,6 +36,16 @@ class Reason(BaseModel):
     fact: str | None = None
 
 
+class Placement(BaseModel):
+    """Where the whole photo lies in the picture if its product covers the picture's: `box` is left,
+    top, right and bottom in shares of the picture, beyond 0 to 1 where the photo is larger. There
+    it is turned clockwise around its middle by `degrees`."""
+
+    model_config = ConfigDict(frozen=True)
+    box: list[float]
+    degrees: float
+
+
 class Check(BaseModel):
     """`verdict` is None when nothing could be measured: `reasons` says why.
 
@@ -52,6 +62,7 @@ class Check(BaseModel):
     measures: dict[str, float] = {}
     judged: float | None = None
     lines: int | None = None
+    placement: Placement | None = None  # None when the two can't be compared
     version: str = ""
     judge: dict[str, object] | None = None  # a model's opinion, see `fidelity.votes`
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from packshot.database.models import PictureColumns
-from packshot.fidelity.verdicts import FidelityVerdict, Reason
+from packshot.fidelity.verdicts import FidelityVerdict, Placement, Reason
 from packshot.fidelity.votes import Vote
 from packshot.products.object_keys import changes_key
 
@@ -37,6 +37,9 @@ class FidelityOut(BaseModel):
         description="share of the product compared pixel by pixel; of the rest only the outline was"
     )
     lines: int | None = Field(description="printed lines compared; null: no text was read")
+    placement: Placement | None = Field(
+        description="where the photo lies in the picture so that their products cover each other"
+    )
     change_map: str | None = Field(description="the picture with the differences drawn over it")
     judge: JudgeOut | None = Field(description="a model's second opinion, if it was asked")
     version: str | None = Field(description="the day on which the check's weights were fitted")
@@ -59,6 +62,7 @@ def fidelity_of(made: PictureColumns, *, removed: bool) -> FidelityOut | None:
         measures=found.get("measures") or {},
         judged=found.get("judged"),
         lines=found.get("lines"),
+        placement=found.get("placement"),
         change_map=f"/media/{changes_key(made.object_key or '')}" if shown else None,
         judge=found.get("judge"),
         version=found.get("version"),

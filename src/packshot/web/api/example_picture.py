@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.fidelity.verdicts import Reason
+from packshot.fidelity.verdicts import Placement, Reason
 from packshot.products.fidelity import FidelityOut
 from packshot.products.media import previews
 from packshot.products.object_keys import changes_key
@@ -32,6 +32,7 @@ CHECKED: Final = FidelityOut(
     measures={"stretch": 0.12, "letters": 0.1667},
     judged=0.86,
     lines=3,
+    placement=Placement(box=[-0.12, -0.08, 1.14, 1.18], degrees=0.0),
     change_map=f"/media/{changes_key(ENHANCED)}",
     judge=None,
     version="2026-11-28",

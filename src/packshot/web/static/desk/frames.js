@@ -4,6 +4,7 @@ import { h, icon } from "./dom.js";
 import { doubtOf, keepable, samePictures } from "./doubt.js";
 import { LARGE, SMALL } from "./facts.js";
 import { changeMap, marks, remakeBadge, verdictBadge } from "./fidelity.js";
+import { align, overlay, unaligned } from "./overlay.js";
 import { address, image, rawPicture, showOriginal } from "./picture_image.js";
 import { lockMask } from "./pixel_lock.js";
 
@@ -72,9 +73,6 @@ export class Card {
 
   #frame(picture, index, on) {
     const fits = index === 0 ? this.sizes.side : this.sizes.others; // the first one is selected
-    const over =
-      rawPicture(this.product) &&
-      image(rawPicture(this.product), LARGE, "", { class: "over", decoding: "sync", fits });
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
@@ -86,7 +84,7 @@ export class Card {
           decoding: "sync",
           fits,
         }),
-        over,
+        overlay(this.product, fits),
         h("span", { class: "left-out" }),
       ),
       h(
@@ -115,12 +113,17 @@ export class Card {
     const frame = this.pictures[index];
     frame
       .querySelector(".checks")
-      .replaceChildren(...[doubtMark(picture), verdictBadge(picture), remakeBadge(picture)].filter(Boolean));
+      .replaceChildren(
+        ...[doubtMark(picture), verdictBadge(picture), remakeBadge(picture), unaligned(picture)].filter(
+          Boolean,
+        ),
+      );
     for (const old of frame.querySelectorAll(".changes, .locked, .marks")) old.remove();
     const found = [changeMap(picture), lockMask(picture), marks(picture, "enhanced", picture)].filter(
       Boolean,
     );
     frame.querySelector(".left-out").before(...found);
+    align(frame, picture);
     const thumb = this.thumbs[index];
     thumb.querySelector(".warned")?.remove();
     if (doubtOf(picture))
@@ -207,7 +210,7 @@ export class Card {
     this.pictures.forEach((frame, index) => {
       if (frame.offsetParent === null) return;
       this.#sharpen(frame.querySelector(".picture"), this.product.images[index]);
-      this.#sharpen(frame.querySelector(".over"), rawPicture(this.product));
+      this.#sharpen(frame.querySelector(".over img"), rawPicture(this.product));
     });
   }
 
@@ -227,7 +230,10 @@ export class Card {
 
 /** Use the preview that is large enough for `side` CSS pixels in a frame. */
 function resize(frame, side) {
-  for (const element of frame?.querySelectorAll("img[srcset]") ?? []) element.sizes = `${side}px`;
+  for (const element of frame?.querySelectorAll("img[srcset]") ?? []) {
+    const enlarged = Number(element.closest(".over")?.dataset.enlarged ?? 1);
+    element.sizes = `${Math.ceil(side * enlarged)}px`;
+  }
 }
 
 /** Why a picture is excluded, shown when it is. */
