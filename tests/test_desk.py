@@ -1080,7 +1080,7 @@ def test_wipe_and_difference_lay_the_photo_where_the_check_placed_it(
         page.keyboard.press("v")
     page.keyboard.press("2")
     expect(unaligned).to_be_hidden()
-    for _ in range(4):
+    for _ in range(3):
         page.keyboard.press("v")
     expect(page.locator("#stage")).to_have_attribute("data-mode", "wipe")
     expect(unaligned).to_be_visible()
@@ -1687,10 +1687,10 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
     assert (product.category, product.images) == ("Caps", pictures)
 
 
-def test_an_update_begins_once_the_photos_are_accepted(
+def test_a_photo_that_only_the_server_refuses_stops_no_other(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
-    """A photo that the server refuses stops all of it; the report has what every attempt did."""
+    """One click is enough; the report has what every attempt did, and the photos left out."""
     [number] = shop.stock(1)
     shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
     (tmp_path / "CAP-2.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
@@ -1702,18 +1702,32 @@ def test_an_update_begins_once_the_photos_are_accepted(
     update = page.get_by_label("Update 1 existing product")
     expect(update).to_be_enabled()
     update.check()
+    page.route("**/api/products/bulk*", lambda route: route.abort(), times=1)
     click_when_ready(
         page.get_by_role("button", name="Make pictures of 2 products, update 1 product")
     )
-    expect(page.locator(".toast")).to_contain_text("can't be used; nothing was created yet")
-    assert shop.services.catalog.product(number).price == 990
-    page.route("**/api/products/bulk*", lambda route: route.abort(), times=1)
-    again = page.get_by_role("button", name="Make pictures of the other product, update 1 product")
-    again.click()
     expect(page.locator(".toast").last).to_contain_text("try again")
+    expect(page.locator(".import-refused li")).to_contain_text("CAP-2.heic")
     assert shop.services.catalog.product(number).price == 1090
-    again.click()
+    page.get_by_role("button", name="Make pictures of the other product, update 1 product").click()
     expect(page.locator(".import-list", has_text="Updated")).to_contain_text("990 → 1,090")
+    expect(page.locator(".import-refused li")).to_contain_text("CAP-2.heic")
+    skus = [product.sku for product in shop.services.catalog.products().products]
+    assert sorted(filter(None, skus)) == ["CAP-1", "CAP-3"]
+
+
+def test_without_a_usable_photo_others_can_be_chosen(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "CAP-2.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, tmp_path / "CAP-2.heic")
+    click_when_ready(page.get_by_role("button", name="Make pictures of 1 product"))
+    expect(page.locator(".toast")).to_contain_text("1 photo can't be used, and nothing was created")
+    (tmp_path / "CAP-2.jpg").write_bytes(photo_bytes(3))
+    choose(page, tmp_path / "CAP-2.jpg")
+    click_when_ready(page.get_by_role("button", name="Make pictures of the other product"))
+    expect(page.locator(".making-card")).to_have_count(1)
 
 
 def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
@@ -1771,6 +1785,19 @@ def test_photos_that_have_products_are_counted_before_anything_is_sent(
     assert len(shop.services.catalog.products().products) == 3
 
 
+def png_of(width: int, height: int) -> bytes:
+    packed = io.BytesIO()
+    Image.new("1", (width, height)).save(packed, "PNG")
+    return packed.getvalue()
+
+
+def animated(kind: str) -> bytes:
+    packed = io.BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(packed, kind, save_all=True, append_images=frames[1:])
+    return packed.getvalue()
+
+
 def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -1788,6 +1815,10 @@ def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
         "half.jpg": (whole[: len(whole) // 2], "cut short"),
         "half.png": (png.getvalue()[:-20], "cut short"),
         "half.webp": (webp.getvalue()[:-200], "cut short"),
+        "band.png": (png_of(24, 600), "24 × 600 pixels: that is too narrow"),
+        "large.png": (png_of(8000, 6400), "8000 × 6400 pixels: at most 50 million"),
+        "moving.png": (animated("PNG"), "is animated"),
+        "moving.webp": (animated("WEBP"), "is animated"),
         "broken.png": (png.getvalue().replace(b"IDAT", b"IDXX"), "damaged"),
     }
     good = {

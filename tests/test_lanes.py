@@ -219,7 +219,7 @@ def test_the_estimate_shows_all_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_time_of_the_standard_lane_is_that_of_all_products(
-    products: int, more: dict[str, int], words: str
+    products: int, more: dict[str, Any], words: str
 ) -> None:
     settings = Settings(gemini_api_key=SecretStr("key"), **more)
     assert all_ready_in("standard", products, settings).startswith(words)

@@ -18,7 +18,7 @@ import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
 import { createdWords, report } from "./report.js";
 import { Sending } from "./sending.js";
-import { removeUploadBar, uploadBar } from "./upload_bar.js";
+import { uploadBar } from "./upload_bar.js";
 
 /** How many photos are checked between two messages. */
 const SHOWN_EVERY = 10;
@@ -199,7 +199,7 @@ export class UploadPage {
         ? "Packshot can't be reached. What was uploaded is kept: try again."
         : `${error.message}.`;
       toast(words, { kind: "bad", stay: true });
-      removeUploadBar(this.#body);
+      if (this.#plan) this.#draw(this.#plan);
     } finally {
       this.#busy = false;
       this.#form.toggleAttribute("inert", false);

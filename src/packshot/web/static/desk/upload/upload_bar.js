@@ -8,7 +8,7 @@ export function uploadBar(place, rows) {
   const total = rows.filter((row) => row.photo).length;
   const bar = h("progress", { max: Math.max(1, total), value: 0, "aria-label": "Uploading" });
   const words = h("p", { class: "making-words" });
-  removeUploadBar(place);
+  place.querySelector(".import-sending")?.remove();
   place.prepend(h("section", { class: "making import-sending" }, words, bar));
   const parts = new Map();
   return (row, said, part) => {
@@ -18,5 +18,3 @@ export function uploadBar(place, rows) {
     words.textContent = `${said}: ${count(done)} of ${many(total, "photo")}`;
   };
 }
-
-export const removeUploadBar = (place) => place.querySelector(".import-sending")?.remove();
