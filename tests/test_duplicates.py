@@ -199,6 +199,19 @@ def test_which_photos_need_no_upload(shop: Shop) -> None:
     assert answer.get_json()["data"]["duplicates"] == [{"index": 1, "product_id": first["id"]}]
 
 
+def test_a_photo_of_another_sku_is_found_by_its_bytes(shop: Shop) -> None:
+    """As after a corrected SKU: the old spreadsheet would make the product again."""
+    first, _ = skip(shop, given(shop, sku="HOO-WHT"), given(shop, view="back"))["products"]
+    shop.services.catalog.correct(first["id"], {"sku": "HOO-WHITE"}, who="ann")
+    photo = {"sha256": hashlib.sha256(PHOTO).hexdigest()}
+    asked = [photo | {"sku": "HOO-WHT", "view": "front"}, photo | {"sku": "A-1", "view": "back"}]
+    asked += [{"sha256": "0" * 64}, photo]
+    found = shop.ask("POST", "/api/products/duplicates", json={"photos": asked}).get_json()["data"]
+    assert [one["index"] for one in found["duplicates"]] == [1]
+    other = {"product_id": first["id"], "sku": "HOO-WHITE", "view": "front"}
+    assert found["elsewhere"] == [{"index": 0} | other, {"index": 3} | other]
+
+
 def test_what_a_skipped_row_gives_otherwise_is_named(shop: Shop) -> None:
     """A corrected spreadsheet: its new price is not saved, and the answer says so."""
     old: Json = {"mrp": 2999, "price": 2499, "name": "Pan"}

@@ -357,6 +357,19 @@ def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
     assert "as another view of BOX7" in note
 
 
+def test_a_photo_whose_sku_was_corrected_is_named(shop: Shop, tmp_path: Path) -> None:
+    photo = tmp_path / "HOO-WHT_front.jpg"
+    photo.write_bytes(photo_bytes())
+    with served(shop.app) as url:
+        run(photo, "--url", url)
+        shop.services.catalog.correct(1, {"sku": "HOO-WHITE"}, who="ann")
+        dry = run(photo, "--dry-run", "--url", url)
+        done = run(photo, "--url", url)
+    other = "note HOO-WHT_front.jpg: product 1 (HOO-WHITE, front) has this photo;"
+    assert f"{other} it would be made again as HOO-WHT, front\n" in dry.output
+    assert f"{other} now also HOO-WHT, front\n" in done.output
+
+
 def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "A-1.jpg").write_bytes(photo_bytes())
     sheet = tmp_path / "sheet.csv"

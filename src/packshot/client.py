@@ -146,9 +146,13 @@ class Client:
 
         A photo is its sha256, sku, view and name.
         """
+        return list(self.find_photos(photos)["duplicates"])
+
+    def find_photos(self, photos: Sequence[Json]) -> Json:
+        """`duplicates` as above, and `elsewhere`: photos that products have under another SKU or
+        view, with the `index`, `product_id`, `sku` and `view` of each."""
         body = {"photos": list(photos)}
-        found = self._data("POST", "api/products/duplicates", body, headers={})
-        return list(found["duplicates"])
+        return self._data("POST", "api/products/duplicates", body, headers={})
 
     def correct_skus(
         self, facts: Sequence[Json], *, dry_run: bool = False, idempotency_key: str | None = None

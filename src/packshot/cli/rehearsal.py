@@ -14,7 +14,7 @@ import urllib3
 
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
-from packshot.cli.sending import find_known
+from packshot.cli.sending import elsewhere_words, find_known
 from packshot.cli.updating import Updated, update_products
 from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
@@ -63,7 +63,10 @@ def report_known(client: Client, rows: Sequence[Row], report: Report) -> dict[in
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
-            for place, known in find_known(client, [rows[each] for each in part]).items():
+            found = find_known(client, [rows[each] for each in part])
+            for place, other in found.elsewhere.items():
+                report(elsewhere_words(rows[part[place]], other, "it would be made again as"))
+            for place, known in found.known.items():
                 row = rows[part[place]]
                 skipped[part[place]] = known.product_id
                 words = f"would be skipped: product {known.product_id} has this photo already"

@@ -56,13 +56,31 @@ def _kept(name: str, has: Any, given: Any) -> str:
     return f"{name}: {value(name, has)} is kept, not {value(name, given)}"
 
 
+@dataclass(frozen=True)
+class FoundPhotos:
+    """By indexes of rows: the products that have their photos, and those that have them under
+    another SKU or view."""
+
+    known: dict[int, ExistingProduct] = field(default_factory=dict)
+    elsewhere: dict[int, Json] = field(default_factory=dict)
+
+
+def elsewhere_words(row: Row, other: Json, made: str) -> str:
+    """`a.jpg: product 10 (HOO-WHITE, front) has this photo; it would be made again as HOO-WHT`."""
+    names = ", ".join(filter(None, (other["sku"] or "no SKU", other["view"])))
+    again = ", ".join(filter(None, (row.fields.get("sku") or "no SKU", row.fields.get("view"))))
+    return f"{row.source}: product {other['product_id']} ({names}) has this photo; {made} {again}"
+
+
 @dataclass
 class SendResult:
-    """The result for each row, in one of the three lists, unless `stopped` ended the sending."""
+    """The result for each row, in one of three lists, unless `stopped` ended the sending. Some rows
+    are in `elsewhere` too: products have their photos under another SKU or view."""
 
     created: list[tuple[Row, Json]] = field(default_factory=list)
     skipped: list[tuple[Row, ExistingProduct]] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
+    elsewhere: list[tuple[Row, Json]] = field(default_factory=list)
     stopped: Exception | None = None
 
     @property
@@ -128,7 +146,9 @@ def _send_part(
     choices: SendOptions,
     progress: RowCallback,
 ) -> None:
-    known = {} if choices.again else find_known(client, rows)
+    found = FoundPhotos() if choices.again else find_known(client, rows)
+    sent.elsewhere += [(rows[place], other) for place, other in found.elsewhere.items()]
+    known = found.known
     for place, product in known.items():
         sent.skipped.append((rows[place], product))
         progress(rows[place])
@@ -141,8 +161,8 @@ def _send_part(
         _create(client, ready, sent, choices)
 
 
-def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct]:
-    """Indexes of rows whose photos have products already, and these products.
+def find_known(client: Client, rows: Sequence[Row]) -> FoundPhotos:
+    """Which rows' photos have products already.
 
     Photos that can't be read, and rows that the server would refuse, are not looked for: the upload
     and the bulk call report them.
@@ -153,15 +173,18 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct
         for place, digest in digests.items()
     ]
     if not photos:
-        return {}
+        return FoundPhotos()
     try:
-        found = client.duplicates(photos)
+        found = client.find_photos(photos)
     except ApiError as error:
         if error.status != 422:
             raise
-        return {}
+        return FoundPhotos()
     places = list(digests)
-    return {places[one["index"]]: ExistingProduct.of(one) for one in found}
+    return FoundPhotos(
+        {places[one["index"]]: ExistingProduct.of(one) for one in found["duplicates"]},
+        {places[one["index"]]: one for one in found.get("elsewhere", ())},
+    )
 
 
 def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:

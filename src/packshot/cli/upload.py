@@ -23,6 +23,7 @@ from packshot.cli.sending import (
     ExistingProduct,
     SendOptions,
     SendResult,
+    elsewhere_words,
     find_repeated_photos,
     reasons,
     send_rows,
@@ -127,6 +128,8 @@ def _upload(
     rows = rows if updated is None else without_known(rows, updated.skus)
     sent = send(client, rows, console, choices)
     print_skipped(sent.skipped, console)
+    for row, other in sent.elsewhere:
+        _print_note(elsewhere_words(row, other, "now also"), console)
     products = sent.products
     if wait and products:
         products = wait_with_bar(client, [product["id"] for product in products], console)

@@ -23,7 +23,7 @@ from packshot.cli.options import connection, no_answer
 from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets
-from packshot.cli.sending import SendOptions, SendResult, send_rows
+from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows
 from packshot.cli.updating import Updated, parts_of, update_part, without_known
 from packshot.cli.watched_batch import WatchedBatch
 from packshot.cli.watched_folder import (
@@ -249,6 +249,8 @@ class Watcher:
         for row, known in sent.skipped:
             words = f"{row.source}: product {known.product_id} has this photo already"
             lines[row.origin].append("; ".join(filter(None, (words, known.difference(row)))))
+        for row, other in sent.elsewhere:
+            lines[row.origin].append(elsewhere_words(row, other, "now also"))
         for row in sent.refused:
             words = "; ".join(row.errors)
             reasons[row.origin].append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import delete, func, select, text
@@ -81,6 +82,23 @@ def look_for_duplicates(database: Database, photos: Sequence[Identity]) -> dict[
     """`find_duplicates` for photos that are not uploaded yet."""
     with database.read() as session:
         return find_duplicates(session, photos)
+
+
+def find_elsewhere(
+    database: Database, photos: Sequence[Identity], found: Collection[int]
+) -> dict[int, tuple[int, Identity]]:
+    """Index in `photos` -> the oldest product, not failed, that has the same bytes under another
+    SKU or view, as after a corrected SKU; without those `found` by `look_for_duplicates`."""
+    others = {index: photo for index, photo in enumerate(photos) if index not in found}
+    with database.read() as session:
+        oldest: dict[str | None, tuple[int, Identity]] = {}
+        for product_id, identity in sorted(
+            _by_digest(session, list(others.values())), key=itemgetter(0)
+        ):
+            oldest.setdefault(identity.sha256, (product_id, identity))
+    return {
+        index: oldest[photo.sha256] for index, photo in others.items() if photo.sha256 in oldest
+    }
 
 
 def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[str, str]:

@@ -51,8 +51,18 @@ class BulkData(Out):
     )
 
 
+class ElsewhereOut(Out):
+    """A photo by its index in the request, and a product that has it under another SKU or view."""
+
+    index: int
+    product_id: int
+    sku: str | None
+    view: str | None
+
+
 class DuplicatesData(Out):
     duplicates: list[SkippedOut]
+    elsewhere: list[ElsewhereOut] = Field(description="these would be made again")
 
 
 class SkuProductOut(Out):

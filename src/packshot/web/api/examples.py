@@ -29,6 +29,7 @@ from packshot.web.api.answer_models import (
     ComplianceRowOut,
     DuplicatesAnswer,
     DuplicatesData,
+    ElsewhereOut,
     HistoryAnswer,
     HistoryData,
     ListAnswer,
@@ -164,7 +165,10 @@ CREATED: Final = _dump(
 DUPLICATES: Final = _dump(
     DuplicatesAnswer(
         message="Photos that have products already",
-        data=DuplicatesData(duplicates=[SkippedOut(index=0, product_id=123)]),
+        data=DuplicatesData(
+            duplicates=[SkippedOut(index=0, product_id=123)],
+            elsewhere=[ElsewhereOut(index=1, product_id=124, sku="SKU-1042", view="back")],
+        ),
     )
 )
 LISTED: Final = _dump(

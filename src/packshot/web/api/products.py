@@ -12,7 +12,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
-from packshot.products.duplicates import find_differences, look_for_duplicates
+from packshot.products.duplicates import find_differences, find_elsewhere, look_for_duplicates
 from packshot.products.idempotency import Idempotency
 from packshot.products.intake import Created
 from packshot.products.sku_corrections import Corrector, preview_corrections
@@ -24,6 +24,7 @@ from packshot.web.api.answer_models import (
     BulkData,
     DuplicatesAnswer,
     DuplicatesData,
+    ElsewhereOut,
     FaultOut,
     HistoryAnswer,
     HistoryData,
@@ -186,7 +187,8 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
 
     Saves uploading photos that would be skipped. Give the SHA-256 of each photo's bytes, with
     its SKU (or else the names and the category) and view. Failed products don't count. `differs`
-    has the fields in which the row differs, with the product's values.
+    has the fields in which the row differs, with the product's values. `elsewhere` names a product
+    that has the same photo under another SKU or view, as after a corrected SKU.
     """
     wanted = [photo.as_identity() for photo in photos.photos]
     database = services().database
@@ -196,7 +198,11 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
         duplicates=[
             SkippedOut(index=place, product_id=id_, differs=differences.get(place, {}))
             for place, id_ in found.items()
-        ]
+        ],
+        elsewhere=[
+            ElsewhereOut(index=place, product_id=id_, sku=other.sku, view=other.view)
+            for place, (id_, other) in find_elsewhere(database, wanted, found).items()
+        ],
     )
     return answer(DuplicatesAnswer(message="Photos that have products already", data=data))
 

@@ -81,6 +81,23 @@ export const skippedLine = ({ row, known: { product_id, differs } }) =>
       ),
   );
 
+/** A photo that a product has under another SKU or view, as after a corrected SKU. */
+export function otherLine({ photo, fields }, plan) {
+  const { product_id, sku, view } = plan.elsewhere.get(photo);
+  const named = (...parts) => parts.filter(Boolean).join(" · ") || "no SKU";
+  return h(
+    "li",
+    {},
+    h("strong", {}, photo),
+    h(
+      "a",
+      { href: at(`/products/${product_id}`), target: "_blank" },
+      `Product ${product_id}, ${named(sku, view)}`,
+    ),
+    h("span", { class: "warning" }, `It would be made again as ${named(fields.sku, fields.view)}`),
+  );
+}
+
 /** "price: 2,499 is kept, not 1,999". */
 function kept([field, value], fields) {
   if (field === "attributes")

@@ -9,13 +9,15 @@ export class KnownPhotos {
   #digests = new WeakMap();
 
   /**
-   * `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view. Empty
+   * `known`: `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view;
+   * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others. Both are empty
    * where the browser can't hash (it does on https and on this machine only): then the server finds them once
    * they are uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
    */
   async find(rows, photos, show = () => {}) {
     const known = new Map();
-    if (!crypto.subtle) return known;
+    const elsewhere = new Map();
+    if (!crypto.subtle) return { known, elsewhere };
     const hashed = [];
     for (const row of rows.filter((one) => one.photo)) {
       const sha256 = await this.#digestOf(photos.get(row.photo));
@@ -24,9 +26,11 @@ export class KnownPhotos {
     }
     for (let from = 0; from < hashed.length; from += IN_ONE_REQUEST) {
       const part = hashed.slice(from, from + IN_ONE_REQUEST);
-      for (const one of await ask(part)) known.set(part[one.index].row, one);
+      const found = await ask(part);
+      for (const one of found.duplicates) known.set(part[one.index].row, one);
+      for (const one of found.elsewhere) elsewhere.set(part[one.index].row, one);
     }
-    return known;
+    return { known, elsewhere };
   }
 
   async #digestOf(photo) {
@@ -54,5 +58,5 @@ async function ask(part) {
     sha256,
     ...Object.fromEntries(COMPARED.map((name) => [name, row.fields[name] ?? null])),
   }));
-  return (await call("POST", "/api/products/duplicates", { body: { photos } })).body.data.duplicates;
+  return (await call("POST", "/api/products/duplicates", { body: { photos } })).body.data;
 }

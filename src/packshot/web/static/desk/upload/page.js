@@ -24,6 +24,8 @@ import { uploadBar } from "./upload_bar.js";
 const SHOWN_EVERY = 10;
 const lookedWords = (done, total) => `Checking the photos: ${count(done)} of ${count(total)}`;
 
+const byPhoto = (found) => new Map([...found].map(([row, one]) => [row.photo, one]));
+
 export class UploadPage {
   #place;
   #data;
@@ -120,10 +122,12 @@ export class UploadPage {
     const rows = makable(plan, this.#chosen.faults);
     const found = await this.#knownPhotos.find(rows, this.#chosen.photos).catch((error) => {
       if (!isExpected(error)) throw error;
-      return new Map();
+      return { known: new Map(), elsewhere: new Map() };
     });
-    plan.known = new Map([...found].map(([row, one]) => [row.photo, one]));
-    if (plan.known.size && plan === this.#plan && !this.#busy) this.#draw(plan);
+    plan.known = byPhoto(found.known);
+    plan.elsewhere = byPhoto(found.elsewhere);
+    const some = plan.known.size + plan.elsewhere.size;
+    if (some && plan === this.#plan && !this.#busy) this.#draw(plan);
   }
 
   #draw(plan) {
@@ -243,12 +247,13 @@ export class UploadPage {
   }
 
   /** The rows whose photos have products already, unless they are to be made again. */
-  #known(rows) {
+  async #known(rows) {
     if (this.#choices.again) return new Map();
     const show = uploadBar(this.#body, rows);
-    return this.#knownPhotos.find(rows, this.#chosen.photos, (row) =>
+    const found = await this.#knownPhotos.find(rows, this.#chosen.photos, (row) =>
       show(row, "Looking for photos that were made", 1),
     );
+    return found.known;
   }
 
   /** Nothing is left to create: other photos can be chosen here. */

@@ -2,7 +2,7 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money } from "../words.js";
-import { changing, existingLine, skippedLine } from "./existing.js";
+import { changing, existingLine, otherLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
 import { badPhotos, toMake, toSkip } from "./plan.js";
@@ -16,6 +16,7 @@ export function preview(plan, chosen, choices, change) {
   const errors = errorsOf(plan);
   const notes = plan.problems.filter(({ level, column }) => level === "note" && column !== NAMES);
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
+  const isElsewhere = ({ photo }) => plan.elsewhere?.has(photo);
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped }),
     badList(bad, chosen),
@@ -23,6 +24,10 @@ export function preview(plan, chosen, choices, change) {
       open: changing(plan.existing).length > 0,
     }),
     folded("Skipped: they have products already", skipped, skippedLine),
+    folded("Other products have these photos", rows.filter(isElsewhere), (row) => otherLine(row, plan), {
+      open: true,
+      kind: "bad",
+    }),
     folded("To correct or to answer", errors, problemLine, { open: true, kind: "bad" }),
     folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), {
       open: true,
