@@ -28,6 +28,7 @@ from support.desk_shop import DeskShop, desk_shop, picture
 from support.fakes import FakeEnhancer, photo_bytes
 
 from packshot.cli.export import name_failures
+from packshot.client import Client
 from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import PictureError
@@ -1632,6 +1633,27 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
     products = shop.services.catalog.products().products
     found = {(product.sku, product.view, str(product.price)) for product in products}
     assert found == {("JAR-1", "front", "1299.00"), ("JAR-1", "back", "1299.00")}
+
+
+def test_a_photo_that_another_product_has_is_named(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """After a corrected SKU, the old name would make the product again. Numbers may be views."""
+    for seed, name in enumerate(("HOO-1.jpg", "HOO-2.jpg", "HOO-3_front.jpg")):
+        (tmp_path / name).write_bytes(photo_bytes(seed))
+    client = Client(shop.url)
+    raw = client.upload(tmp_path / "HOO-3_front.jpg")
+    created = {"category": "Hoods", "raw_image": raw, "sku": "HOO-WHITE"}
+    [made] = client.create([created])["products"]
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, *sorted(tmp_path.glob("HOO*.jpg")))
+    other = page.locator(".import-list").filter(has_text="Other products have these photos")
+    expect(other).to_contain_text(f"Product {made['id']}, HOO-WHITE")
+    expect(other).to_contain_text("It would be made again as HOO-3 · front")
+    expect(page.locator(".pattern")).to_contain_text("HOO-1, HOO-2 are read as SKUs of their own")
+    page.get_by_label("Photos are named").fill("{sku}_{view} | {sku}-{view}")
+    page.get_by_label("Photos are named").press("Tab")
+    expect(page.locator(".import-row")).to_contain_text(["HOO · 1", "HOO · 2", "HOO-3 · front"])
 
 
 def test_a_spreadsheet_without_skus_is_a_question(

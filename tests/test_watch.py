@@ -124,16 +124,45 @@ def test_a_spreadsheet_takes_the_photos_that_come_with_it(
     rows = "SKU,Type,Price\nJAR-1,Food,9\nJAR-2,Food,9\nJAR-3,Food,x\n"
     put(inbox, "list/products.csv", rows.encode())
     put(inbox, "JAR-1_2.jpg", photo_bytes(1))
-    put(inbox, "other.jpg", photo_bytes(2))
+    put(inbox, "IMG_0001.jpg", photo_bytes(2))
+    put(inbox, "JAR-3.jpg", photo_bytes(4))
     with zipfile.ZipFile(inbox / "more.zip", "w") as archive:
         archive.writestr("JAR-1_3.jpg", photo_bytes(3))
     done = run(inbox, url)
     assert made(shop) == {("JAR-1", "2"): 1, ("JAR-1", "3"): 1}
     assert below(inbox / "done") == {"JAR-1_2.jpg", "more.zip"}
-    assert "fits no SKU" in (inbox / "failed" / "other.jpg.txt").read_text()
+    assert "fits no SKU" in (inbox / "failed" / "IMG_0001.jpg.txt").read_text()
+    assert "row 4 must be corrected" in (inbox / "failed" / "JAR-3.jpg.txt").read_text()
     reasons = (inbox / "failed" / "list" / "products.csv.txt").read_text()
     assert "no photo was given for JAR-2" in reasons
     assert "must be a number" in reasons
+    assert left_in(inbox) == set(), done.output
+
+
+def test_photos_that_fit_no_row_of_a_spreadsheet_are_read_by_their_names(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    """As if they had come alone: also those in a ZIP, and beside two spreadsheets."""
+    put(inbox, "a.csv", b"SKU,Type,Price\nJAR-1,Food,9\n")
+    put(inbox, "b.csv", b"SKU,Type,Price\nJAR-2,Food,9\n")
+    for number, name in enumerate(("JAR-1_2.jpg", "JAR-2.jpg", "CUP-7_front.jpg", "BOX-1.jpg")):
+        put(inbox, name, photo_bytes(number))
+    with zipfile.ZipFile(inbox / "more.zip", "w") as archive:
+        archive.writestr("JAR-1_3.jpg", photo_bytes(5))
+        archive.writestr("TEA-9_back.jpg", photo_bytes(6))
+    done = run(inbox, url, "--category", "Kitchen")
+    assert done.exit_code == 0, done.output
+    assert made(shop) == {
+        ("JAR-1", "2"): 1,
+        ("JAR-1", "3"): 1,
+        ("JAR-2", None): 1,
+        ("CUP-7", "front"): 1,
+        ("BOX-1", None): 1,
+        ("TEA-9", "back"): 1,
+    }
+    words = "CUP-7_front.jpg: no SKU of the spreadsheet, so CUP-7 by its name"
+    assert words in done.output
+    assert "left out" not in done.output
     assert left_in(inbox) == set(), done.output
 
 

@@ -82,9 +82,10 @@ def watch(
 
     A file is used once it has stopped growing, and read as by `packshot upload`: photos by their
     names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them, which
-    may name photos of FOLDER only. A photo that already has a product with its SKU and view is
-    not used again. Files that can't be used go to failed/, with the reason in a text beside each.
-    Hidden files and unfinished downloads are left alone.
+    may name photos of FOLDER only. Photos that fit no row of it are read by their names. A photo
+    that already has a product with its SKU and view is not used again. Files that can't be used go
+    to failed/, with the reason in a text beside each. Hidden files and unfinished downloads are
+    left alone.
 
     It may be killed at any time: started again, it loses nothing and makes nothing twice. While the
     server is unreachable it waits. Ctrl-C and SIGTERM end it after the current files. With --once

@@ -15,6 +15,7 @@ from packshot.cli.rows import Report, Row, Sheets, is_spreadsheet, rows_of_photo
 from packshot.cli.updating import facts_in
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
 from packshot.client import Json, Photo
+from packshot.spreadsheets import NO_FIT
 
 NOTHING = "nothing can be made of it"
 
@@ -68,20 +69,41 @@ class WatchedBatch:
     # -- photos by a spreadsheet -------------------------------------------------------------------
 
     def _match(self, tables: list[str]) -> None:
-        """Each spreadsheet takes the photos that fit it. If one can't be read, photos that
-        fit none are left out too: by their names alone they would become other products."""
+        """Each spreadsheet takes the photos that fit it; the rest are read by their names alone, as
+        if they had come later. If a spreadsheet can't be read, they are left out: by their names
+        alone they would become other products."""
         found = self._collect([path for path in self.files if path not in tables])
         for table in tables:
             path = self.folder.path / table
             try:
-                rows = rows_of_sheet(path, found.photos, self.defaults, self.sheets, self.report)
+                rows = rows_of_sheet(path, found.photos, self.defaults, self.sheets, self._report)
             except (click.ClickException, OSError) as error:
                 self.errors[table].append(_words(error))
                 found.why = f"{table}, which came with it, can't be read"
                 continue
             self.facts[table] = facts_in(rows) if self.update else []
             self._assign(rows, found, table)
+        if found.why is None:
+            self._read_rest(found)
         self._leave_out(found)
+
+    def _report(self, note: str) -> None:
+        """Photos that fit no SKU of the spreadsheet are read by their names."""
+        if not note.endswith(NO_FIT):
+            self.report(note)
+
+    def _read_rest(self, found: Collected) -> None:
+        """Photos that fit no row, and whose own names say a SKU."""
+        why = {left.file: left.why for left in found.photos.left_out if left.why == NO_FIT}
+        why |= {left.file: left.why for left in found.photos.left_out if left.why != NO_FIT}
+        files = {n: each for n, each in found.photos.files.items() if why.get(n) == NO_FIT}
+        rows = rows_of_photos(PhotoFiles(files), self.defaults, self.sheets, self._report)
+        named = [row for row in rows if row.fields.get("sku")]
+        for row in named:
+            self.report(
+                f"{row.source}: no SKU of the spreadsheet, so {row.fields['sku']} by its name"
+            )
+        self._assign(named, found)
 
     # -- both --------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from packshot.spreadsheets.archive import ArchiveLimits, PhotoArchive
 from packshot.spreadsheets.facts import facts_of
 from packshot.spreadsheets.header import ATTRIBUTE, FIELDS, LEFT_OUT, Column
 from packshot.spreadsheets.matching import (
+    NO_FIT,
     Ambiguous,
     LeftOut,
     Match,
@@ -49,6 +50,7 @@ __all__ = [
     "EXAMPLES",
     "FIELDS",
     "LEFT_OUT",
+    "NO_FIT",
     "NO_SKU_COLUMN",
     "Ambiguous",
     "ArchiveLimits",
