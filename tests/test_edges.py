@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import compose, edges
 from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Mask, as_bytes
 
 Bytes = NDArray[np.uint8]
@@ -153,3 +154,31 @@ def test_a_shadow_larger_than_the_canvas_leaves_the_rim_white() -> None:
     made = compose.put_on(compose.prepare(product, 800), compose.white(800)).picture
     for turns in range(4):
         assert np.rot90(made, turns)[:8].min() == 255
+
+
+def cushion(piping: int, *, shadow: bool = False) -> tuple[Bytes, Mask, Mask]:
+    """Ochre with piping of so many pixels, before a dim wall: photo, what a cut by colour finds,
+    truth. `shadow`: a dark line of shadow instead of the piping, which is not part of it."""
+    random = np.random.default_rng(8)
+    truth = np.zeros((800, 900), np.uint8)
+    corners = np.array([[230, 200], [690, 170], [720, 620], [200, 640]], np.int32)
+    cv2.fillConvexPoly(truth, corners, 255)
+    body = np.asarray(cv2.erode(truth, np.ones((2 * piping + 1, 2 * piping + 1), np.uint8)))
+    photo = np.full((800, 900, 3), (118, 116, 112), np.float32)
+    photo[truth > 0] = (59, 58, 56) if shadow else (32, 36, 78)
+    photo[body > 0] = (196, 138, 30)
+    soft = cv2.GaussianBlur(photo, (0, 0), 1.0) + random.normal(0, 4.0, photo.shape)
+    return as_bytes(soft), body > 0, np.asarray((body if shadow else truth) > 0)
+
+
+def test_the_piping_of_another_colour_stays_on_the_cushion() -> None:
+    photo, found, truth = cushion(5)
+    grown = add_rim(photo, found)
+    assert (truth & ~grown).sum() < 0.2 * (truth & ~found).sum()
+    assert (grown & ~truth).sum() < 0.1 * (truth & ~found).sum()
+
+
+@pytest.mark.parametrize("width", [5, 30])
+def test_no_shadow_and_nothing_wider_is_taken_for_piping(width: int) -> None:
+    photo, found, _ = cushion(width, shadow=width == 5)
+    assert not (add_rim(photo, found) & ~found).any()

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.grabcut import grab_cut
+from packshot.enhancers.local.near import mean_near
+from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
 
 REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
-LARGE_CROP = 1200  # px
 SAME, LIGHT = 7.0, 160  # levels: a pixel this close to a backdrop at least this light belongs to it
 PALE = 200  # in each channel; light parts may be lost in a backdrop this light
 WIDER = 3  # times as wide outwards is the band where more may belong to the product
@@ -87,7 +88,7 @@ def cut(
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
-    alpha = alpha_of(crop, add_base_strip(crop, near))
+    alpha = alpha_of(crop, add_rim(crop, add_base_strip(crop, near)))
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
     return CutProduct(colours, as_bytes(alpha * 255), solid, top=at.top, left=at.left, scale=scale)
@@ -164,8 +165,8 @@ def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, r
     at = np.nonzero(refused)
     alike = np.zeros_like(refused)
     if len(at[0]):
-        inner = _mean_near(crop, core, 6 * reach + 1, at)
-        outer = _mean_near(crop, 1 - hull, 6 * reach + 1, at)
+        inner = mean_near(crop, core, 6 * reach + 1, at)
+        outer = mean_near(crop, 1 - hull, 6 * reach + 1, at)
         near = ((inner - outer) ** 2).sum(axis=1) < DIFFERENT
         pale = np.maximum(outer, PALE).min(axis=1)
         alike[at] = near & ((start[at] > 0) | (crop[at].min(axis=1) >= pale))
@@ -196,8 +197,8 @@ def alpha_of(crop: Bytes, mask: Mask) -> Floats:
     band = np.nonzero(hull - core)
     if not len(band[0]):
         return alpha
-    inner = _mean_near(crop, core, 6 * reach + 1, band)
-    axis = inner - (outer := _mean_near(crop, 1 - hull, 6 * reach + 1, band))
+    inner = mean_near(crop, core, 6 * reach + 1, band)
+    axis = inner - (outer := mean_near(crop, 1 - hull, 6 * reach + 1, band))
     length = (axis * axis).sum(axis=1)
     along = ((crop[band].astype(np.float32) - outer) * axis).sum(axis=1) / np.maximum(length, 1.0)
     soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 0.6 * reach + 0.3)[band]
@@ -217,8 +218,8 @@ def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
     if not len(band[0]):
         return colours
     part = alpha[band][:, None]
-    inner = _mean_near(crop, alpha, 13, band)
-    outer = _mean_near(crop, 1 - alpha, 13, band)
+    inner = mean_near(crop, alpha, 13, band)
+    outer = mean_near(crop, 1 - alpha, 13, band)
     unmixed = inner + part * (crop[band] - part * inner - (1 - part) * outer)
     colours[band] = as_bytes(unmixed)
     return colours
@@ -227,27 +228,6 @@ def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
 def _disc(reach: int) -> NDArray[np.uint8]:
     size = (2 * reach + 1, 2 * reach + 1)
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
-
-
-def _mean_near(crop: Bytes, weight: Floats, side: int, at: tuple[NDArray[np.intp], ...]) -> Floats:
-    """Weighted mean colour in a window of `side` px around each pixel of `at`, one row each.
-
-    Computed at half size, or a quarter for a large crop, because means are smooth. A wider window
-    is used where the small one has no weight.
-    """
-    part = 4 if max(crop.shape[:2]) > LARGE_CROP else 2
-    size = (max(1, crop.shape[1] // part), max(1, crop.shape[0] // part))
-    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    light = cv2.resize(weight.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    rows = np.minimum(at[0] // part, size[1] - 1)
-    columns = np.minimum(at[1] // part, size[0] - 1)
-    narrow, wide = side // part | 1, 4 * side // part | 1
-    total, mass = np.zeros((len(rows), 3), np.float32), np.zeros((len(rows), 1), np.float32)
-    weighted = small * light[..., None]
-    for window, share in ((narrow, 1.0), (wide, 1e-3)):
-        total += share * cv2.blur(weighted, (window, window))[rows, columns]
-        mass += share * cv2.blur(light, (window, window))[rows, columns][:, None]
-    return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
 
 
 def _rough_at(mask: Mask, at: Box, full: tuple[int, ...], shape: tuple[int, ...]) -> Floats:

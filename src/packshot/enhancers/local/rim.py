@@ -1,0 +1,194 @@
+"""Adds the product's own rim to the mask: the piping of a cushion, a hem, a frame, a lid's edge.
+
+A cut by colour may end inside such a rim, because the edge between rim and product is stronger than
+the one between rim and background. What lies just outside the mask belongs to the product if it has
+a third colour (no mixture of product and background, and no shadow), and if it ends sharply and
+before long, with the background behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.near import mean_near
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize, to_linear
+
+SIDE = 640  # px; sizes below are at this size
+WIDEST = 9  # px; what is wider is not a rim
+BESIDE = 3  # px outside the mask, where a rim's colour is measured
+WINDOW = 4 * WIDEST + 1  # px; colours are averaged over windows of this side
+OTHER_COLOUR = 15.0  # levels by which a rim differs from the background and from any mixture
+MORE_THAN_NOISE = 1.5  # times the background's standard deviation, likewise
+LEAST_SUPPORT = 0.3  # of the pixels beside the mask, in a window, have the rim's colour
+SHORTEST, LEAST = 0.02, 0.05  # of the outline: one strip of a rim, and all of them
+SHARP, SHARP_SHARE = 1.3, 0.6  # times the slope at a coarser scale, on this share of its outer edge
+BEHIND = 3  # px behind the rim, where its background is measured
+BACKGROUND = 0.25  # of the rim's difference from the background: there it differs less
+MOST_SHADE = 0.5  # of a rim looks like the background in less light
+DARKEST_SHADE = 0.08  # of the background's light; darker is no shadow
+
+At = tuple[NDArray[np.intp], ...]
+
+
+@dataclass(frozen=True)
+class _Ring:
+    """The pixels around the mask, `at`, and one row for each: its colour, and the mean colours of
+    the background and of the product near it."""
+
+    small: Bytes
+    inside: Mask
+    away: Floats  # px of every pixel of the picture from the mask
+    at: At
+    colours: Floats
+    outer: Floats
+    inner: Floats
+    noise: Floats  # the background's standard deviation there
+    shade: Mask  # whether it may be the background in less light
+
+    def drawn(self, rows: Mask) -> Mask:
+        """The pixels of these rows as a mask."""
+        mask = np.zeros_like(self.inside)
+        mask[self.at] = rows
+        return mask
+
+
+def add_rim(crop: Bytes, mask: Mask) -> Mask:
+    """The mask, enlarged by the product's rim where it lacks it."""
+    scale = min(1.0, SIDE / max(mask.shape))
+    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
+    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    if not inside.any() or inside.all():
+        return mask
+    ring = _measure(resize(crop, *size), np.asarray(inside))
+    found = _find_rim(ring, _without_long_parts(ring.drawn(_like_a_rim(ring)), ring))
+    if not found.any():
+        return mask
+    soft = cv2.GaussianBlur((inside | found).astype(np.float32), (0, 0), 0.8)
+    grown = cv2.resize(soft, mask.shape[1::-1], interpolation=cv2.INTER_CUBIC) > 0.5
+    near = cv2.resize(_grow(found, 2).astype(np.float32), mask.shape[1::-1]) > 0.5
+    return np.asarray(mask | (grown & near))
+
+
+def _measure(small: Bytes, inside: Mask) -> _Ring:
+    away, deep = _distance_to(inside), _distance_to(~inside)
+    outside = ((away > WIDEST + 2) & (away <= 2 * WIDEST)).astype(np.float32)
+    within = ((deep > BESIDE + 1) & (deep <= 3 * WIDEST)).astype(np.float32)
+    at = np.nonzero((away > 0) & (away <= WIDEST + BEHIND + 1))
+    soft = cv2.GaussianBlur(small, (0, 0), 0.7)
+    outer = mean_near(small, outside, WINDOW, at)
+    square = mean_near(small.astype(np.float32) ** 2, outside, WINDOW, at)
+    noise = np.sqrt(np.maximum(square - outer**2, 0).sum(axis=1))
+    inner = mean_near(small, within, WINDOW, at)
+    colours = soft[at].astype(np.float32)
+    shade = _shade(colours, outer)
+    return _Ring(small, inside, away, at, colours, outer, inner, noise, shade)
+
+
+def _like_a_rim(ring: _Ring) -> Mask:
+    """Which pixels have the third colour that is found just outside the mask near them."""
+    off = ring.colours - ring.outer
+    from_outer = np.linalg.norm(off, axis=1)
+    from_mixture = _distance_to_mixtures(off, ring.inner - ring.outer)
+    least = np.maximum(OTHER_COLOUR, MORE_THAN_NOISE * ring.noise)
+    third = (from_mixture > least) & (from_outer > least) & ~ring.shade
+    beside = ring.away[ring.at] <= BESIDE
+    first = ring.drawn(third & beside)
+    if not first.any():
+        return np.zeros_like(third)
+    support = _box(first)[ring.at] / np.maximum(_box(ring.drawn(beside))[ring.at], 1e-6)
+    rim = mean_near(ring.small, first.astype(np.float32), WINDOW, ring.at)
+    from_rim = np.linalg.norm(ring.colours - rim, axis=1)
+    like = (from_rim < from_outer) & (from_rim < from_mixture)
+    return np.asarray((like | (third & beside)) & (support > LEAST_SUPPORT))
+
+
+def _without_long_parts(strips: Mask, ring: _Ring) -> Mask:
+    """What is connected to the mask, without the places where it goes on beyond the ring, and
+    without tendrils."""
+    strips = strips & (ring.away <= WIDEST)
+    _, labels = cv2.connectedComponents((strips | ring.inside).astype(np.uint8), connectivity=4)
+    strips &= np.isin(labels, np.unique(labels[ring.inside]))
+    kept = strips & (_distance_to(strips & (ring.away > WIDEST - 1)) > WIDEST)
+    opened = cv2.morphologyEx((kept | ring.inside).astype(np.uint8), cv2.MORPH_OPEN, _disc(1)) > 0
+    return np.asarray(kept & opened)
+
+
+def _find_rim(ring: _Ring, strips: Mask) -> Mask:
+    """The strips that are long enough, and end sharply before the background."""
+    kept, along = np.zeros_like(strips), np.zeros_like(strips)
+    if not strips.any():
+        return kept
+    outline = ring.inside & (_distance_to(~ring.inside) < 1.5)
+    length = int(outline.sum())
+    lab = ring.small.astype(np.float32)
+    sharp = _slope(lab, 0.8) > SHARP * _slope(lab, 2.5)
+    _, labels = cv2.connectedComponents(strips.astype(np.uint8), connectivity=8)
+    sizes = np.bincount(labels.ravel())
+    for number in np.flatnonzero(sizes >= SHORTEST * length)[1:]:
+        strip = np.asarray(labels == number)
+        end = _grow(strip, 1) & ~strip & (ring.away > 1)
+        beside = _grow(strip, 2) & outline
+        if beside.sum() < SHORTEST * length or not end.any():
+            continue
+        if sharp[end].mean() > SHARP_SHARE and _is_lit_before_background(strip, ring):
+            kept |= strip
+            along |= beside
+    return kept if along.sum() > LEAST * length else np.zeros_like(kept)
+
+
+def _is_lit_before_background(strip: Mask, ring: _Ring) -> bool:
+    """Whether most of it is no shadow, and the background is just behind it."""
+    behind = _grow(strip, BEHIND + 1) & ~_grow(strip, 1) & (ring.away > 1)
+    off = ring.colours - ring.outer
+    there, here = off[behind[ring.at]], off[strip[ring.at]]
+    if not len(there) or ring.shade[strip[ring.at]].mean() > MOST_SHADE:
+        return False
+    return bool(np.linalg.norm(there.mean(0)) < BACKGROUND * np.linalg.norm(here.mean(0)))
+
+
+def _distance_to_mixtures(off: Floats, axis: Floats) -> Floats:
+    """How far colours (relative to the background's) are from any mixture of background and
+    product; `axis` is the product's colour relative to the background's."""
+    length = np.maximum((axis * axis).sum(axis=1), 1.0)
+    part = np.clip((off * axis).sum(axis=1) / length, 0, 1)
+    return np.asarray(np.linalg.norm(off - part[:, None] * axis, axis=1), np.float32)
+
+
+def _shade(colours: Floats, background: Floats) -> Mask:
+    """Where red, green and blue are the same share of the background's light."""
+    light, full = to_linear(as_bytes(colours)), to_linear(as_bytes(background))
+    shares = np.log((light + 0.004) / (full + 0.004))
+    level = shares.mean(axis=1)
+    colour = np.abs(shares - level[:, None]).max(axis=1)
+    slack = np.minimum(0.05 + 0.012 / np.maximum(full.min(axis=1), 0.02), 0.2)
+    return np.asarray((level > np.log(DARKEST_SHADE)) & (level < 0.03) & (colour < slack))
+
+
+def _box(mask: Mask) -> Floats:
+    return np.asarray(cv2.blur(mask.astype(np.float32), (WINDOW, WINDOW)))
+
+
+def _slope(colours: Floats, sigma: float) -> Floats:
+    """The colour's change per pixel."""
+    smooth = cv2.GaussianBlur(colours, (0, 0), sigma)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    squares = cv2.transform(across * across + down * down, np.ones((1, 3), np.float32))
+    return np.asarray(np.sqrt(squares), np.float32)
+
+
+def _distance_to(mask: Mask) -> Floats:
+    """Pixels to the nearest pixel of the mask; very far if it is empty."""
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+
+
+def _grow(mask: Mask, reach: int) -> Mask:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(reach)) > 0)
+
+
+def _disc(reach: int) -> NDArray[np.uint8]:
+    size = (2 * reach + 1, 2 * reach + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
