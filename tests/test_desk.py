@@ -1088,6 +1088,21 @@ def test_wipe_and_difference_lay_the_photo_where_the_check_placed_it(
     expect(photo).to_have_css("object-fit", "contain")
 
 
+def test_wipe_and_difference_fill_a_phone(shop: DeskShop, open_desk: Open) -> None:
+    """Without a size of its own the view had none, because pictures lie over it."""
+    shop.stock(1)
+    page = open_desk(shop.url, viewport=PHONE).page
+    stage, frame = page.locator("#stage"), page.locator(".frame[data-selected]")
+    for mode in ("wipe", "difference"):
+        page.locator(f"#tools [data-mode={mode}]").click()
+        expect(stage).to_have_attribute("data-mode", mode)
+        view, words = (frame.locator(part).bounding_box() for part in (".view", "figcaption"))
+        assert view and words
+        assert view["width"] == pytest.approx(view["height"], abs=1)
+        assert view["width"] > 0.9 * PHONE["width"]
+        assert words["x"] >= 0 and words["x"] + words["width"] <= PHONE["width"]
+
+
 def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(8)
     asked: set[str] = set()
