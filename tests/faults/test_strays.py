@@ -176,11 +176,11 @@ def test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing(rig: Rig) -> 
         jumping.wait_for_line("Worker thread started")
         for jump in ("+3600s", "+0s"):
             before = jumping.log().count("Received message")
-            rig.create(4)
+            rig.create(3)  # the last one is claimed after the jump
             jumping.wait_for_line("Received message", before + 1)
             clock.write_text(jump)
             rig.wait_done()
-        assert_done_once(rig, 8)
+        assert_done_once(rig, 6)
         assert jumping.stop() == 0
 
 
