@@ -15,7 +15,7 @@ import click
 from playwright.sync_api import Browser, Page, expect
 from rich.console import Console
 
-from packshot.cli.demo import server
+from packshot.cli.demo import choose_port, server
 from packshot.cli.progress import wait_with_bar
 from packshot.cli.rows import read_rows
 from packshot.cli.upload import send
@@ -55,7 +55,7 @@ def main(out: Path) -> None:
         os.chdir(folder)
         files = write_catalogue(Path(folder) / "catalogue")
         rows = read_rows([files[0], files[0].parent], {})
-        with server() as url, chromium(chrome) as browser:
+        with server(choose_port()) as url, chromium(chrome) as browser:
             save_upload(browser, url, files, out / "upload.jpg")
             client = Client(url)
             ids = [product["id"] for product in send(client, rows, console).products]

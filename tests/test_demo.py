@@ -56,8 +56,8 @@ def demo(photos: Path, port: int | str, *options: str) -> Iterator[subprocess.Po
             process.terminate()
 
 
-def run_demo(photos: Path, port: int | str) -> tuple[int, str]:
-    with demo(photos, port, "--once") as process:
+def run_demo(photos: Path, port: int | str, *options: str) -> tuple[int, str]:
+    with demo(photos, port, "--once", *options) as process:
         output, _ = process.communicate(timeout=100)
     return process.returncode, output
 
@@ -120,12 +120,17 @@ def server_of(process: subprocess.Popen[str]) -> int:
     return server.pid
 
 
-def test_a_port_in_use_is_named(photos: Path) -> None:
+def test_a_port_in_use_is_named_and_nothing_is_deleted(photos: Path) -> None:
+    """The other program may be an earlier demo."""
+    kept = photos.parent / "var/demo/packshot.db"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        code, output = run_demo(photos, port)
+        code, output = run_demo(photos, port, "--fresh")
     assert code == 1, output
     assert f"port {port} is in use by another program" in output
+    assert kept.exists()
 
 
 def test_a_usual_port_in_use_is_replaced_and_named(

@@ -62,12 +62,13 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
     """Start Packshot with its embedded defaults and run photos through it."""
     console = Console()
     rows = demo_rows(photos)
+    port = choose_port()
     if fresh:
         shutil.rmtree(HOME, ignore_errors=True)
     console.print(f"Starting Packshot in {HOME} (SQLite, a local folder, no key) ...")
     raise_interrupts()
     try:
-        with server() as url:
+        with server(port) as url:
             client = Client(url)
             if photos is None and not once and (there := sum(client.stats()["products"].values())):
                 console.print(
@@ -141,10 +142,9 @@ def ignore_signals() -> None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(port: int) -> Iterator[str]:
     """Start a separate Packshot on its defaults, in the demo's folder; stop it at the end."""
     HOME.mkdir(parents=True, exist_ok=True)
-    port = choose_port()
     with (HOME / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "packshot.cli", "serve"],
