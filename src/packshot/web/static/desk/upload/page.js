@@ -26,6 +26,11 @@ const lookedWords = (done, total) => `Checking the photos: ${count(done)} of ${c
 
 const byPhoto = (found) => new Map([...found].map(([row, one]) => [row.photo, one]));
 
+function whyNotSent(error) {
+  const away = error instanceof Away || (error instanceof Problem && error.isTemporary);
+  return away ? "Packshot can't be reached. What was uploaded is kept: try again." : `${error.message}.`;
+}
+
 export class UploadPage {
   #place;
   #data;
@@ -198,11 +203,7 @@ export class UploadPage {
       await this.#sendRows();
     } catch (error) {
       if (!isExpected(error)) throw error;
-      const away = error instanceof Away || (error instanceof Problem && error.isTemporary);
-      const words = away
-        ? "Packshot can't be reached. What was uploaded is kept: try again."
-        : `${error.message}.`;
-      toast(words, { kind: "bad", stay: true });
+      toast(whyNotSent(error), { kind: "bad", stay: true });
       if (this.#plan) this.#draw(this.#plan);
     } finally {
       this.#busy = false;
