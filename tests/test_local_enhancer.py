@@ -106,6 +106,33 @@ def test_clutter_keeps_its_background_and_says_why() -> None:
     assert all(picture.warning and "background was" in picture.warning for picture in pictures)
 
 
+def photos_without_a_crop() -> dict[str, Bytes]:
+    """Photos of which "close" and "soft" can show no other part than "natural"."""
+    random = np.random.default_rng(5)
+    texture = random.integers(60, 200, (48, 64, 3)).astype(np.uint8)
+    tall = np.asarray(cv2.resize(mug(), (480, 640)), np.uint8)[:, 90:400]
+    return {
+        "clutter": clutter(),
+        "texture": np.asarray(cv2.resize(texture, (640, 480)), np.uint8),
+        "full": np.ascontiguousarray(tall[100:520]),
+    }
+
+
+@pytest.mark.parametrize("name", photos_without_a_crop())
+@pytest.mark.parametrize("aspect", ["1:1", "3:4"])
+@pytest.mark.parametrize("asked", [(), ("keep_background",)])
+def test_no_picture_is_made_twice(name: str, aspect: str, asked: tuple[str, ...]) -> None:
+    settings = Settings(cutout="classical", enhanced_image_aspect=aspect)
+    analysis, pictures = run(photos_without_a_crop()[name], 10, settings, *asked)
+    assert len(set(titles(analysis))) == 10
+    assert len({picture.data for picture in pictures}) == 10
+
+
+def test_without_any_mask_no_picture_is_made_twice() -> None:
+    _, pictures = run(mug(), 10, Settings(cutout="off"))
+    assert len({picture.data for picture in pictures}) == 10
+
+
 def test_without_any_mask_nothing_is_whitened() -> None:
     analysis, pictures = run(mug(), settings=Settings(cutout="off"))
     assert not {"white", "studio", "detail"} & set(titles(analysis))

@@ -49,6 +49,14 @@ class FramedPicture:
     scale: float
 
 
+def overlap(one: Box, other: Box) -> float:
+    """The area that two windows share, as a share of the larger one."""
+    wide = min(one.right, other.right) - max(one.left, other.left)
+    tall = min(one.bottom, other.bottom) - max(one.top, other.top)
+    larger = max(one.width * one.height, other.width * other.height)
+    return max(0, wide) * max(0, tall) / larger
+
+
 def pad(box: Box, shape: tuple[int, ...], margin: float) -> Box:
     """The box with a margin of its longer side, cut to the frame."""
     pad = margin * box.longer

@@ -46,6 +46,7 @@ ASKED_TO_CUT = (
     "bright",
     "plain",
 )
+SPARE = ("airy", "glow")  # in the place of variants that would show the same as "natural"
 SMALL_SIDE = 600  # px; a smaller picture is too small to zoom into
 
 
@@ -66,13 +67,14 @@ def plan(findings: Findings, wanted: int) -> list[VariantPlan]:
 
 
 def titles(findings: Findings) -> list[str]:
-    """Every variant that makes sense for this photo, best first."""
+    """Every variant that makes sense for this photo, best first; at least 10, no two alike."""
     listed = TITLES[findings.treatment]
     if findings.treatment == "unsure" and findings.options.has_adjustment("cut_out"):
         listed = ASKED_TO_CUT
-    # Without the product's place these two look like the others.
+    # Without the product's place these two look much like the others.
     last = () if findings.has_known_place else ("soft", "close")
-    return [t for t in listed if t not in last] + [t for t in listed if t in last]
+    ordered = [t for t in listed if t not in last] + [t for t in listed if t in last]
+    return [t for t in (*ordered, *SPARE) if not scenes.shows_the_same(findings, t)]
 
 
 def make(findings: Findings, title: str) -> FramedPicture:
@@ -176,6 +178,12 @@ SCENES: dict[str, Recipe] = {
     "deep": Recipe("the scene, 0.25 EV darker", scenes.adjust(exposure=-0.25)),
     "sunny": Recipe("the scene in warmer light", scenes.adjust(warmth=0.06)),
     "fresh": Recipe("the scene in cooler light", scenes.adjust(warmth=-0.05)),
+    "airy": Recipe(
+        "the scene, +0.2 EV and in cooler light", scenes.adjust(exposure=0.2, warmth=-0.03)
+    ),
+    "glow": Recipe(
+        "the scene, +0.2 EV and in warmer light", scenes.adjust(exposure=0.2, warmth=0.03)
+    ),
     "framed": Recipe("the scene on a white canvas with a margin", scenes.frame),
     "plain": Recipe("the photo upright and resized", scenes.plain),
     "detail": Recipe("a close view of the busiest part", scenes.detail),

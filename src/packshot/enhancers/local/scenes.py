@@ -16,6 +16,8 @@ from packshot.pictures.arrays import Bytes, Floats, resize
 MARGIN = 0.04  # of the product's longer side: the smallest margin around it
 CLOSE = 0.1  # the same in "close"; a reviewer may ask for twice or half of it
 SOFTNESS = 0.012  # of the picture's longer side: sigma of the background's blur
+ALIKE = 0.9  # of the larger window: windows that share more show the same
+BLURRED = 0.05  # of the picture: where "soft" blurs less, it shows the same as "natural"
 FADE = 0.015  # of the mask's longer side: how gradually the blur begins
 
 
@@ -51,13 +53,17 @@ def adjust(
 
 def close(findings: Findings) -> FramedPicture:
     """The scene cropped to everything that may belong to the product, with a margin."""
+    return _crop(findings, _close_window(findings))
+
+
+def _close_window(findings: Findings) -> Box:
     asked = findings.options.direction("looser", "tighter")
     margin = {1: 2 * CLOSE, 0: CLOSE, -1: CLOSE / 2}[asked]
     shape = findings.rgb.shape
     window = framing.pad(findings.box, shape, margin)
     if findings.options.ratio is not None:
         window = framing.closest(window, shape, findings.options.ratio) or window
-    return _crop(findings, window)
+    return window
 
 
 def soft(findings: Findings) -> FramedPicture:
@@ -75,6 +81,29 @@ def soft(findings: Findings) -> FramedPicture:
     picture = tone.keep_below_white(np.asarray(mixed, np.uint8), sharp)
     picture = tone.sharpen(picture, scale, findings.tone.noise)
     return FramedPicture(picture, window.top, window.left, scale)
+
+
+def shows_the_same(findings: Findings, title: str) -> bool:
+    """Whether this recipe would make the picture of `natural` again: "close" where there is nothing
+    to crop, "soft" where there is no background to blur."""
+    natural = _natural_window(findings)
+    if title == "close":
+        return framing.overlap(natural, _close_window(findings)) > ALIKE
+    return title == "soft" and _blurred_share(findings, natural) < BLURRED
+
+
+def _blurred_share(findings: Findings, window: Box) -> float:
+    """About the share of a window that `soft` blurs."""
+    if findings.cut is None:
+        return 0.0
+    extent = (findings.cut.mask | findings.cut.extent).astype(np.float32)
+    small = cv2.resize(extent, (100, 100), interpolation=cv2.INTER_AREA)
+    reach = 2 * round(100 * FADE) + 1
+    sharp = cv2.dilate((small > 0).astype(np.uint8), np.ones((reach, reach), np.uint8))
+    height, width = findings.rgb.shape[:2]
+    rows = slice(100 * window.top // height, -(-100 * window.bottom // height))
+    columns = slice(100 * window.left // width, -(-100 * window.right // width))
+    return float(1 - sharp[rows, columns].mean())
 
 
 def frame(findings: Findings) -> FramedPicture:
