@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import compose, edges
 from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Mask, as_bytes
 
@@ -182,3 +183,29 @@ def test_the_piping_of_another_colour_stays_on_the_cushion() -> None:
 def test_no_shadow_and_nothing_wider_is_taken_for_piping(width: int) -> None:
     photo, found, _ = cushion(width, shadow=width == 5)
     assert not (add_rim(photo, found) & ~found).any()
+
+
+def box_beside_shadow(*, foot: bool) -> tuple[Bytes, Mask, Mask]:
+    """Brown, on grey paper with a soft shadow at its left: photo, its mask with a smear of that
+    shadow, truth. `foot`: a grey part of the same size is there instead, with an edge."""
+    random, truth = np.random.default_rng(9), np.zeros((800, 900), np.uint8)
+    x = np.arange(900, dtype=np.float32)
+    dark = np.where(x < 300, np.exp(-np.maximum(300 - x, 0) / 80) * 0.5, 0)
+    photo = np.full((800, 900, 3), (188, 187, 184), np.float32) * (1 - dark)[None, :, None]
+    cv2.rectangle(truth, (300, 200), (650, 640), 255, -1)
+    photo[truth > 0] = (190, 130, 60)
+    smear = np.zeros_like(truth)
+    cv2.rectangle(smear, (291, 500), (300, 600), 255, -1)
+    if foot:
+        photo[smear > 0] = (40, 40, 39)
+    soft = cv2.GaussianBlur(photo, (0, 0), 1.0) + random.normal(0, 2.0, photo.shape)
+    found = (truth | smear) > 0
+    return as_bytes(soft), np.asarray(found), np.asarray(found if foot else truth > 0)
+
+
+@pytest.mark.parametrize("foot", [False, True])
+def test_a_smear_of_shadow_is_removed_and_a_grey_foot_stays(foot: bool) -> None:
+    photo, found, truth = box_beside_shadow(foot=foot)
+    made = remove_leftovers(photo, found)
+    assert (made & ~truth).sum() <= 0.25 * (found & ~truth).sum()
+    assert (truth & ~made).sum() < 0.001 * truth.sum()

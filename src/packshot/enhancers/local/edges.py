@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.grabcut import grab_cut
+from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.near import mean_near
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
@@ -88,7 +89,8 @@ def cut(
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
-    alpha = alpha_of(crop, add_rim(crop, add_base_strip(crop, near)))
+    whole = add_rim(crop, add_base_strip(crop, remove_leftovers(crop, near)))
+    alpha = alpha_of(crop, whole)
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
     return CutProduct(colours, as_bytes(alpha * 255), solid, top=at.top, left=at.left, scale=scale)

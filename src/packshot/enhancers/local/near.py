@@ -1,4 +1,4 @@
-"""Mean colours in the neighbourhood of given pixels."""
+"""What is near the pixels along an outline: mean colours, shade, edges, distances."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Floats
+from packshot.pictures.arrays import Floats, Mask, as_bytes, to_linear
 
 LARGE_CROP = 1200  # px
+DARKEST_SHADE = 0.08  # of the background's light; darker is no shadow
+
+At = tuple[NDArray[np.intp], ...]  # rows and columns of pixels
 
 
-def mean_near(crop: Floats, weight: Floats, side: int, at: tuple[NDArray[np.intp], ...]) -> Floats:
+def mean_near(crop: Floats, weight: Floats, side: int, at: At) -> Floats:
     """Weighted mean colour in a window of `side` px around each pixel of `at`, one row each.
 
     Computed at half size, or a quarter for a large crop, because means are smooth. A wider window
@@ -30,3 +33,35 @@ def mean_near(crop: Floats, weight: Floats, side: int, at: tuple[NDArray[np.intp
         total += share * cv2.blur(weighted, (window, window))[rows, columns]
         mass += share * cv2.blur(light, (window, window))[rows, columns][:, None]
     return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
+
+
+def is_shade(colours: Floats, background: Floats) -> Mask:
+    """Where red, green and blue are the same share of the background's light."""
+    light, full = to_linear(as_bytes(colours)), to_linear(as_bytes(background))
+    shares = np.log((light + 0.004) / (full + 0.004))
+    level = shares.mean(axis=1)
+    colour = np.abs(shares - level[:, None]).max(axis=1)
+    slack = np.minimum(0.05 + 0.012 / np.maximum(full.min(axis=1), 0.02), 0.2)
+    return np.asarray((level > np.log(DARKEST_SHADE)) & (level < 0.03) & (colour < slack))
+
+
+def slope_of(colours: Floats, sigma: float) -> Floats:
+    """The colour's change per pixel."""
+    smooth = cv2.GaussianBlur(colours, (0, 0), sigma)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    squares = cv2.transform(across * across + down * down, np.ones((1, 3), np.float32))
+    return np.asarray(np.sqrt(squares), np.float32)
+
+
+def distance_to(mask: Mask) -> Floats:
+    """Pixels to the nearest pixel of the mask; very far if it is empty."""
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+
+
+def grow(mask: Mask, reach: int) -> Mask:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc(reach)) > 0)
+
+
+def disc(reach: int) -> NDArray[np.uint8]:
+    size = (2 * reach + 1, 2 * reach + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from packshot.enhancers.local.near import mean_near
-from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize, to_linear
+from packshot.enhancers.local.near import At, disc, distance_to, grow, is_shade, mean_near, slope_of
+from packshot.pictures.arrays import Bytes, Floats, Mask, resize
 
 SIDE = 640  # px; sizes below are at this size
 WIDEST = 9  # px; what is wider is not a rim
@@ -29,9 +28,6 @@ SHARP, SHARP_SHARE = 1.3, 0.6  # times the slope at a coarser scale, on this sha
 BEHIND = 3  # px behind the rim, where its background is measured
 BACKGROUND = 0.25  # of the rim's difference from the background: there it differs less
 MOST_SHADE = 0.5  # of a rim looks like the background in less light
-DARKEST_SHADE = 0.08  # of the background's light; darker is no shadow
-
-At = tuple[NDArray[np.intp], ...]
 
 
 @dataclass(frozen=True)
@@ -69,12 +65,12 @@ def add_rim(crop: Bytes, mask: Mask) -> Mask:
         return mask
     soft = cv2.GaussianBlur((inside | found).astype(np.float32), (0, 0), 0.8)
     grown = cv2.resize(soft, mask.shape[1::-1], interpolation=cv2.INTER_CUBIC) > 0.5
-    near = cv2.resize(_grow(found, 2).astype(np.float32), mask.shape[1::-1]) > 0.5
+    near = cv2.resize(grow(found, 2).astype(np.float32), mask.shape[1::-1]) > 0.5
     return np.asarray(mask | (grown & near))
 
 
 def _measure(small: Bytes, inside: Mask) -> _Ring:
-    away, deep = _distance_to(inside), _distance_to(~inside)
+    away, deep = distance_to(inside), distance_to(~inside)
     outside = ((away > WIDEST + 2) & (away <= 2 * WIDEST)).astype(np.float32)
     within = ((deep > BESIDE + 1) & (deep <= 3 * WIDEST)).astype(np.float32)
     at = np.nonzero((away > 0) & (away <= WIDEST + BEHIND + 1))
@@ -84,7 +80,7 @@ def _measure(small: Bytes, inside: Mask) -> _Ring:
     noise = np.sqrt(np.maximum(square - outer**2, 0).sum(axis=1))
     inner = mean_near(small, within, WINDOW, at)
     colours = soft[at].astype(np.float32)
-    shade = _shade(colours, outer)
+    shade = is_shade(colours, outer)
     return _Ring(small, inside, away, at, colours, outer, inner, noise, shade)
 
 
@@ -112,8 +108,8 @@ def _without_long_parts(strips: Mask, ring: _Ring) -> Mask:
     strips = strips & (ring.away <= WIDEST)
     _, labels = cv2.connectedComponents((strips | ring.inside).astype(np.uint8), connectivity=4)
     strips &= np.isin(labels, np.unique(labels[ring.inside]))
-    kept = strips & (_distance_to(strips & (ring.away > WIDEST - 1)) > WIDEST)
-    opened = cv2.morphologyEx((kept | ring.inside).astype(np.uint8), cv2.MORPH_OPEN, _disc(1)) > 0
+    kept = strips & (distance_to(strips & (ring.away > WIDEST - 1)) > WIDEST)
+    opened = cv2.morphologyEx((kept | ring.inside).astype(np.uint8), cv2.MORPH_OPEN, disc(1)) > 0
     return np.asarray(kept & opened)
 
 
@@ -122,16 +118,16 @@ def _find_rim(ring: _Ring, strips: Mask) -> Mask:
     kept, along = np.zeros_like(strips), np.zeros_like(strips)
     if not strips.any():
         return kept
-    outline = ring.inside & (_distance_to(~ring.inside) < 1.5)
+    outline = ring.inside & (distance_to(~ring.inside) < 1.5)
     length = int(outline.sum())
     lab = ring.small.astype(np.float32)
-    sharp = _slope(lab, 0.8) > SHARP * _slope(lab, 2.5)
+    sharp = slope_of(lab, 0.8) > SHARP * slope_of(lab, 2.5)
     _, labels = cv2.connectedComponents(strips.astype(np.uint8), connectivity=8)
     sizes = np.bincount(labels.ravel())
     for number in np.flatnonzero(sizes >= SHORTEST * length)[1:]:
         strip = np.asarray(labels == number)
-        end = _grow(strip, 1) & ~strip & (ring.away > 1)
-        beside = _grow(strip, 2) & outline
+        end = grow(strip, 1) & ~strip & (ring.away > 1)
+        beside = grow(strip, 2) & outline
         if beside.sum() < SHORTEST * length or not end.any():
             continue
         if sharp[end].mean() > SHARP_SHARE and _is_lit_before_background(strip, ring):
@@ -142,7 +138,7 @@ def _find_rim(ring: _Ring, strips: Mask) -> Mask:
 
 def _is_lit_before_background(strip: Mask, ring: _Ring) -> bool:
     """Whether most of it is no shadow, and the background is just behind it."""
-    behind = _grow(strip, BEHIND + 1) & ~_grow(strip, 1) & (ring.away > 1)
+    behind = grow(strip, BEHIND + 1) & ~grow(strip, 1) & (ring.away > 1)
     off = ring.colours - ring.outer
     there, here = off[behind[ring.at]], off[strip[ring.at]]
     if not len(there) or ring.shade[strip[ring.at]].mean() > MOST_SHADE:
@@ -158,37 +154,5 @@ def _distance_to_mixtures(off: Floats, axis: Floats) -> Floats:
     return np.asarray(np.linalg.norm(off - part[:, None] * axis, axis=1), np.float32)
 
 
-def _shade(colours: Floats, background: Floats) -> Mask:
-    """Where red, green and blue are the same share of the background's light."""
-    light, full = to_linear(as_bytes(colours)), to_linear(as_bytes(background))
-    shares = np.log((light + 0.004) / (full + 0.004))
-    level = shares.mean(axis=1)
-    colour = np.abs(shares - level[:, None]).max(axis=1)
-    slack = np.minimum(0.05 + 0.012 / np.maximum(full.min(axis=1), 0.02), 0.2)
-    return np.asarray((level > np.log(DARKEST_SHADE)) & (level < 0.03) & (colour < slack))
-
-
 def _box(mask: Mask) -> Floats:
     return np.asarray(cv2.blur(mask.astype(np.float32), (WINDOW, WINDOW)))
-
-
-def _slope(colours: Floats, sigma: float) -> Floats:
-    """The colour's change per pixel."""
-    smooth = cv2.GaussianBlur(colours, (0, 0), sigma)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    squares = cv2.transform(across * across + down * down, np.ones((1, 3), np.float32))
-    return np.asarray(np.sqrt(squares), np.float32)
-
-
-def _distance_to(mask: Mask) -> Floats:
-    """Pixels to the nearest pixel of the mask; very far if it is empty."""
-    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-
-
-def _grow(mask: Mask, reach: int) -> Mask:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(reach)) > 0)
-
-
-def _disc(reach: int) -> NDArray[np.uint8]:
-    size = (2 * reach + 1, 2 * reach + 1)
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
