@@ -167,12 +167,19 @@ def test_rows_that_the_bulk_call_would_refuse_are_problems(shop: Shop) -> None:
     assert [row["sku"] for row in data["rows"]] == ["D"]
 
 
+def test_a_row_with_an_error_may_lack_its_photo_too(shop: Shop) -> None:
+    text = "sku,category,mrp,price\nA-1,Mugs,5,8\nA-2,Mugs,8,5\n"
+    data = planned(shop, spreadsheet=sheet(text))
+    assert [problem["row"] for problem in data["problems"]] == [2]
+    assert data["photos"]["missing"] == [{"row": 2, "wanted": "A-1"}, {"row": 3, "wanted": "A-2"}]
+
+
 def test_an_error_is_said_in_the_names_of_the_sheet(shop: Shop) -> None:
     text = "SKU,M.R.P. (₹),Selling price,Image\nA,990,1090,https://shop.example/a.jpg\n"
     data = planned(shop, spreadsheet=sheet(text), defaults=json.dumps({"category": "Caps"}))
     [wrong] = [each for each in data["problems"] if each["level"] == "error"]
     assert wrong["column"] == "Selling price"
-    assert wrong["detail"] == "1,090 is above the M.R.P. (₹) of 990"
+    assert wrong["detail"] == "1090 is above the M.R.P. (₹) of 990"
 
 
 def test_the_facts_of_a_sku_are_those_of_its_own_cells(shop: Shop) -> None:

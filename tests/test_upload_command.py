@@ -48,11 +48,11 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
         ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which is"),
         ("Mugs,,100,90,,", "has no SKU and no photo\n"),
         ('"Mugs,{photo},100,90,,', "a quote opens a cell in this row and is never closed"),
-        ("Mugs,text.jpg,100,90,,", "raw_image: The file is text, not a JPEG, PNG, WebP"),
-        ("Mugs,empty.jpg,100,90,,", "raw_image: The file is empty."),
-        ("Mugs,nothing.jpg,100,90,,", "raw_image: can't read "),
-        ("Mugs,/media/usb/phone.jpg,100,90,,", "raw_image: can't read "),
-        ("Mugs,ftp://shop.example/a.jpg,100,90,,", "raw_image: "),
+        ("Mugs,text.jpg,100,90,,", "photo: The file is text, not a JPEG, PNG, WebP"),
+        ("Mugs,empty.jpg,100,90,,", "photo: The file is empty."),
+        ("Mugs,nothing.jpg,100,90,,", "photo: can't read "),
+        ("Mugs,/media/usb/phone.jpg,100,90,,", "photo: can't read "),
+        ("Mugs,ftp://shop.example/a.jpg,100,90,,", "photo: "),
         ("Mugs,{photo},100,90,,,,x", "has more cells than the header"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_photo_that_can_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").symlink_to(tmp_path / "nowhere")
     done = run(tmp_path, "--dry-run")
     assert done.exit_code == 1
-    assert f"raw_image: can't read {tmp_path}/a.jpg: No such file or directory" in done.output
+    assert f"photo: can't read {tmp_path}/a.jpg: No such file or directory" in done.output
 
 
 def test_a_missing_server_is_reported_in_one_line() -> None:
@@ -378,9 +378,9 @@ def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> N
             sheet.write_text(f"sku,category,price\nA-1,Pans,{price}\n")
             outcome = run(sheet, tmp_path / "A-1.jpg", "--url", url)
         dry = run(sheet, tmp_path / "A-1.jpg", "--dry-run", "--url", url)
-    kept = "price: 2,499 is kept, not 1,999 (packshot upload --update changes it)"
+    kept = "price: 2499 is kept, not 1999 (packshot upload --update changes it)"
     assert kept in outcome.output
-    assert "differs from A-1 (product 1): price 2,499 -> 1,999 (--update)" in dry.output
+    assert "differs from A-1 (product 1): price 2499 -> 1999 (--update)" in dry.output
     assert "1 SKU in Packshot already: 1 product would be updated by --update" in dry.output
 
 
@@ -397,13 +397,16 @@ def test_an_update_corrects_products_that_exist_by_their_sku(shop: Shop, tmp_pat
         before = [product.price for product in shop.services.catalog.products().products]
         done = run(sheet, "--update", "--url", url)
     assert dry.exit_code == 1, "a row would be refused"
-    line = "A-1 (product 1, back): price 990 -> 1,090, colour nothing -> red, discount 210 -> 110"
+    line = "A-1 (product 1, back): price 990 -> 1090, colour nothing -> red, discount 210 -> 110"
     assert f"would update {line}" in dry.output
     assert before == [800, 990, 990]
     assert f"updated {line}" in done.output
     assert "2 products updated" in done.output
     assert "not updated B-2: price: 950 is above the mrp of 940" in done.output
-    assert "refused sheet.csv row 4: no photo was given for C-3" in done.output
+    assert (
+        "refused sheet.csv row 4: no product has the SKU C-3, and no photo was given to make one"
+        in done.output
+    )
     assert done.exit_code == 1
     products = shop.services.catalog.products().products
     assert [product.price for product in products] == [800, 1090, 1090]
@@ -459,7 +462,7 @@ def test_an_update_that_breaks_off_says_what_it_changed(shop: Shop, tmp_path: Pa
     sheet.write_text("sku,price\n" + "".join(f"A-{number},1090\n" for number in range(201)))
     with served(breaking_off) as url:
         done = run(sheet, "--update", "--url", url)
-    assert "updated A-0 (product 1): price 990 -> 1,090" in done.output
+    assert "updated A-0 (product 1): price 990 -> 1090" in done.output
     assert done.exit_code != 0
 
 
@@ -471,7 +474,7 @@ def test_an_update_reports_what_it_changed_though_the_answer_was_lost(
     sheet.write_text("sku,price\nA-1,1090\n")
     with served(losing_answers(shop.app, "/corrections")) as url:
         done, again = (run(sheet, "--update", "--url", url) for _ in range(2))
-    assert "updated A-1 (product 1): price 990 -> 1,090\n1 product updated." in done.output
+    assert "updated A-1 (product 1): price 990 -> 1090\n1 product updated." in done.output
     assert "0 products updated, 1 unchanged." in again.output
     assert len(shop.services.catalog.corrections(1)) == 1
 
@@ -531,16 +534,37 @@ def test_a_dry_run_names_the_photos_of_refused_rows(tmp_path: Path) -> None:
     assert "left out A-1.jpg: row 2 must be corrected first" in done.output
 
 
+def test_a_folder_names_what_is_no_photo_but_not_the_spreadsheet_that_is_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "A-1.jpg").write_bytes(PHOTO.read_bytes())
+    (tmp_path / "demo.log").write_text("x")
+    done = run(listed(tmp_path, "sku,category\nA-1,Pans\n"), tmp_path, "--dry-run")
+    assert "demo.log: is not a photo\n" in done.output
+    assert done.output.count("left out") == 1
+
+
+def test_a_refusal_is_said_once(shop: Shop, tmp_path: Path) -> None:
+    """Without --update nothing is said of what --update would refuse for the same reason."""
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes())
+    shop.create(row(sku="A-1", price=990))
+    sheet = listed(tmp_path, "sku,category,mrp,price\nA-1,Pans,5,8\n")
+    with served(shop.app) as url:
+        done = run(sheet, tmp_path / "A-1.jpg", "--dry-run", "--url", url)
+    assert done.output.count("is above the mrp") == 1
+    assert "--update would refuse" not in done.output
+
+
 def test_two_prices_of_a_sku_are_a_conflict_with_rows_and_values(tmp_path: Path) -> None:
     (tmp_path / "A-1.jpg").write_bytes(photo_bytes())
     rows = "A-1,Cap,1200,990\nB-2,Hat,1,1\nA-1,Red cap,1200,1090\n"
     path = listed(tmp_path, f"SKU,name,M.R.P.,Selling price\n{rows}")
     done = run(path, tmp_path, "--dry-run")
     refused = "would be refused products.csv row"
-    words = "for A-1, and {} in row {}: correct one of them"
-    assert f"{refused} 2: Selling price: is 990 {words.format('1,090', 4)}" in done.output
-    assert f"{refused} 4: Selling price: is 1,090 {words.format('990', 2)}" in done.output
-    assert "row 2: name: is Cap for A-1, and Red cap in row 4" in done.output
+    words = "A-1 has 990 in row 2, 1090 in row 4: correct one of them"
+    assert f"{refused}s 2, 4: Selling price: {words}\n" in done.output
+    assert done.output.count("1090") == 1
+    assert "rows 2, 4: name: A-1 has Cap in row 2, Red cap in row 4" in done.output
     assert "A-1.jpg: row 2 must be corrected first" in done.output
 
 
@@ -604,7 +628,7 @@ def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> 
         cheap = run(folder, "--dry-run", "--url", url, "--mrp", "1", "--price", "2")
     words = "photos/A-1_front.jpg would be skipped: product 1 has this photo already"
     assert words in done.output
-    assert "would be refused photos/damaged.jpg: raw_image: " in done.output
+    assert "would be refused photos/damaged.jpg: photo: " in done.output
     look = "2 of 3 rows look good: 1 new, 1 exists already and is skipped"
     assert f"{look}; nothing was sent." in done.output
     assert (done.exit_code, cheap.exit_code) == (1, 1)

@@ -57,6 +57,15 @@ class PhotoFiles:
         else:
             self.files[name] = photo
 
+    def forget(self, paths: Sequence[Path]) -> None:
+        """Spreadsheets that are given as such are no files of their folder that are left out."""
+        given = {path.resolve() for path in paths}
+        self.files = {
+            name: photo
+            for name, photo in self.files.items()
+            if not (isinstance(photo, Path) and photo.resolve() in given)
+        }
+
 
 def is_endless(path: Path) -> bool:
     """Whether a path is a device, a pipe or a socket: reading it may never end."""

@@ -13,7 +13,7 @@ from typing import Any
 import urllib3
 
 from packshot.cli.plain import pluralise
-from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
+from packshot.cli.rows import PHOTO, UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
 from packshot.cli.sending import elsewhere_words, find_known
 from packshot.cli.updating import Updated, update_products
 from packshot.client import BATCH, Client, Json
@@ -84,7 +84,10 @@ def preview_updates(
     try:
         update_products(client, rows, found, dry_run=True)
     except urllib3.exceptions.HTTPError:  # `ask_server` said so
+        found.is_complete = False
         return found
+    if not update:
+        found.refused.clear()  # their rows are refused, and say why
     for line in found.lines():
         report(f"would update {line}" if update else f"differs from {line} (--update)")
     for line in found.refusals():
@@ -133,7 +136,8 @@ def _plan_fields(
 
 
 def _words_of(problem: Json) -> str:
-    return ": ".join(filter(None, (problem["column"], problem["detail"])))
+    column = PHOTO if problem["column"] == "raw_image" else problem["column"]
+    return ": ".join(filter(None, (column, problem["detail"])))
 
 
 def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheets) -> Json:
@@ -174,7 +178,7 @@ def _field_errors(row: Row) -> Iterator[str]:
     except InvalidRequest as refused:
         for error in refused.errors:
             name = error.pointer.removeprefix("/")
-            column, detail = in_columns(name, error.detail, row.columns)
+            column, detail = in_columns(name, error.detail, {"raw_image": PHOTO, **row.columns})
             if column not in said:
                 yield f"{column}: {detail}"
 
@@ -188,6 +192,6 @@ def _picture_errors(row: Row, pixels: Pixels) -> Iterator[str]:
         elif raw_image and not raw_image.startswith(("s3://", UPLOADED)):
             check_url(raw_image)
     except (FetchError, PictureError) as error:
-        yield f"raw_image: {error.message}"
+        yield f"{PHOTO}: {error.message}"
     except OSError as error:
         yield unreadable(error.filename, error)

@@ -41,6 +41,8 @@ PHOTO_ENDINGS = ENDINGS
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
 #: The beginning of an upload's address; anything else with a slash first is a local file.
 UPLOADED = "/media/uploads/"
+#: What an error of a row's photo begins with.
+PHOTO = "photo"
 #: The most rows named in one note.
 NAMED_ROWS = 5
 
@@ -101,6 +103,7 @@ def read_rows(
     if len(tables) > 1 and others:
         raise click.ClickException("photos can be matched with one spreadsheet at a time")
     photos = collect_photos(others)
+    photos.forget(tables)
     if tables:
         rows = [
             row for path in tables for row in rows_of_sheet(path, photos, defaults, chosen, report)
@@ -255,9 +258,9 @@ def _why_not_read(photo: Path) -> list[str]:
     """The error of a file that must not be read: a spreadsheet may name anything on this machine,
     even something endless or too large. A missing file is reported when it is read."""
     if is_endless(photo):
-        return [f"raw_image: {photo} is not an ordinary file"]
+        return [f"{PHOTO}: {photo} is not an ordinary file"]
     if photo.exists() and photo.stat().st_size > MAX_BYTES:
-        return [f"raw_image: {photo} has more than {MAX_BYTES / 1e6:.0f} MB"]
+        return [f"{PHOTO}: {photo} has more than {MAX_BYTES / 1e6:.0f} MB"]
     return []
 
 
@@ -316,8 +319,8 @@ def _list_rows(numbers: Sequence[int]) -> str:
 
 def is_of_photo(error: str) -> bool:
     """Whether a row's error is its photo's own."""
-    return error.startswith("raw_image: ")
+    return error.startswith(f"{PHOTO}: ")
 
 
 def unreadable(photo: object, error: OSError) -> str:
-    return f"raw_image: can't read {photo}: {error.strerror}"
+    return f"{PHOTO}: can't read {photo}: {error.strerror}"

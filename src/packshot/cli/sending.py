@@ -12,7 +12,7 @@ from typing import Any
 import urllib3
 
 from packshot.cli.parts import split
-from packshot.cli.rows import NAMED_ROWS, Row, unreadable
+from packshot.cli.rows import NAMED_ROWS, PHOTO, Row, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json
 from packshot.lanes import Lane
@@ -239,7 +239,7 @@ def _upload_photo(client: Client, row: Row) -> Row:
     except ApiError as error:
         if error.is_passing:
             raise
-        return replace(row, errors=[f"raw_image: {error.message}"])
+        return replace(row, errors=[f"{PHOTO}: {error.message}"])
     except OSError as error:
         return replace(row, errors=[unreadable(row.photo, error)])
     return replace(row, fields=fields)
@@ -280,26 +280,28 @@ def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
     for error in errors:
         parts = error["pointer"].split("/")
         index, name = int(parts[2]), "/".join(parts[3:])
-        column, detail = in_columns(name, error["detail"], rows[index].columns)
+        columns = dict(rows[index].columns)
+        column, detail = in_columns(name, error["detail"], {"raw_image": PHOTO} | columns)
         by_row.setdefault(index, []).append(f"{column}: {detail}")
     return [replace(rows[index], errors=reasons) for index, reasons in by_row.items()]
 
 
 def reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """One line for each refused row: its source, and all its errors. Many rows of a spreadsheet
-    with the same errors share one."""
+    """One line for each refused row: its source, and all its errors. Rows of a spreadsheet with
+    the same errors share one."""
     alike: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         key = (_file_of(row), *row.errors) if row.number else (row.source, *row.errors)
         alike.setdefault(key, []).append(row)
     for of_all in alike.values():
         words = "; ".join(of_all[0].errors)
-        if len(of_all) <= NAMED_ROWS:
-            yield from (f"{row.source}: {words}" for row in of_all)
-        else:
-            numbers = ", ".join(str(row.number) for row in of_all[:NAMED_ROWS])
-            more = len(of_all) - NAMED_ROWS
-            yield f"{_file_of(of_all[0])} rows {numbers} and {more:,} more: {words}"
+        numbers = list(dict.fromkeys(row.number for row in of_all))
+        if len(numbers) == 1:
+            yield f"{of_all[0].source}: {words}"
+            continue
+        named = ", ".join(map(str, numbers[:NAMED_ROWS]))
+        more = f" and {len(numbers) - NAMED_ROWS:,} more" if len(numbers) > NAMED_ROWS else ""
+        yield f"{_file_of(of_all[0])} rows {named}{more}: {words}"
 
 
 def _file_of(row: Row) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -26,12 +26,15 @@ ROOM: Final = 10
 
 @dataclass
 class Updated:
-    """The products of the SKUs, with their changes, the SKUs whose facts were refused, and how
-    many SKUs were sent without an answer: their products may be updated."""
+    """The products of the SKUs, with their changes, what was refused, of which SKUs, and how
+    many SKUs were sent without an answer: their products may be updated. `is_complete`: the server
+    was asked for all SKUs."""
 
     products: list[tuple[str, Json]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    refused_skus: set[str] = field(default_factory=set)
     unanswered: int = 0
+    is_complete: bool = True
 
     @property
     def skus(self) -> set[str]:
@@ -112,6 +115,7 @@ def update_part(
         return _correct(client, these, updated, dry_run, key)
 
     bad: dict[int, str] = {}
+    skus = [each["sku"] for each in facts]
     try:
         products = correct(facts)
     except ApiError as error:
@@ -121,6 +125,7 @@ def update_part(
         facts = [each for place, each in enumerate(facts) if place not in bad]
         products = correct(facts) if facts else []
     updated.refused += bad.values()
+    updated.refused_skus |= {sku for place, sku in enumerate(skus) if place in bad}
     updated.products += [(facts[each["index"]]["sku"], each) for each in products]
 
 
@@ -143,10 +148,19 @@ def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int
                 yield int(place), f"{sku}: {'/'.join(names)}: {fault['detail']}"
 
 
-def without_known(rows: Sequence[Row], skus: set[str]) -> list[Row]:
+def without_known(rows: Sequence[Row], updated: Updated) -> list[Row]:
     """The rows without those that only lack a photo, and whose SKU has products: these are
-    corrected, and nothing is to be made."""
-    return [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in skus)]
+    corrected, and nothing is to be made. Where the SKU has none, their error says so."""
+    left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in updated.skus)]
+    return [_with_unknown_sku(row, updated) for row in left]
+
+
+def _with_unknown_sku(row: Row, updated: Updated) -> Row:
+    sku = row.fields.get("sku")
+    if not (row.lacks_photo and sku and updated.is_complete) or sku in updated.refused_skus:
+        return row
+    words = f"no product has the SKU {sku}, and no photo was given to make one"
+    return replace(row, errors=[words])
 
 
 # -- words ---------------------------------------------------------------------------------------

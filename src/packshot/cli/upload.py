@@ -125,7 +125,7 @@ def _upload(
 ) -> int:
     """Send the rows and print the result; return the exit code."""
     updated = _update(client, rows, console) if update else None
-    rows = rows if updated is None else without_known(rows, updated.skus)
+    rows = rows if updated is None else without_known(rows, updated)
     sent = send(client, rows, console, choices)
     print_skipped(sent.skipped, console)
     for row, other in sent.elsewhere:
@@ -236,7 +236,7 @@ def _rehearse(
 
     asked = ask_server(how.client, paths, rows, defaults, sheets, how.note)
     updated = preview_updates(how.client, rows, how.note, update=how.update)
-    asked = without_known(asked, updated.skus) if how.update else asked
+    asked = without_known(asked, updated) if how.update else asked
     known = {} if how.again else report_known(how.client, asked, how.note)
     checked = check_offline(asked)
     if how.as_json:

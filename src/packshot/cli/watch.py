@@ -82,10 +82,9 @@ def watch(
 
     A file is used once it has stopped growing, and read as by `packshot upload`: photos by their
     names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them, which
-    may name photos of FOLDER only. Photos that fit no row of it are read by their names. A photo
-    that already has a product with its SKU and view is not used again. Files that can't be used go
-    to failed/, with the reason in a text beside each. Hidden files and unfinished downloads are
-    left alone.
+    may name photos of FOLDER only; those that fit no row are read by their names. A photo that has
+    a product with its SKU and view is not used again. Files that can't be used go to failed/, with
+    the reason in a text beside each. Hidden files and unfinished downloads are left alone.
 
     It may be killed at any time: started again, it loses nothing and makes nothing twice. While the
     server is unreachable it waits. Ctrl-C and SIGTERM end it after the current files. With --once
@@ -187,11 +186,12 @@ class Watcher:
         updated = {file.path: self._update(file) for file in files}
         for part in _parts(files):
             self._check_stop()
-            rows = [
-                row for file in part for row in without_known(file.rows, updated[file.path].skus)
-            ]
+            rows = [row for file in part for row in self._rows_to_make(file, updated[file.path])]
             self._finish(part, self._send(rows), updated)
         self.folder.forget_plan()
+
+    def _rows_to_make(self, file: TakenFile, updated: Updated) -> Sequence[Row]:
+        return without_known(file.rows, updated) if file.facts else file.rows
 
     def _update(self, file: TakenFile) -> Updated:
         """Correct the products of a spreadsheet's SKUs."""

@@ -11,7 +11,15 @@ from typing import Any
 import click
 
 from packshot.cli.photos import ZIP, PhotoFiles, ZippedPhoto, add_archive
-from packshot.cli.rows import Report, Row, Sheets, is_spreadsheet, rows_of_photos, rows_of_sheet
+from packshot.cli.rows import (
+    PHOTO,
+    Report,
+    Row,
+    Sheets,
+    is_spreadsheet,
+    rows_of_photos,
+    rows_of_sheet,
+)
 from packshot.cli.updating import facts_in
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
 from packshot.client import Json, Photo
@@ -132,7 +140,7 @@ class WatchedBatch:
             if path and not isinstance(row.photo, ZippedPhoto):
                 row = replace(row, photo=UnchangedPhoto(self.folder.path / path, self.files[path]))
             elif isinstance(row.photo, Path) and not self.folder.holds(row.photo):
-                outside = f"raw_image: {row.photo} is outside the watched folder"
+                outside = f"{PHOTO}: {row.photo} is outside the watched folder"
                 row = replace(row, photo=None, errors=[*row.errors, outside])
             self.rows[path or table].append(replace(row, origin=path or table))
 

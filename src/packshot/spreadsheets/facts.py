@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from packshot.spreadsheets.fields import NUMBERS, OF_SKU
 from packshot.spreadsheets.numbers import shown_amount
 from packshot.spreadsheets.rows import ProductRow
 from packshot.spreadsheets.table import Level, SheetProblem
+
+#: The most values that a conflict names.
+_NAMED: Final = 4
 
 
 def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
@@ -73,14 +76,19 @@ def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[S
         for row in rows
         if name not in row.assumed and (value := getattr(row, name)) is not None
     }
+    first: dict[Decimal | str, int] = {}
+    for number, value in given.items():
+        first.setdefault(value, number)
+    if len(first) < 2:
+        return
     # A SKU has one price: rows that differ in it can't both be right.
     level: Level = "error" if name in NUMBERS else "note"
-    for number, value in given.items():
-        other = next((row for row, theirs in given.items() if theirs != value), None)
-        if other is not None:
-            detail = f"is {_shown(value)} for {rows[0].sku}, and {_shown(given[other])} in row"
-            hint = ": correct one of them" if level == "error" else ""
-            yield SheetProblem(number, column, f"{detail} {other}{hint}", level)
+    found = [f"{_shown(value)} in row {number}" for value, number in first.items()]
+    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    hint = ": correct one of them" if level == "error" else ""
+    detail = f"{rows[0].sku} has {', '.join(found[:_NAMED])}{more}{hint}"
+    for number in given:
+        yield SheetProblem(number, column, detail, level)
 
 
 def _shown(value: Decimal | str) -> str:

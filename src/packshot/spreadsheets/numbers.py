@@ -207,6 +207,7 @@ def both_readings(digits: str) -> tuple[str, str]:
 
 
 def shown_amount(amount: Decimal) -> str:
-    """An amount for people: 1,299.50, and 45,000 without decimals."""
+    """An amount for people of any country: 1299.50, and 45000 without decimals. A sign between
+    thousands would be the decimal sign to some of them."""
     whole = amount == amount.to_integral_value()
-    return f"{amount.to_integral_value() if whole else amount:,f}"
+    return f"{amount.to_integral_value() if whole else amount:f}"

@@ -45,6 +45,10 @@ _OTHERS: Final = {
     **dict.fromkeys(
         (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".numbers", ".xlsm"), "is a spreadsheet"
     ),
+    **dict.fromkeys(
+        (".log", ".pid", ".lock", ".bak", ".db", ".ini", ".cfg", ".conf", ".url", ".lnk"),
+        "is not a photo",
+    ),
     **dict.fromkeys(UNFINISHED, "is not yet fully downloaded"),
 }
 _KINDS: Final = {

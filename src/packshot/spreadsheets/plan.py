@@ -167,17 +167,19 @@ def _drop_refused(photos: MatchedPhotos, rules: Rules) -> MatchedPhotos:
 
 
 def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
-    """Explain photos that fit only a row with an error: the reason names that row."""
+    """Explain photos that fit only a row with an error: the reason names that row. Such a row may
+    lack its photo, too."""
     waiting = [row for row in found.rows if not row.ready and not row.raw_image]
     unmatched = [left.file for left in photos.left_out]
+    others = match_photos(unmatched, waiting)
     rows = {
-        match.photo: f"row {match.product.row} must be corrected first"
-        for match in match_photos(unmatched, waiting).matched
+        match.photo: f"row {match.product.row} must be corrected first" for match in others.matched
     }
     if "sku" not in found.mapping.values():
         rows = {left.file: NO_SKU_COLUMN for left in photos.left_out if left.why == NO_FIT} | rows
     left_out = [replace(left, why=rows.get(left.file, left.why)) for left in photos.left_out]
-    return replace(photos, left_out=tuple(left_out))
+    missing = sorted((*photos.missing, *others.missing), key=lambda one: one.row)
+    return replace(photos, left_out=tuple(left_out), missing=tuple(missing))
 
 
 def _with_sku_column_named(found: Import, table: Table, photos: Sequence[str]) -> Import:

@@ -52,7 +52,7 @@ class AmbiguousOut(Out):
 
 
 class MissingOut(Out):
-    """A row whose photo is missing; it is in `rows` without a `raw_image`."""
+    """A row whose photo is missing; it is in `rows` without a `raw_image`, or has an error too."""
 
     row: int
     wanted: str

@@ -23,6 +23,7 @@ from packshot.spreadsheets import (
     ProductRow,
     SheetLimits,
     SheetProblem,
+    columns_by_field,
     plan_import,
     possible_skus,
 )
@@ -240,7 +241,9 @@ def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
 
 def _good(found: Plan) -> Plan:
     """Refuse rows whose address may not be fetched, with a problem for each."""
-    refused = {index: _address_problem(row.product) for index, row in enumerate(found.rows)}
+    columns = columns_by_field(found.found) if found.found else {}
+    column = columns.get("raw_image", "raw_image")
+    refused = {index: _address_problem(row.product, column) for index, row in enumerate(found.rows)}
     rows = tuple(row for index, row in enumerate(found.rows) if refused[index] is None)
     problems = [*found.problems, *filter(None, refused.values())]
     problems.sort(key=lambda problem: problem.row or 0)
@@ -264,10 +267,10 @@ def _with_currency(found: Plan) -> Plan:
     return found
 
 
-def _address_problem(row: ProductRow) -> SheetProblem | None:
+def _address_problem(row: ProductRow, column: str) -> SheetProblem | None:
     if row.raw_image:
         try:
             services().raw_images.check(row.raw_image)
         except FetchError as error:
-            return SheetProblem(row.row, "raw_image", error.message)
+            return SheetProblem(row.row, column, error.message)
     return None

@@ -24,6 +24,9 @@ import { uploadBar } from "./upload_bar.js";
 const SHOWN_EVERY = 10;
 const lookedWords = (done, total) => `Checking the photos: ${count(done)} of ${count(total)}`;
 
+const refusal = ({ message }) =>
+  h("p", { class: "row-error", role: "alert" }, icon("warning"), h("span", {}, message));
+
 const byPhoto = (found) => new Map([...found].map(([row, one]) => [row.photo, one]));
 
 function whyNotSent(error) {
@@ -164,19 +167,13 @@ export class UploadPage {
   #drawRefusal(error) {
     this.#plan = null;
     const again = button("Try again", { onclick: () => this.#replan() });
-    const words = h(
-      "p",
-      { class: "row-error", role: "alert" },
-      icon("warning"),
-      h("span", {}, error.message),
-    );
     const undo = () => {
       this.#choices = { ...newChoices(), defaults: this.#choices.defaults };
       this.#replan();
     };
     const undoing = button("Undo my changes", { onclick: undo });
     this.#body.replaceChildren(
-      words,
+      refusal(error),
       h("div", { class: "form-actions" }, again, undoing, this.#clearButton()),
     );
   }

@@ -20,7 +20,7 @@ export function preview(plan, chosen, choices, change) {
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped }),
     badList(bad, chosen),
-    folded("SKUs that have products already", inOrder(plan.existing), existingLine, {
+    folded("Products that exist already", inOrder(plan.existing), existingLine, {
       open: changing(plan.existing).length > 0,
     }),
     folded("Skipped: they have products already", skipped, skippedLine),
