@@ -44,6 +44,7 @@ def test_without_an_analysis_the_text_is_name_or_sku_and_view() -> None:
     assert words(local, name="Sunrise", sku="M-1", view="front") == "Sunrise, front view"
     assert words(local, sku="M-1", view="2") == "Mugs M-1, view 2"
     assert words(None, view="main") == "Mugs"
+    assert words(None, category="Products", sku="M-1") == "M-1"  # nobody named a category
 
 
 def test_what_a_model_could_not_tell_is_left_out() -> None:

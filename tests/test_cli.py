@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import urllib3
 from click.testing import CliRunner, Result
+from rich.console import Console
 from servers.aws import Aws
 from servers.loopback import served
 from servers.packshot_process import BIN
@@ -22,8 +23,19 @@ from support.shop import Shop, becomes
 
 from packshot.cli import COMMANDS, main
 from packshot.cli.options import no_answer
+from packshot.cli.progress import table
 from packshot.database.models import FAILED
 from packshot.testing.fake_gemini import FakeGemini
+
+
+def test_a_narrow_table_shows_a_status_whole() -> None:
+    at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
+    names = {"sku": "CUSHION-UNDEREXPOSED-2026", "category": "Cushions and curtains", "price": 90}
+    product = {"id": 1, "status": "pending_review", "images": [], "warning": "It is small."}
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(table([product | at | names], "EUR"))
+    assert "pending_review" in shown.get()
 
 
 @pytest.fixture

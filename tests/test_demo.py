@@ -22,7 +22,7 @@ from servers.packshot_process import clean_environment
 from servers.ports import answers, free_port, wait_until
 from support.fakes import photo_bytes
 
-from packshot.cli.demo import USUAL_PORT, choose_port, demo_environment
+from packshot.cli.demo import USUAL_PORT, choose_port, demo_environment, demo_rows
 
 
 @pytest.fixture
@@ -60,6 +60,13 @@ def run_demo(photos: Path, port: int | str, *options: str) -> tuple[int, str]:
     with demo(photos, port, "--once", *options) as process:
         output, _ = process.communicate(timeout=100)
     return process.returncode, output
+
+
+def test_the_demo_invents_no_facts_of_ones_own_photos(photos: Path) -> None:
+    rows = demo_rows(photos)
+    assert rows
+    assert {name for row in rows for name in row.fields} <= {"sku", "view", "filename", "category"}
+    assert {row.fields["category"] for row in rows} == {"Products"}
 
 
 def test_the_demo_of_good_photos_ends_well(photos: Path) -> None:

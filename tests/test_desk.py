@@ -1911,7 +1911,15 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     dos, field = without_flag("Größe.jpg".encode("cp437")), without_flag(b"x.jpg", "कप.jpg")
     assert page.evaluate(NAMES_IN_A_ZIP, [*map(list, (dos, field))]) == ["Größe.jpg", "कप.jpg"]
     assert page.evaluate(CHOSEN_UNDER_ONE_PATH) == [1, ["A/1.jpg"]]
-    assert page.evaluate(PRICES_IN_YEN) == ["¥1,299", "¥1,299.50", "5%", "299.50", "299"]
+    assert page.evaluate(PRICES_IN_YEN) == [
+        "¥1,299",
+        "¥1,299.50",
+        "5%",
+        "299.50",
+        "299",
+        "€99.00",
+        "€2.10",
+    ]
     click_when_ready(page.get_by_role("button", name="Make pictures of 1 product"))
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     assert len(shop.services.catalog.products().products) == 2
@@ -1947,9 +1955,12 @@ CHOSEN_UNDER_ONE_PATH = """async () => {
 PRICES_IN_YEN = """async () => {
   document.body.dataset.currency = "JPY";
   const { money, percent } = await import("/static/any/desk/words.js?in-yen");
+  document.body.dataset.currency = "EUR";
+  const { moneyInList } = await import("/static/any/desk/words.js?in-euros");
   document.body.dataset.currency = "";
   const plain = await import("/static/any/desk/words.js?without");
-  return [money(1299), money(1299.5), percent(5), plain.money(299.5), plain.money(299)];
+  return [money(1299), money(1299.5), percent(5), plain.money(299.5), plain.money(299),
+    moneyInList(99), moneyInList(2.1)];
 }"""
 
 

@@ -26,6 +26,7 @@ from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import print_refused, send
 from packshot.client import Client, Json
 from packshot.settings import Settings
+from packshot.spreadsheets.fields import DEFAULT_CATEGORY
 
 HOME = Path("var/demo")
 SAMPLES = Path("samples")
@@ -91,9 +92,10 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
 
 
 def demo_rows(photos: Path | None) -> list[Row]:
-    defaults = {"category": "Demo", "mrp": "100", "price": "90", "gst": "18"}
+    """The samples with facts of a shop, or the user's own photos, of which nothing is known."""
     if photos is not None:
-        return read_rows([photos], defaults)
+        return read_rows([photos], {"category": DEFAULT_CATEGORY})
+    defaults = {"category": "Demo", "mrp": "100", "price": "90", "gst": "18"}
     listed = SAMPLES / "products.csv"
     return read_rows([listed if listed.exists() else SAMPLES / "photos"], defaults)
 

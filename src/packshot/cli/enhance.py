@@ -60,7 +60,9 @@ class PhotoJob:
     " default: beside the photo, `enhanced` in a folder.",
 )
 @click.option("--category", default="product", show_default=True, help="The product's category.")
-@click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
+@click.option(
+    "--sheet", is_flag=True, help="One contact sheet of all photos instead; default: ./sheet.jpg."
+)
 @click.option("--replace", is_flag=True, help="Replace the results of an earlier run.")
 def enhance(
     files: tuple[Path, ...], out: Path | None, category: str, sheet: bool, replace: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -59,6 +60,9 @@ def _note(product: Json) -> str:
     return f"product {product['id']}"
 
 
+LONGEST_STATUS: Final = len("pending_review")
+
+
 def table(products: Sequence[Json], currency: str | None = None) -> Table:
     """A table of the products: category, status, pictures, seconds until ready, error.
 
@@ -68,7 +72,8 @@ def table(products: Sequence[Json], currency: str | None = None) -> Table:
     result = Table(show_edge=False, pad_edge=False)
     for column in columns:
         words = column in ("sku", "category", "status")
-        result.add_column(column, justify="left" if words else "right")
+        narrowest = LONGEST_STATUS if column == "status" else None  # a cut one says nothing
+        result.add_column(column, justify="left" if words else "right", min_width=narrowest)
     result.add_column("note", overflow="fold")
     for product in products:
         result.add_row(*_cells(product, columns, currency))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
+from packshot.spreadsheets.fields import DEFAULT_CATEGORY
 
 #: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125
@@ -50,6 +51,9 @@ def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_category(product: Product) -> str:
+    """The default category says nothing of the picture: the SKU alone is better."""
+    if product.sku and product.category == DEFAULT_CATEGORY:
+        return product.sku
     return f"{product.category} {product.sku or ''}"
 
 

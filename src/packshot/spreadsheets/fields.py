@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Final, Literal
 
+#: The category of products of which nobody named one.
+DEFAULT_CATEGORY: Final = "Products"
 FieldKind = Literal["text", "money", "percentage"]
 
 

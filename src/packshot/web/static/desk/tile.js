@@ -5,7 +5,7 @@ import { doubtOf, foundAfterApproval, samePictures } from "./doubt.js";
 import { reasonWords, SMALL } from "./facts.js";
 import { image } from "./picture_image.js";
 import { at } from "./place.js";
-import { money, verdict } from "./words.js";
+import { moneyInList, verdict } from "./words.js";
 
 export class Tile {
   #listed;
@@ -78,7 +78,7 @@ export class Tile {
               h("span", { class: "unseen" }, "Has a warning"),
             )
           : null,
-        status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price)),
+        status ? h("span", { class: "badge" }, status) : h("span", {}, moneyInList(product.price)),
       ),
     );
   }

@@ -36,13 +36,21 @@ const bare = new Intl.NumberFormat("en", { ...TWO_DECIMALS, trailingZeroDisplay:
 const amount = CURRENCY
   ? new Intl.NumberFormat("en", { ...IN_CURRENCY, trailingZeroDisplay: "stripIfInteger" })
   : bare;
+const HAS_COINS = !CURRENCY || ownDigits(CURRENCY) > 0;
+const inList = new Intl.NumberFormat("en", CURRENCY ? IN_CURRENCY : TWO_DECIMALS);
 const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
+function ownDigits(currency) {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+}
+
 export const count = (value) => number.format(value);
 /** A price, in the shop's currency where CURRENCY says which. */
 export const money = (value) => (value === null ? "" : amount.format(value));
+/** A price beside others: all have two decimals, unless the currency has no coins. */
+export const moneyInList = (value) => (value === null ? "" : (HAS_COINS ? inList : amount).format(value));
 /** A price without its currency, as exact: 89.50, 90. */
 export const plainMoney = (value) => bare.format(value);
 /** The label of a field where its value is typed in, with the unit: "Price (INR)", "GST %". */
