@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import compose, edges
+from packshot.enhancers.local import compose, edges, findings, recipes
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.leftovers import remove_leftovers
+from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Mask, as_bytes
 
@@ -177,6 +179,13 @@ def test_the_piping_of_another_colour_stays_on_the_cushion() -> None:
     grown = add_rim(photo, found)
     assert (truth & ~grown).sum() < 0.2 * (truth & ~found).sum()
     assert (grown & ~truth).sum() < 0.1 * (truth & ~found).sum()
+
+
+def test_a_reviewer_is_asked_to_check_a_border_that_was_added(network: Path) -> None:
+    sample = Path(__file__).parents[1] / "samples" / "photos" / "cushion-underexposed.jpg"
+    found = findings.measure(sample.read_bytes(), PictureOptions("network", network))
+    warning = recipes.warning(found, "white", recipes.make(found, "white"))
+    assert "border is complete" in (warning or "")
 
 
 @pytest.mark.parametrize("width", [5, 30])

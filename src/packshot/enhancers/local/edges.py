@@ -36,6 +36,7 @@ class CutProduct:
     top: int = 0  # the crop's place in its photo, and how much it was shrunk
     left: int = 0
     scale: float = 1.0
+    gained_rim: bool = False  # a rim that the mask lacked was added, perhaps not all of it
 
     def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
         """The alpha at its place in the whole photo, drawn at `size` (both height, width)."""
@@ -89,11 +90,13 @@ def cut(
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
-    whole = add_rim(crop, add_base_strip(crop, remove_leftovers(crop, near)))
+    bare = add_base_strip(crop, remove_leftovers(crop, near))
+    whole = add_rim(crop, bare)
     alpha = alpha_of(crop, whole)
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
-    return CutProduct(colours, as_bytes(alpha * 255), solid, top=at.top, left=at.left, scale=scale)
+    opaque, gained = as_bytes(alpha * 255), bool((whole & ~bare).any())
+    return CutProduct(colours, opaque, solid, False, at.top, at.left, scale, gained)
 
 
 def from_alpha(rgba: Bytes, longest: int) -> CutProduct:

@@ -97,6 +97,11 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             "The cut-out is not certain: compare the outline with the photo. A part of the product"
             " may be missing, or a part of the background may be left."
         ]
+    if findings.treatment == "cut" and on_new_background and findings.product.gained_rim:
+        return [
+            "The product has a thin border of another colour, which is hard to cut out: check that"
+            " the border is complete."
+        ]
     if findings.treatment == "whiten" and on_new_background:
         return [
             "The backdrop was made white without cutting the product out: parts of the product that"
