@@ -198,7 +198,7 @@ def test_a_demo_keeps_what_an_earlier_one_made_unless_it_begins_again(photos: Pa
     code, output = run()
     assert (code, products()) == (1, 1), output
     assert "pending_review" in output
-    assert "cut.jpg: raw_image: " in output
+    assert "cut.jpg: photo: " in output
     cut.unlink()
     ball.write_bytes(photo_bytes(1))  # another one each time: the same would be skipped
     code, output = run()

@@ -2519,7 +2519,7 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
     dialog.get_by_label("Price").fill("1290")
     dialog.get_by_label("Name").fill("Red cap")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("1290")  # above the MRP: nothing is lost
+    expect(dialog.get_by_role("alert")).to_contain_text("1,290")  # above the MRP: nothing is lost
     expect(dialog.get_by_label("Name")).to_have_value("Red cap")
     dialog.get_by_label("Price").fill("1090")
     dialog.get_by_label("Colour").fill("")
