@@ -23,12 +23,13 @@ from support.shop import Shop
 from packshot.cli import main
 from packshot.cli.export import CHOICE, name_failures
 from packshot.database.models import Product, ProductImage
+from packshot.enhancers.local import compose
 from packshot.errors import SettingsError
 from packshot.marketplaces.compliance import RuleResult, check
 from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
 from packshot.marketplaces.rendering import Source, render
-from packshot.pictures.imaging import encode_array
+from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.provenance import Provenance
 from packshot.products.export import approved_groups
 from packshot.products.numbers import find_main
@@ -183,6 +184,43 @@ def test_a_render_has_the_marketplaces_shape_and_says_what_made_it() -> None:
     assert measures.ending == "matches"
     assert render(Source(data, GENERATED), spec)[0] == made  # the same bytes
     assert render(Source(data), spec)[1].source_type == "none"
+
+
+def on_sweep(backdrop: str) -> bytes:
+    """A red box on a backdrop of the local enhancer, as it is stored."""
+    canvas = compose.BACKDROPS[backdrop](1600).copy()
+    canvas[400:1200, 500:1100] = (170, 30, 40)
+    return encode_array(canvas, quality=90)
+
+
+@pytest.mark.parametrize("backdrop", ["studio", "warm", "dark"])
+@pytest.mark.parametrize("aspect", ["3:4", "4:3"])
+def test_a_studio_backdrop_is_continued_without_a_seam(backdrop: str, aspect: str) -> None:
+    spec = replace(read_preset("myntra", None).render.spec, aspect=aspect)
+    made, measures = render(Source(on_sweep(backdrop)), spec)
+    assert measures.frame == "no"
+    pixels = to_array(made).astype(float)
+    turned = pixels if aspect == "3:4" else pixels.swapaxes(0, 1)
+    height, width = turned.shape[:2]
+    assert height / width == pytest.approx(4 / 3, abs=0.01)
+    padded = (height - width) // 2
+    lines = np.stack([part.mean(axis=1) for part in np.array_split(turned[:, :], 8, axis=1)])
+    for seam in (padded, height - padded):
+        near = lines[:, seam - 12 : seam + 12]
+        across = np.abs(near[:, 12:].mean(axis=1) - near[:, :12].mean(axis=1))
+        assert across.max() < 2  # of 255: as between other lines of the sweep
+        assert np.abs(np.diff(near, axis=1)).max() < 1.5
+    assert np.ptp(turned[:padded].reshape(-1, 3), axis=0).max() < 70
+
+
+def test_what_is_no_plain_backdrop_is_not_continued() -> None:
+    spec = read_preset("myntra", None).render.spec
+    cut_off = to_array(on_sweep("studio")).copy()
+    cut_off[1000:, 500:1100] = (170, 30, 40)  # the product touches a side
+    noise = np.random.default_rng(2).integers(90, 160, (800, 800, 3)).astype(np.uint8)
+    for pixels in (cut_off, noise, noise[:40, :40]):
+        made = to_array(render(Source(encode_array(pixels)), spec)[0])
+        assert made.shape[0] == made.shape[1]
 
 
 def test_a_render_is_never_enlarged() -> None:
@@ -368,15 +406,10 @@ def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 
 def with_pictures(shop: Shop) -> tuple[int, list[int]]:
-    """A product whose two stored pictures are real ones."""
+    """A product whose two stored pictures are real ones, and not the same file."""
     product_id, image_ids = shop.reviewable(variants=2)
-    data = encode_array(picture())
-    for image in shop.services.catalog.product(product_id).images:
-        key = str(image.media_url).removeprefix("/media/")
-        shop.services.storage.put(key, data, "image/jpeg")
-    with shop.services.database.write() as session:
-        digest = hashlib.sha256(data).hexdigest()
-        session.execute(update(ProductImage).values(sha256=digest))
+    for place in range(2):
+        put_picture(shop, product_id, place, encode_array(picture(), quality=95 - place))
     return product_id, list(image_ids)
 
 

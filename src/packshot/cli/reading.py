@@ -12,14 +12,16 @@ from packshot.cli.rows import Sheets
 from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
 
+CATEGORY = click.option(
+    "--category", default=DEFAULT_CATEGORY, show_default=True, help="If there is none."
+)
+
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how photos and spreadsheets are read, as `defaults` (the fields of
     a photo) and `sheets`."""
 
-    @click.option(
-        "--category", default=DEFAULT_CATEGORY, show_default=True, help="If there is none."
-    )
+    @CATEGORY
     @click.option("--mrp", help="For photos without a spreadsheet.")
     @click.option("--price", help="For photos without a spreadsheet.")
     @click.option("--gst", help="For photos without a spreadsheet.")

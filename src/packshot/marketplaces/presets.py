@@ -159,6 +159,7 @@ class Render(_Strict):
             background=self.background,
             max_bytes=self.max_bytes,
             min_side=1,
+            continue_backdrop=True,
             format=self.format,
         )
 

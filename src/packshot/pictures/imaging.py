@@ -26,6 +26,7 @@ LEAST_QUALITY = 50  # instead of a lower quality the picture gets fewer pixels, 
 MAX_ENLARGEMENT = 1.5  # a picture that is enlarged more looks blurred
 WHITE = (255, 255, 255)
 UNIFORM_WITHIN = 6  # levels; a border that varies by less looks like one colour
+FLAT_WITHIN = 3  # the same where a backdrop can be continued instead
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class OutputSpec:
 
     `aspect` is like "4:5" (width:height) and reached by padding. Sides are in pixels. `background`
     is for padding and transparent parts; None: padding has the border's colour, transparent parts
-    become white, and a scene, whose border has several colours, keeps its ratio. To stay below
+    become white, and a scene, whose border has several colours, keeps its ratio; with
+    `continue_backdrop` it is padded if its sides are smooth, as a studio's sweep is. To stay below
     `max_bytes`, first the quality is lowered, then the number of pixels.
     """
 
@@ -61,6 +63,7 @@ class OutputSpec:
     max_bytes: int | None = None
     min_side: int = MIN_SIDE
     format: PictureFormat = "jpeg"
+    continue_backdrop: bool = False
     subsample: bool = True  # a JPEG's colours have half the resolution
 
 
@@ -290,20 +293,42 @@ def _previews(image: Any) -> dict[int, bytes]:
 
 
 def _pad_to_ratio(image: Any, spec: OutputSpec) -> Any:
-    """Put the picture on a canvas of the wanted ratio, if one colour can fill the rest."""
-    colour, uniform = _border(image)
-    if spec.aspect is None or (spec.background is None and not uniform):
+    """Put the picture on a canvas of the wanted ratio, if one colour can fill the rest, or the
+    backdrop can be continued."""
+    if spec.aspect is None:
         return _scale_image(image, _scale_factor(image.width, image.height, spec))
-    across, down = spec.aspect.split(":")
+    if spec.continue_backdrop and spec.background is None and not _border(image, FLAT_WITHIN)[1]:
+        extended = _extend_backdrop(*_scale_for_ratio(image, spec, spec.aspect))
+        if extended is not None:
+            return extended
+    colour, uniform = _border(image)
+    if spec.background is not None or uniform:
+        image, width, height = _scale_for_ratio(image, spec, spec.aspect)
+        background = list(spec.background or colour)
+        return image.gravity("centre", width, height, extend="background", background=background)
+    return _scale_image(image, _scale_factor(image.width, image.height, spec))
+
+
+def _extend_backdrop(image: Any, width: int, height: int) -> Any:
+    """The image on a canvas of this size; None if its backdrop can't be continued."""
+    from packshot.pictures.extending import extend  # with NumPy
+
+    pixels = extend(image.numpy(), width, height)
+    if pixels is None:
+        return None
+    return vips().Image.new_from_array(pixels.copy(), interpretation="srgb")
+
+
+def _scale_for_ratio(image: Any, spec: OutputSpec, aspect: str) -> tuple[Any, int, int]:
+    """The image at its size on a canvas of the ratio, and that canvas's size."""
+    across, down = aspect.split(":")
     ratio = float(across) / float(down)
     width = max(image.width, round(image.height * ratio))
     height = max(image.height, round(image.width / ratio))
     scale = _scale_factor(width, height, spec)
     image = _scale_image(image, scale)
     width, height = (min(spec.max_side, round(side * scale)) for side in (width, height))
-    width, height = max(width, image.width), max(height, image.height)
-    background = list(spec.background or colour)
-    return image.gravity("centre", width, height, extend="background", background=background)
+    return image, max(width, image.width), max(height, image.height)
 
 
 def _scale_factor(width: int, height: int, spec: OutputSpec) -> float:
@@ -323,14 +348,14 @@ def _scale_image(image: Any, scale: float) -> Any:
     return image if scale == 1.0 else image.resize(scale).copy_memory()
 
 
-def _border(image: Any) -> tuple[tuple[int, ...], bool]:
+def _border(image: Any, within: int = UNIFORM_WITHIN) -> tuple[tuple[int, ...], bool]:
     """The median colour of the outermost pixels, and whether nearly all of them are near it."""
     import numpy
 
     pixels = image.numpy()
     edges = numpy.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     median = numpy.median(edges, axis=0)
-    near = (numpy.abs(edges - median).max(axis=1) <= UNIFORM_WITHIN).mean() >= 0.98
+    near = (numpy.abs(edges - median).max(axis=1) <= within).mean() >= 0.98
     return tuple(int(value) for value in median), bool(near)
 
 
