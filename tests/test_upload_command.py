@@ -142,10 +142,12 @@ def test_a_spreadsheet_without_skus_has_one_cause(tmp_path: Path) -> None:
     first, *lines = done.output.splitlines()
     assert "products.csv: no column was read as the SKU: photos are named as Nr XY says" in first
     assert "(--column NAME=sku says which it is)" in first
-    refused = "would be refused products.csv rows 2, 3, 4, 5, 6 and 7 more: has no SKU and no photo"
+    refused = "would be refused products.csv rows 2-13: has no SKU and no photo"
     assert lines[-2] == refused
     [left_out] = [line for line in lines if "left out" in line]
-    assert left_out.endswith("A-2.jpg and 7 more: no column was read as the SKU")
+    assert (
+        "left out 12 files: no column was read as the SKU: A-0.jpg, A-1.jpg, A-10.jpg" in left_out
+    )
     assert run(path, *photos, "--dry-run", "--column", "Nr XY=sku").exit_code == 0
 
 
@@ -553,6 +555,17 @@ def test_a_refusal_is_said_once(shop: Shop, tmp_path: Path) -> None:
         done = run(sheet, tmp_path / "A-1.jpg", "--dry-run", "--url", url)
     assert done.output.count("is above the mrp") == 1
     assert "--update would refuse" not in done.output
+
+
+def test_a_refused_update_is_said_once(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-1", price=990), row(sku="A-2", price=990))
+    text = "sku,category,mrp,price\nA-1,Pans,5,8\nA-2,Pans,8,5\nA-5,Pans,8,5\nA-6,Pans,8,5\n"
+    with served(shop.app) as url:
+        done = run(listed(tmp_path, text), "--update", "--url", url)
+    assert done.output.count("A-1") == 1
+    assert "not updated A-1: price: 8 is above the mrp of 5" in done.output
+    assert "refused products.csv row 4: no product has the SKU A-5" in done.output
+    assert done.exit_code == 1
 
 
 def test_two_prices_of_a_sku_are_a_conflict_with_rows_and_values(tmp_path: Path) -> None:

@@ -176,8 +176,7 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
         if len(files) <= NAMED_ROWS:
             yield from (f"left out {file}: {why}" for file in files)
         else:
-            more = len(files) - NAMED_ROWS
-            yield f"left out {', '.join(files[:NAMED_ROWS])} and {more:,} more: {why}"
+            yield f"left out {len(files):,} files: {why}: {', '.join(files)}"
 
 
 def rows_of_sheet(

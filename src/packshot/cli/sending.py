@@ -12,7 +12,7 @@ from typing import Any
 import urllib3
 
 from packshot.cli.parts import split
-from packshot.cli.rows import NAMED_ROWS, PHOTO, Row, unreadable
+from packshot.cli.rows import PHOTO, Row, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json
 from packshot.lanes import Lane
@@ -299,9 +299,17 @@ def reasons(rows: Sequence[Row]) -> Iterator[str]:
         if len(numbers) == 1:
             yield f"{of_all[0].source}: {words}"
             continue
-        named = ", ".join(map(str, numbers[:NAMED_ROWS]))
-        more = f" and {len(numbers) - NAMED_ROWS:,} more" if len(numbers) > NAMED_ROWS else ""
-        yield f"{_file_of(of_all[0])} rows {named}{more}: {words}"
+        yield f"{_file_of(of_all[0])} rows {', '.join(_ranges(numbers))}: {words}"
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[str]:
+    """`2-5` for rows that follow each other, else their numbers."""
+    start = before = numbers[0]
+    for number in (*numbers[1:], None):
+        if number != before + 1:
+            yield str(start) if start == before else f"{start}-{before}"
+            start = number or 0
+        before = number or 0
 
 
 def _file_of(row: Row) -> str:

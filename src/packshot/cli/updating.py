@@ -150,14 +150,16 @@ def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int
 
 def without_known(rows: Sequence[Row], updated: Updated) -> list[Row]:
     """The rows without those that only lack a photo, and whose SKU has products: these are
-    corrected, and nothing is to be made. Where the SKU has none, their error says so."""
-    left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in updated.skus)]
+    corrected, and nothing is to be made; a refused correction is said itself. Where the SKU has
+    none, their error says so."""
+    done = updated.skus | updated.refused_skus
+    left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in done)]
     return [_with_unknown_sku(row, updated) for row in left]
 
 
 def _with_unknown_sku(row: Row, updated: Updated) -> Row:
     sku = row.fields.get("sku")
-    if not (row.lacks_photo and sku and updated.is_complete) or sku in updated.refused_skus:
+    if not (row.lacks_photo and sku and updated.is_complete):
         return row
     words = f"no product has the SKU {sku}, and no photo was given to make one"
     return replace(row, errors=[words])

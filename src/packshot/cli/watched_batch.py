@@ -97,7 +97,7 @@ class WatchedBatch:
 
     def _report(self, note: str) -> None:
         """Photos that fit no SKU of the spreadsheet are read by their names."""
-        if not note.endswith(NO_FIT):
+        if NO_FIT not in note:
             self.report(note)
 
     def _read_rest(self, found: Collected) -> None:

@@ -95,7 +95,9 @@ export class Sending {
 }
 
 const reasons = (errors) =>
-  errors.map((error) => `${error.pointer.split("/").pop().replaceAll("_", " ")} ${error.detail}`).join("; ");
+  errors.map((error) => `${fieldWords(error.pointer.split("/").pop())} ${error.detail}`).join("; ");
+
+const fieldWords = (name) => (name === "raw_image" ? "photo" : name.replaceAll("_", " "));
 
 /**
  * The server accepts a few uploads at the same time and refuses others as busy: those wait as long as it
