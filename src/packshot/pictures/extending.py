@@ -44,12 +44,19 @@ def _continue(pixels: NDArray[Any], rows: int) -> NDArray[np.uint8] | None:
     differs = np.abs(pixels[:deep] - first).max(axis=2)
     if (differs <= SMOOTH_WITHIN).mean() < 0.99 or np.ptp(first, axis=0).max() > RANGE:
         return None
-    slope = (first - second) / deep
+    slope = _slope(first - second)[:, None] / deep
     fades = FADES * pixels.shape[0]
     away = np.arange(1, rows + 1, dtype=np.float32)[:, None, None] + deep / 2
     drawn = first + slope * fades * (1 - np.exp(-away / fades))
     grain = np.random.default_rng(7).random(drawn.shape[:2], np.float32)  # against banding
     return np.asarray(np.clip(drawn + grain[..., None], 0, 255), np.uint8)
+
+
+def _slope(change: Floats) -> Floats:
+    """The change between two strips along them, as light alone and as a parabola: carried far, the
+    smallest difference of colour or noise of a few columns would become a blotch."""
+    at = np.linspace(-1, 1, len(change))
+    return np.asarray(np.polyval(np.polyfit(at, change.mean(axis=1), 2), at), np.float32)
 
 
 def _course(strip: NDArray[Any]) -> Floats:
