@@ -73,7 +73,12 @@ def table(products: Sequence[Json], currency: str | None = None) -> Table:
     for column in columns:
         words = column in ("sku", "category", "status")
         narrowest = LONGEST_STATUS if column == "status" else None  # a cut one says nothing
-        result.add_column(column, justify="left" if words else "right", min_width=narrowest)
+        result.add_column(
+            column,
+            justify="left" if words else "right",
+            min_width=narrowest,
+            no_wrap=column == "price",
+        )
     result.add_column("note", overflow="fold")
     for product in products:
         result.add_row(*_cells(product, columns, currency))
