@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 from support.pictures import as_cv2, distance, image_of, scene
 
+from packshot.errors import PictureError
 from packshot.pictures import colour, imaging, jpeg
 from packshot.pictures.srgb import is_srgb
 from packshot.pictures.vips import vips
@@ -170,3 +172,76 @@ def test_a_file_in_two_scans_is_encoded_anew() -> None:
     unwrapped = jpeg.unwrap(doubled)
     assert jpeg.without_metadata(unwrapped) is None
     assert jpeg.without_metadata(jpeg.unwrap(data)) is not None
+
+
+def flat(sampling: tuple[int, ...], width: int = 304, height: int = 200) -> bytes:
+    """One grey, with any sampling (horizontal and vertical factor in a byte): every block holds the
+    codes of no difference and of its end, by the standard tables."""
+    file = io.BytesIO()
+    Image.fromarray(scene()).save(file, "JPEG")
+    data = file.getvalue()
+    parts = [each for each in jpeg.segments(data) if each.marker in (jpeg.DHT, jpeg.DQT)]
+    tables = b"".join(data[each.start : each.end] for each in parts)
+    columns = -(-width // (8 * max(each >> 4 for each in sampling)))
+    rows = -(-height // (8 * max(each & 15 for each in sampling)))
+    blocks = ((each >> 4) * (each & 15) for each in sampling)
+    codes = ("001010", "0000", "0000")
+    bits = "".join(code * n for code, n in zip(codes, blocks, strict=False)) * columns * rows
+    bits += "1" * (-len(bits) % 8)
+    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    count = len(sampling)
+    frame = struct.pack(">BHHB", 8, height, width, count)
+    frame += b"".join(bytes([n + 1, each, min(n, 1)]) for n, each in enumerate(sampling))
+    order = bytes([count]) + b"".join(bytes([n + 1, 0x11 * min(n, 1)]) for n in range(count))
+    headers = segment(jpeg.SOF0, frame) + segment(jpeg.SOS, order + b"\0\x3f\0")
+    return b"\xff\xd8" + jpeg.JFIF + tables + headers + scan + b"\xff\xd9"
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+@pytest.mark.parametrize("luma", [0x11, 0x21, 0x12, 0x22])
+def test_the_usual_samplings_are_kept(luma: int) -> None:
+    data = flat((luma, 0x11, 0x11))
+    assert scan_of(imaging.normalise(data).data) == scan_of(data)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        *((luma, 0x11, 0x11) for luma in (0x14, 0x41, 0x31, 0x13, 0x42, 0x24)),
+        *((0x22, 0x12, 0x12), (0x22, 0x21, 0x11), (0x11, 0x22, 0x22), (0x22, 0x22, 0x22)),
+        (0x11, 0x11),
+    ],
+    ids=str,
+)
+def test_an_odd_sampling_is_encoded_anew_or_refused(sampling: tuple[int, ...]) -> None:
+    """The decoder has no name for some of them, and raises errors of its own."""
+    data = flat(sampling)
+    try:
+        copy = imaging.normalise(data)
+    except PictureError as error:
+        assert error.code in ("picture_damaged", "picture_unsupported")
+    else:
+        assert scan_of(copy.data) != scan_of(data)
+        assert distance(as_cv2(copy.data), numpy.full((200, 304, 3), 128)) < 2
+
+
+@pytest.mark.parametrize("kind", ["tables", "filling", "restarts"])
+def test_nothing_is_hidden_in_what_no_decoder_shows(kind: str) -> None:
+    data = photo()
+    frame = data.index(b"\xff\xc0")
+    unused = b"".join(segment(jpeg.DQT, bytes([3]) + b"planted!" * 8) for _ in range(9))
+    hidden = {
+        "tables": data[:frame] + unused + data[frame:],
+        "filling": data[:-2] + b"\xff" * 1000 + data[-2:],
+        "restarts": data[:-2] + b"\xff\xd0\xff\xd1" * 100 + data[-2:],
+    }[kind]
+    try:
+        copy = imaging.normalise(hidden)
+    except PictureError as error:
+        assert error.code == "picture_damaged"
+    else:
+        assert scan_of(copy.data) != scan_of(hidden)
+        assert b"planted" not in copy.data

@@ -120,6 +120,7 @@ def _open_jpeg(data: bytes) -> Opened:
         if header.colour_managed or _field(image, "orientation", 1) != 1:
             return None
         kept = jpeg.without_metadata(unwrapped)
+        # What is made of it is shown or sent to Gemini, which the inexact last halving suits, too.
         shrink = _shrink_of(2 * max(unwrapped.size) / side)
         pixels = kept and jpeg.pixels_without_warning(kept, "RGB", shrink)
         if kept is None or pixels is None:

@@ -78,8 +78,9 @@ def read_header(data: bytes) -> Header:
 def normalise(data: bytes, smaller_side: int | None = None) -> Encoded:
     """The copy that all later steps read: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
-    A JPEG that is all this but for metadata keeps its coded pixels. Others become a JPEG at quality
-    95, or PNG if a pixel is transparent; at most MAX_BYTES, so that it could be uploaded again.
+    A plain JPEG (see `jpeg.without_metadata`) that is all this but for metadata keeps its coded
+    pixels, whatever its quality. Others become a JPEG at quality 95, or PNG if a pixel is
+    transparent; at most MAX_BYTES, so that it could be uploaded again.
     With `smaller_side` the result's `smaller` is what `fit` makes of that copy; None if the copy
     itself is such a JPEG. Raises PictureError.
     """

@@ -24,7 +24,12 @@ SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
 )
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 PROGRESSIVE = {0xC2, 0xCA}
-CODING = {0xC0, 0xC4, 0xDB, 0xDD, SOS}  # baseline frame, tables, restarts, scan
+SOF0, DHT, DQT, DRI = 0xC0, 0xC4, 0xDB, 0xDD
+#: Of Y, Cb and Cr, as SOF writes it: 4:4:4, 4:2:2, 4:4:0 and 4:2:0.
+USUAL_SAMPLING = {(luma, 0x11, 0x11) for luma in (0x11, 0x21, 0x12, 0x22)}
+MOST_HEADER_BYTES = 1024  # the standard tables and the frame take about 610; others hide something
+#: A restart marker or a filling byte at the end of a scan: no encoder writes one.
+FILLING = re.compile(rb"\xff[\xd0-\xd7\xff]|\xff\Z")
 #: JFIF 1.01 with square pixels and no thumbnail; it means that the colours are YCbCr (ITU-T T.871).
 JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 #: Metadata that is passed to the decoder, by its first bytes.
@@ -238,19 +243,33 @@ def _decode(jpeg: Jpeg, colours: str, shrink: int, strict: bool) -> NDArray[np.u
 def without_metadata(jpeg: Jpeg) -> Jpeg | None:
     """The same coded pixels in a file without metadata, not decoded yet.
 
-    None unless it is a baseline JPEG with one scan in YCbCr, which any program can read.
+    None unless it is as cameras and editors write it: baseline, YCbCr in one scan, the usual
+    sampling, tables of the usual size and nothing behind its pixels.
     """
-    import simplejpeg
-
     data = jpeg.data
     kept = [each for each in segments(data) if not 0xE0 <= each.marker <= 0xEF]
-    kinds = [each.marker for each in kept]
-    if not CODING.issuperset(kinds) or kinds.count(SOS) > 1:
-        return None
-    if simplejpeg.decode_jpeg_header(data, strict=False)[2] != "YCbCr":
+    if not _are_plain(kept, data) or _colours_of(data) != "YCbCr":
         return None
     pieces = (data[each.start : each.end] for each in kept)
     return replace(jpeg, data=b"".join([data[:2], JFIF, *pieces, data[-2:]]))
+
+
+def _are_plain(parts: list[Segment], data: bytes) -> bool:
+    kinds = [each.marker for each in parts]
+    if set(kinds) - {DRI} != {SOF0, DHT, DQT, SOS} or kinds.count(SOS) > 1 or kinds[-1] != SOS:
+        return False
+    frame, scan = parts[kinds.index(SOF0)], parts[-1]
+    sampling = tuple(data[frame.body + 7 : frame.end : 3])
+    header_bytes = sum(each.end - each.start for each in parts[:-1])
+    ends_in_filling = FILLING.search(data, scan.end - 2, scan.end) is not None
+    return sampling in USUAL_SAMPLING and header_bytes <= MOST_HEADER_BYTES and not ends_in_filling
+
+
+def _colours_of(data: bytes) -> str:
+    import simplejpeg
+
+    colours: str = simplejpeg.decode_jpeg_header(data, strict=False)[2]
+    return colours
 
 
 def check_complete(data: bytes) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from packshot.pictures.vips import vips
 
 MOST_BYTES = 16_384  # the usual ones have 0.5 to 3 KB
-STEPS = 17  # levels of each channel that are compared
+STEPS = 17  # levels of each channel that are compared, and all greys
 WITHIN = 1  # level of 255: makers round the same curve differently
 
 
@@ -26,7 +26,9 @@ def _shows_srgb(profile: bytes) -> bool:
 
     library = vips()
     levels = numpy.linspace(0, 255, STEPS).round().astype("uint8")
-    colours = numpy.stack(numpy.meshgrid(levels, levels, levels), axis=-1).reshape(STEPS, -1, 3)
+    mixed = numpy.stack(numpy.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+    greys = numpy.arange(256, dtype="uint8").reshape(1, -1, 1).repeat(3, axis=2)
+    colours = numpy.concatenate([mixed, greys], axis=1)
     image = library.Image.new_from_array(colours, interpretation="srgb").copy()
     image.set_type(library.GValue.blob_type, "icc-profile-data", profile)
     try:
