@@ -96,7 +96,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/api/products/bulk"): {"products": [row()]},
     ("POST", "/api/products/duplicates"): {"photos": [{"sha256": "0" * 64}]},
     ("POST", "/api/products/corrections"): {"products": [{"sku": "A-1"}]},
-    ("PATCH", "/api/products/{product_id}"): {"sku": "A-1"},
+    ("PATCH", "/api/products/{product_id}"): {"name": "Cap"},
     ("PATCH", "/api/product-images/{image_id}"): {"status": "approved"},
     ("POST", "/api/products/{product_id}/review"): {"status": "approved"},
     ("POST", "/session"): {"key": SECRETS["all"]},
@@ -123,7 +123,9 @@ def filled_in(shop: Shop, path: str) -> str:
     if path.endswith("/cancel"):
         becomes(shop, [product_id], "pending")
     if "{sku}" in path:
-        shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="seller")
+        shop.services.catalog.correct(
+            product_id, {"sku": "A-1"}, who="seller", allow_duplicate=True
+        )
     [image, *_] = shop.services.catalog.product(product_id).images
     return path.format(
         product_id=product_id,
@@ -209,7 +211,7 @@ WISHES: dict[str, Json] = {
     "/api/products/bulk": {"products": [row()]},
     "/api/products/duplicates": {"photos": [{"sha256": "0" * 64}]},
     "/api/products/corrections": {"products": [{"sku": "A-1"}]},
-    "/api/products/{id}": {"sku": "A-1"},
+    "/api/products/{id}": {"name": "Cap"},
     "/api/products/{id}/review": {"status": "pending"},
     "/api/products/{id}/enhance": {"instructions": "whiter"},
     "/api/product-images/{id}": {"status": "pending"},
