@@ -24,6 +24,7 @@ OTHER_COLOUR = 15.0  # levels by which a rim differs from the background and fro
 MORE_THAN_NOISE = 1.5  # times the background's standard deviation, likewise
 LEAST_SUPPORT = 0.3  # of the pixels beside the mask, in a window, have the rim's colour
 SHORTEST, LEAST = 0.02, 0.05  # of the outline: one strip of a rim, and all of them
+SPECK = 12  # px; smaller pieces are not looked at
 SHARP, SHARP_SHARE = 1.3, 0.6  # times the slope at a coarser scale, on this share of its outer edge
 BEHIND = 3  # px behind the rim, where its background is measured
 BACKGROUND = 0.25  # of the rim's difference from the background: there it differs less
@@ -38,11 +39,11 @@ class _Ring:
     small: Bytes
     inside: Mask
     away: Floats  # px of every pixel of the picture from the mask
+    outside: Floats  # weights: where the background's colours are measured
     at: At
     colours: Floats
     outer: Floats
     inner: Floats
-    noise: Floats  # the background's standard deviation there
     shade: Mask  # whether it may be the background in less light
 
     def drawn(self, rows: Mask) -> Mask:
@@ -76,12 +77,10 @@ def _measure(small: Bytes, inside: Mask) -> _Ring:
     at = np.nonzero((away > 0) & (away <= WIDEST + BEHIND + 1))
     soft = cv2.GaussianBlur(small, (0, 0), 0.7)
     outer = mean_near(small, outside, WINDOW, at)
-    square = mean_near(small.astype(np.float32) ** 2, outside, WINDOW, at)
-    noise = np.sqrt(np.maximum(square - outer**2, 0).sum(axis=1))
     inner = mean_near(small, within, WINDOW, at)
     colours = soft[at].astype(np.float32)
     shade = is_shade(colours, outer)
-    return _Ring(small, inside, away, at, colours, outer, inner, noise, shade)
+    return _Ring(small, inside, away, outside, at, colours, outer, inner, shade)
 
 
 def _like_a_rim(ring: _Ring) -> Mask:
@@ -89,12 +88,12 @@ def _like_a_rim(ring: _Ring) -> Mask:
     off = ring.colours - ring.outer
     from_outer = np.linalg.norm(off, axis=1)
     from_mixture = _distance_to_mixtures(off, ring.inner - ring.outer)
-    least = np.maximum(OTHER_COLOUR, MORE_THAN_NOISE * ring.noise)
-    third = (from_mixture > least) & (from_outer > least) & ~ring.shade
     beside = ring.away[ring.at] <= BESIDE
-    first = ring.drawn(third & beside)
-    if not first.any():
+    third = (np.minimum(from_mixture, from_outer) > OTHER_COLOUR) & ~ring.shade
+    if (third & beside).sum() < LEAST * beside.sum() / BESIDE:  # too few for a rim
         return np.zeros_like(third)
+    third &= np.minimum(from_mixture, from_outer) > MORE_THAN_NOISE * _noise(ring)
+    first = ring.drawn(third & beside)
     support = _box(first)[ring.at] / np.maximum(_box(ring.drawn(beside))[ring.at], 1e-6)
     rim = mean_near(ring.small, first.astype(np.float32), WINDOW, ring.at)
     from_rim = np.linalg.norm(ring.colours - rim, axis=1)
@@ -102,10 +101,18 @@ def _like_a_rim(ring: _Ring) -> Mask:
     return np.asarray((like | (third & beside)) & (support > LEAST_SUPPORT))
 
 
+def _noise(ring: _Ring) -> Floats:
+    """The standard deviation of the background's colours near each pixel of the ring."""
+    square = mean_near(ring.small.astype(np.float32) ** 2, ring.outside, WINDOW, ring.at)
+    return np.asarray(np.sqrt(np.maximum(square - ring.outer**2, 0).sum(axis=1)), np.float32)
+
+
 def _without_long_parts(strips: Mask, ring: _Ring) -> Mask:
     """What is connected to the mask, without the places where it goes on beyond the ring, and
     without tendrils."""
     strips = strips & (ring.away <= WIDEST)
+    if not strips.any():
+        return strips
     _, labels = cv2.connectedComponents((strips | ring.inside).astype(np.uint8), connectivity=4)
     strips &= np.isin(labels, np.unique(labels[ring.inside]))
     kept = strips & (distance_to(strips & (ring.away > WIDEST - 1)) > WIDEST)
@@ -120,20 +127,33 @@ def _find_rim(ring: _Ring, strips: Mask) -> Mask:
         return kept
     outline = ring.inside & (distance_to(~ring.inside) < 1.5)
     length = int(outline.sum())
-    lab = ring.small.astype(np.float32)
-    sharp = slope_of(lab, 0.8) > SHARP * slope_of(lab, 2.5)
-    _, labels = cv2.connectedComponents(strips.astype(np.uint8), connectivity=8)
-    sizes = np.bincount(labels.ravel())
-    for number in np.flatnonzero(sizes >= SHORTEST * length)[1:]:
-        strip = np.asarray(labels == number)
+    likely = [
+        strip
+        for strip in _pieces(strips)
+        if _beside(strip, outline).sum() >= SHORTEST * length
+        and _is_lit_before_background(strip, ring)
+    ]
+    if not likely:  # the slopes take longest
+        return kept
+    colours = ring.small.astype(np.float32)
+    sharp = slope_of(colours, 0.8) > SHARP * slope_of(colours, 2.5)
+    for strip in likely:
         end = grow(strip, 1) & ~strip & (ring.away > 1)
-        beside = grow(strip, 2) & outline
-        if beside.sum() < SHORTEST * length or not end.any():
-            continue
-        if sharp[end].mean() > SHARP_SHARE and _is_lit_before_background(strip, ring):
+        if end.any() and sharp[end].mean() > SHARP_SHARE:
             kept |= strip
-            along |= beside
+            along |= _beside(strip, outline)
     return kept if along.sum() > LEAST * length else np.zeros_like(kept)
+
+
+def _pieces(strips: Mask) -> list[Mask]:
+    _, labels = cv2.connectedComponents(strips.astype(np.uint8), connectivity=8)
+    large = np.flatnonzero(np.bincount(labels.ravel())[1:] >= SPECK)
+    return [np.asarray(labels == 1 + number) for number in large]
+
+
+def _beside(strip: Mask, outline: Mask) -> Mask:
+    """The part of the outline along the strip."""
+    return grow(strip, 2) & outline
 
 
 def _is_lit_before_background(strip: Mask, ring: _Ring) -> bool:
