@@ -369,6 +369,10 @@ def test_ten_thousand_rows_take_less_than_three_seconds() -> None:
         ("Kod produktu|Nazwa|Zdjęcie główne|Cena zł", "sku|name|raw_image|price"),
         ("SKU|नाम|श्रेणी|मूल्य", "sku|name|category|price"),
         ("Symbol|ZDJECIE 2|Nazwa pliku|Stawka VAT", "sku|raw_image|filename|gst"),
+        ("SKU|Rabat %|Sconto [%]|Korting (in %)", "sku|attribute|attribute|attribute"),
+        ("SKU|Rabatt in Prozent|Remise (pourcent)|Price", "sku|attribute|attribute|price"),
+        ("SKU|discount_％|Discount (percent)|Discount (Rs)", "sku|attribute|attribute|discount"),
+        ("SKU|Discount pct|% Discount|Price (5% off)", "sku|attribute|attribute|price"),
     ],
 )
 def test_names_of_columns(names: str, fields: str) -> None:

@@ -25,6 +25,10 @@ _CURRENCY: Final = re.compile(
     r"|incl?|excl?)$"
 )
 _UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
+_PERCENT: Final = re.compile(
+    r"[%٪]|\b(?:percent|percentage|pct|prozent|pour ?cent|pourcentage|por ?ciento|porcentaje"
+    r"|per ?cento|percentuale|procent|percentagem)\b"
+)
 _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
@@ -76,10 +80,16 @@ def field_of(name: str) -> tuple[str, int] | None:
         return None
     plain = plain_name(name)
     if found := _RANKS.get(_compared(plain)):
-        return found
+        return None if found[0] == "discount" and _is_percentage(name) else found
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
     found = _RANKS.get(_compared(unnumbered))
     return found if found and found[0] in SHARED else None
+
+
+def _is_percentage(name: str) -> bool:
+    """Whether the name says that the column holds percentages: `Discount (%)`."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return _PERCENT.search(text.replace("_", " ")) is not None
 
 
 def count_recognised(cells: Sequence[str]) -> int:
