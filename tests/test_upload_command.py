@@ -347,6 +347,22 @@ def test_a_name_is_read_by_the_skus_that_the_server_has(shop: Shop, tmp_path: Pa
     assert "(--pattern)" in dry.output
 
 
+@pytest.mark.parametrize("other", ["IMG\u200b 5_x.jpg", "IMG\t5_x.jpg", "E\u0301-2.jpg"])
+def test_a_name_that_is_no_sku_hides_no_sku_that_the_server_has(
+    shop: Shop, tmp_path: Path, other: str
+) -> None:
+    shop.create(row(sku="A1"), row(sku="\u00c9"))
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, name in enumerate(("A1-2.jpg", "\u00c9-3.jpg", other)):
+        (folder / name).write_bytes(photo_bytes(side=200 + number))
+    with served(shop.app) as url:
+        dry = run(folder, "--dry-run", "--all", "--url", url)
+    assert "read photos/A1-2.jpg: SKU A1, view 2\n" in dry.output
+    assert "read photos/\u00c9-3.jpg: SKU \u00c9, view 3\n" in dry.output
+    assert other[0] != "E" or f"read photos/{other}: SKU \u00c9, view 2\n" in dry.output
+
+
 def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

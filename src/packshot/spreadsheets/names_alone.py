@@ -7,6 +7,7 @@ so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BO
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -74,7 +75,20 @@ class ReadNames:
 
 def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
     """Read every path. `known` are SKUs that Packshot has, see `possible_skus`."""
-    found, known = ReadNames(), frozenset(known)
+    composed = {path: _composed(path) for path in paths}
+    found = _read(list(dict.fromkeys(composed.values())), frozenset(known))
+    readings = {path: found.readings[one] for path, one in composed.items()}
+    return ReadNames(readings, found.doubtful)
+
+
+def _composed(path: str) -> str:
+    """The path in the form in which Packshot saves SKUs: Macs write an accent as a separate
+    character."""
+    return unicodedata.normalize("NFC", path)
+
+
+def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
+    found = ReadNames()
     skus = set(known)
     by_folder = are_folders_skus([path for path in paths if "/" in path])
     for path in paths:
@@ -95,7 +109,7 @@ def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
 def possible_skus(paths: Sequence[str]) -> list[str]:
     """The SKUs that the names may begin with: those among them that Packshot has are `known`."""
     skus: dict[str, None] = {}
-    for path in paths:
+    for path in map(_composed, paths):
         stem = stem_of(path)
         folder = path.rpartition("/")[0].rpartition("/")[2]
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
