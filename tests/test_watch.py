@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
 from rich.console import Console
-from servers.loopback import losing_answers, served
+from servers.loopback import losing_answers, refusing, served
 from servers.ports import free_port
 from support.fakes import photo_bytes
 from support.processes import in_a_child
@@ -345,6 +345,30 @@ def test_a_wrong_key_ends_it_and_moves_nothing(
     assert left_in(inbox) == {"JAR-1.jpg"}
 
 
+@pytest.mark.parametrize("status", ["404 Not Found", "409 Conflict", "413 Too Large"])
+@pytest.mark.parametrize("path", ["/api/products/bulk", "/api/products/duplicates"])
+def test_a_photo_that_the_server_refuses_for_good_keeps_no_other_waiting(
+    shop: Shop, inbox: Path, status: str, path: str
+) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    put(inbox, "JAR-2.jpg", photo_bytes(2))
+    with served(refusing(shop.app, path, status, "JAR-1")) as url:
+        done = run(inbox, url)
+    assert done.exit_code == 1, done.output
+    assert made(shop) == {("JAR-2", None): 1}
+    assert below(inbox / "done") == {"JAR-2.jpg"}
+    assert (inbox / "failed" / "JAR-1.jpg.txt").read_text() == "refused by a rule\n"
+
+
+def test_photos_whose_skus_the_server_does_not_look_up_fail_unread(shop: Shop, inbox: Path) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    path = "/api/products/corrections"
+    with served(refusing(shop.app, path, "404 Not Found", "JAR-1")) as url:
+        assert run(inbox, url).exit_code == 1
+    assert (inbox / "failed" / "JAR-1.jpg.txt").read_text() == "refused by a rule\n"
+    assert made(shop) == {}
+
+
 def test_two_at_one_folder_are_one_too_many(url: str, inbox: Path) -> None:
     with FileLock(inbox / LOCK):
         done = run(inbox, url)
@@ -404,6 +428,19 @@ def test_a_spreadsheet_of_prices_alone_is_done(shop: Shop, url: str, inbox: Path
     assert run(inbox, url, "--update").exit_code == 0
     assert below(inbox / "done") == {"prices.csv"}
     assert shop.services.catalog.product(product_id).price == 12
+
+
+def test_an_update_that_the_server_refuses_for_good_fails_the_spreadsheet(
+    shop: Shop, inbox: Path
+) -> None:
+    [product_id] = with_jars(shop, "JAR-1")
+    put(inbox, "prices.csv", b"SKU,Price\nJAR-1,12\n")
+    path = "/api/products/corrections"
+    with served(refusing(shop.app, path, "413 Too Large", "12")) as url:
+        assert run(inbox, url, "--update").exit_code == 1
+    reasons = (inbox / "failed" / "prices.csv.txt").read_text()
+    assert "refused by a rule" in reasons and "no product has the SKU" not in reasons
+    assert shop.services.catalog.product(product_id).price == 9
 
 
 def test_an_update_whose_answers_were_lost_is_reported_once_the_server_answers(

@@ -70,6 +70,12 @@ class ApiError(Exception):
         """Whether the error concerns the server or the caller, not the data sent."""
         return self.status in (401, 403, *TRY_AGAIN)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the same request would be refused again, from any caller."""
+        may_pass = self.is_passing or self.status == 408 or self.code == "idempotency_running"
+        return 400 <= self.status < 500 and not may_pass
+
     def may_pass_after(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         passes = self.status in TRY_AGAIN or self.code == "idempotency_running"

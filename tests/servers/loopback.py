@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,22 @@ def served(application: Any, port: int = 0) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def refusing(application: Application, path: str, status: str, words: str) -> Application:
+    """Answers requests of `path` whose body has `words` with this status."""
+
+    def wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].endswith(path):
+            return application(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if words.encode() not in body:
+            return application(environ, start_response)
+        start_response(status, [("Content-Type", "application/problem+json")])
+        return [b'{"message": "refused by a rule"}']
+
+    return wrapped
 
 
 def losing_answers(application: Application, path: str) -> Application:

@@ -49,6 +49,13 @@ class Updated:
         for sku, product in self.changed:
             yield f"{_named(sku, product)}: {in_words(product['changes'])}"
 
+    def refuse(self, facts: Sequence[Json], words: str) -> None:
+        """Record that the server refused a whole request."""
+        skus = [each["sku"] for each in facts]
+        more = f" and {len(skus) - 1:,} more SKUs" if len(skus) > 1 else ""
+        self.refused.append(f"{skus[0]}{more}: {words}")
+        self.refused_skus.update(skus)
+
     def refusals(self) -> list[str]:
         """The same for each that keeps its values, with the reason."""
         kept = [

@@ -177,7 +177,8 @@ class Watcher:
                 return error
             return None
 
-        self._try_until_answered(find)
+        if refusal := self._try_until_answered(find):
+            raise refusal
         return found
 
     # -- a batch -----------------------------------------------------------------------------------
@@ -185,10 +186,19 @@ class Watcher:
     def _work(self, files: Sequence[TakenFile]) -> None:
         updated = {file.path: self._update(file) for file in files}
         for part in _parts(files):
-            self._check_stop()
-            rows = [row for file in part for row in self._rows_to_make(file, updated[file.path])]
-            self._finish(part, self._send(rows), updated)
+            self._make(part, updated)
         self.folder.forget_plan()
+
+    def _make(self, files: Sequence[TakenFile], updated: Mapping[str, Updated]) -> None:
+        """Send files together, and each alone after a refusal of all, which one of them caused."""
+        self._check_stop()
+        rows = [row for file in files for row in self._rows_to_make(file, updated[file.path])]
+        sent = self._send(rows)
+        if sent.stopped is None or len(files) == 1:
+            self._finish(files, sent, updated)
+            return
+        for file in files:
+            self._make([file], updated)
 
     def _rows_to_make(self, file: TakenFile, updated: Updated) -> Sequence[Row]:
         return without_known(file.rows, updated) if file.facts else file.rows
@@ -206,7 +216,9 @@ class Watcher:
 
         for part in parts_of(file.facts):
             self._check_stop()
-            self._try_until_answered(partial(update, part, str(uuid.uuid4())))
+            refusal = self._try_until_answered(partial(update, part, str(uuid.uuid4())))
+            if refusal:
+                updated.refuse(part, refusal.explanation)
         updated.unanswered = 0  # each was answered in the end
         for line in updated.lines():
             self._print_line(f"updated {line}")
@@ -215,7 +227,8 @@ class Watcher:
         return updated
 
     def _send(self, rows: Sequence[Row]) -> SendResult:
-        """Send until the server has answered for every row; products made before are recognised."""
+        """Send until the server has answered for every row, or refused (`stopped`); products made
+        before are recognised."""
         sent = SendResult()
 
         def send() -> Exception | None:
@@ -226,12 +239,15 @@ class Watcher:
         self._try_until_answered(send)
         return sent
 
-    def _try_until_answered(self, attempt: Callable[[], Exception | None]) -> None:
-        """Repeat the attempt while it returns an error. Raises what a wrong key causes."""
+    def _try_until_answered(self, attempt: Callable[[], Exception | None]) -> ApiError | None:
+        """Repeat the attempt while it returns an error that may pass; return one that is final.
+        Raises what a wrong key causes."""
         pause, away = FIRST_PAUSE, False
         while (error := attempt()) is not None:
             if isinstance(error, ApiError) and error.status in (401, 403):
                 raise error
+            if isinstance(error, ApiError) and error.is_final:
+                break
             if not away:
                 self._print_line(f"waiting: {_error_text(self.client, error)}")
             away = True
@@ -239,6 +255,7 @@ class Watcher:
             pause = min(pause * 2, LONGEST_PAUSE)
         if away:
             self._print_line("the server answers again")
+        return error if isinstance(error, ApiError) else None
 
     def _finish(
         self, files: Sequence[TakenFile], sent: SendResult, updated: Mapping[str, Updated]
@@ -261,6 +278,8 @@ class Watcher:
             for line in lines[file.path]:
                 self._print_line(line)
             refused = updated[file.path].refusals()
+            if sent.stopped is not None:
+                refused = [*refused, _error_text(self.client, sent.stopped)]
             self._move(file, [*file.errors, *refused, *reasons[file.path]])
 
     def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from packshot.cli.rows import (
 )
 from packshot.cli.updating import facts_in
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
-from packshot.client import Json, Photo
+from packshot.client import ApiError, Json, Photo
 from packshot.spreadsheets import NO_FIT
 
 NOTHING = "nothing can be made of it"
@@ -70,9 +70,19 @@ class WatchedBatch:
         zips = [path for path in self.files if path.lower().endswith(ZIP)]
         for names in ([path for path in self.files if path not in zips], *([one] for one in zips)):
             found = self._collect(names)
-            rows = rows_of_photos(found.photos, self.defaults, self.sheets, self.report)
+            rows = self._rows_by_names(found.photos, self.report, found)
             self._assign(rows, found)
             self._leave_out(found)
+
+    def _rows_by_names(self, photos: PhotoFiles, report: Report, found: Collected) -> list[Row]:
+        """None where the server refuses to look up the SKUs: they would be read otherwise."""
+        try:
+            return rows_of_photos(photos, self.defaults, self.sheets, report)
+        except ApiError as error:
+            if not error.is_final:
+                raise
+            found.why = error.explanation
+            return []
 
     # -- photos by a spreadsheet -------------------------------------------------------------------
 
@@ -105,7 +115,7 @@ class WatchedBatch:
         why = {left.file: left.why for left in found.photos.left_out if left.why == NO_FIT}
         why |= {left.file: left.why for left in found.photos.left_out if left.why != NO_FIT}
         files = {n: each for n, each in found.photos.files.items() if why.get(n) == NO_FIT}
-        rows = rows_of_photos(PhotoFiles(files), self.defaults, self.sheets, self._report)
+        rows = self._rows_by_names(PhotoFiles(files), self._report, found)
         named = [row for row in rows if row.fields.get("sku")]
         for row in named:
             self.report(
