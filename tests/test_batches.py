@@ -39,7 +39,7 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini, PaidCall
 from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
 from packshot.wiring import Services, build
-from packshot.work import batch_jobs, batching, pipeline
+from packshot.work import batch_jobs, batch_leftovers, batching, pipeline
 from packshot.work.batching import Batching, notes_of
 from packshot.work.claims import Claim
 from packshot.work.slots import ProductJob
@@ -1154,7 +1154,7 @@ class LaneThatDies:
 def test_killed_while_it_deletes_a_job_at_google_nothing_is_lost_or_left(
     shop: Shop, number: int, after: bool
 ) -> None:
-    """A job, the file of its requests, and that of its answers; then those of the next job."""
+    """The file of a job's requests, that of its answers, and the job; then those of the next."""
     shop.create(2)
     deaths = 0
     for _ in range(4):
@@ -1177,24 +1177,71 @@ def test_what_can_not_be_deleted_at_once_is_deleted_later(shop: Shop) -> None:
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=3)
     shop.finish()
-    shop.batching.turn()
+    turn_after_the_pause(shop)
     shop.audit(products=1)
     assert_nothing_left_at_google(shop)
 
 
 @only_sqlite
-def test_what_can_never_be_deleted_is_left_with_one_log_line_and_stops_no_product(
+def test_a_refused_job_is_left_with_one_log_line_and_without_its_files(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The files contain the sellers' photos."""
+    shop.create(1)
+    shop.fake.batches.misbehave("delete_refused", times=1000)
+    shop.finish()
+    shop.audit(products=1)
+    shop.batching.turn()
+    assert shop.fake.batches.files == {}
+    for _ in range(batch_leftovers.REFUSALS):
+        shop.batching.turn()
+    assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
+    assert len(shop.fake.batches.listed()) == 2
+    for job in shop.rows(BatchJob):
+        assert caplog.text.count(f"{job.display_name} ({job.name}) can't be deleted") == 1
+
+
+@only_sqlite
+def test_an_outage_of_two_days_delays_a_deletion_and_uses_up_no_refusal(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(1)
+    shop.fake.batches.misbehave("delete_overloaded", times=1000)
+    shop.finish()
+    for _ in range(2 * batch_leftovers.REFUSALS):
+        turn_after_the_pause(shop)
+    assert set(shop.jobs()) == {("analysis", "deleting"), ("picture", "deleting")}
+    shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS + 60))
+    turn_after_the_pause(shop)
+    assert "can't be deleted" not in caplog.text
+    shop.fake.batches._orders.clear()  # the outage is over
+    shop.fake.batches.misbehave("delete_refused", times=2 * batch_leftovers.REFUSALS)
+    for _ in range(batch_leftovers.REFUSALS + 1):
+        turn_after_the_pause(shop)
+    assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
+    assert_nothing_left_at_google(shop)
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_after_an_outage_of_two_days_a_job_is_left_with_one_log_line(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     shop.finish()
     shop.audit(products=1)
-    for _ in range(batching.LOOKS + 1):
-        shop.batching.turn()
+    shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS - 60))
+    turn_after_the_pause(shop)
+    turn_after_the_pause(shop)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     for job in shop.rows(BatchJob):
         assert caplog.text.count(f"{job.display_name} ({job.name}) can't be deleted") == 1
+
+
+def turn_after_the_pause(shop: Shop) -> None:
+    shop.change(BatchJob, not_before=now(-1))
+    shop.batching.turn()
 
 
 @pytest.mark.extra

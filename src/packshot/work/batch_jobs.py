@@ -227,12 +227,17 @@ class BatchJobs:
         with self._write_claimed(job):
             pass
 
-    def put_back(self, job: LeasedJob, seconds: float, error: str | None = None) -> None:
-        """End the lease: any process may take the job after `seconds`. Raises LostClaim."""
+    def put_back(
+        self, job: LeasedJob, seconds: float, error: str | None = None, *, counts: bool = True
+    ) -> None:
+        """End the lease: any process may take the job after `seconds`. Raises LostClaim.
+
+        `counts`: whether this was one of the job's `looks`.
+        """
         this = update(BatchJob).where(BatchJob.id == job.id)
         free = {"token": None, "lease_until": None, "not_before": now(seconds)}
         with self._write_claimed(job) as session:
-            session.execute(this.values(**free, looks=BatchJob.looks + 1, error=error))
+            session.execute(this.values(**free, looks=BatchJob.looks + int(counts), error=error))
 
     @contextmanager
     def _write_claimed(self, job: LeasedJob) -> Iterator[Session]:

@@ -4,28 +4,76 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import Final
 
 from packshot.enhancers.contract import BatchLane
-from packshot.errors import NotFound, PackshotError
-from packshot.work.batch_jobs import LeasedJob
+from packshot.errors import NotFound, PackshotError, Unavailable
+from packshot.work.batch_jobs import DONE, BatchJobs, LeasedJob
 
 log = logging.getLogger("packshot.batches")
+
+
+#: After this many refusals, the next one ends the attempts to delete a job.
+REFUSALS: Final = 5
+#: Seconds for which an outage only delays a deletion, and between two attempts in it.
+OUTAGE_SECONDS: Final = 48 * 3600.0
+OUTAGE_PAUSE: Final = 600.0
+
+
+def end_at_google(jobs: BatchJobs, lane: BatchLane, job: LeasedJob, pause: float) -> None:
+    """Delete at Google what is left of a job, and end it; after a refusal, try again after `pause`.
+
+    No product waits for this. Raises LostClaim.
+    """
+    try:
+        delete_leftovers(lane, job)
+    except Unavailable as error:
+        if job.age < OUTAGE_SECONDS:
+            jobs.put_back(job, OUTAGE_PAUSE, error.message, counts=False)
+            return
+        _log_left(job, error)
+    except PackshotError as error:
+        if job.looks < REFUSALS:
+            jobs.put_back(job, pause, error.message)
+            return
+        _log_left(job, error)
+    jobs.move(job, DONE)
+
+
+def _log_left(job: LeasedJob, error: PackshotError) -> None:
+    words = "batch job %s (%s) can't be deleted at Gemini and is left there: %s"
+    log.warning(words, job.display_name, job.name, error.message)
 
 
 def delete_leftovers(lane: BatchLane, job: LeasedJob) -> None:
     """Delete all that is left of a job; may be called again after it was interrupted.
 
-    A job that still runs stays in Google's list, where a person finds it: deleting does not cancel
-    it.
+    The files come first, because they contain photos. An error about one of them is raised after
+    the other was deleted too.
     """
-    if job.name is not None:
-        with suppress(NotFound):
-            if job.results or lane.look(job.name).ended:
-                lane.delete(job.name)
-            else:
-                log.warning("batch job %s still runs at Gemini: %s", job.display_name, job.name)
+    error: PackshotError | None = None
     for file in filter(None, (job.file, job.results)):
-        lane.delete(file)
+        try:
+            lane.delete(file)
+        except PackshotError as this:
+            error = this
+    if error is not None:
+        raise error
+    if job.name is not None:
+        _delete_job(lane, job, job.name)
+
+
+def _delete_job(lane: BatchLane, job: LeasedJob, name: str) -> None:
+    """Delete the job, unless it still runs, which deleting does not end:
+    a person finds it in Google's list."""
+    with suppress(NotFound):
+        status = None if job.results else lane.look(name)
+        if status is None:
+            lane.delete(name)
+        elif not status.ended:
+            log.warning("batch job %s still runs at Gemini: %s", job.display_name, name)
+        else:
+            lane.delete(name)
 
 
 def try_to_delete(lane: BatchLane, file: str | None) -> None:

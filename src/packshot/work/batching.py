@@ -41,7 +41,7 @@ from packshot.work.batch_jobs import (
     BatchJobs,
     LeasedJob,
 )
-from packshot.work.batch_leftovers import delete_leftovers, try_to_delete
+from packshot.work.batch_leftovers import end_at_google, try_to_delete
 from packshot.work.batch_requests import request_of, save_result
 from packshot.work.parts import Parts
 
@@ -142,7 +142,7 @@ class Batching:
                 job = at
                 at = self._step(at)
             if at is not None:
-                self.jobs.put_back(at, 0.0)
+                self.jobs.put_back(at, 0.0, counts=False)
         except LostClaim as error:
             log.info("%s", error.message)
         except PackshotError as error:
@@ -299,15 +299,7 @@ class Batching:
         return self.jobs.move(job, DELETING)
 
     def _delete(self, job: LeasedJob) -> LeasedJob | None:
-        """Delete at Google what is left of a job, and end it. No product waits for this."""
-        try:
-            delete_leftovers(self.lane, job)
-        except PackshotError as error:
-            if job.looks < LOOKS:
-                return self._wait(job, error.message)
-            words = "batch job %s (%s) can't be deleted at Gemini and is left there: %s"
-            log.warning(words, job.display_name, job.name, error.message)
-        self.jobs.move(job, DONE)
+        end_at_google(self.jobs, self.lane, job, self._pause(job))
         return None
 
     def _notify(self, product_ids: Sequence[int]) -> None:

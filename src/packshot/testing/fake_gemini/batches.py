@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import packshot.testing.fake_gemini.strict as strict
@@ -37,6 +37,7 @@ LIFE_FAULTS: Final = (
     "twins",  # one request makes two jobs of the same name
     "stuck",  # stays pending
     "output_early",  # names the file of its answers while it is running
+    "output_late",  # has succeeded, but does not name the file of its answers yet
     "failed",  # fails with a reason at the top of the operation
     "expired",  # ends without answers
     "results_gone",  # the file of the answers is no longer kept
@@ -46,6 +47,7 @@ LIFE_FAULTS: Final = (
     "lines_missing",  # the last one
     "lines_late",  # the last one, in one download
     "delete_overloaded",  # 503, and nothing is deleted
+    "delete_refused",  # 400 for a job, which stays
 )
 SLOW_SECONDS: Final = 5.5
 PAGE: Final = 3  # jobs on a page of the list: pages must be followed
@@ -105,10 +107,9 @@ class Batches:
 
     def _happens(self, fault: str) -> bool:
         with self._lock:
-            if self._orders[fault]:
-                self._orders[fault] -= 1
-                return True
-            return False
+            happens = self._orders[fault] > 0
+            self._orders[fault] -= happens
+            return happens
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -269,7 +270,8 @@ class Batches:
             job = self._job(name)
             if job.state in {"PENDING", "RUNNING"} and time.time() >= job.due:
                 self._progress(job)
-            return reply_of(_operation(job))
+            late = job.results and self._happens("output_late")
+            return reply_of(_operation(replace(job, results=None) if late else job))
 
     def listed(self) -> list[FakeJob]:
         """The jobs that were not deleted."""
@@ -278,6 +280,8 @@ class Batches:
     def _delete_job(self, name: str) -> Reply:
         """Forget the job; one that runs is not cancelled by this."""
         self.asked["delete_job"] += 1
+        if self._happens("delete_refused"):
+            raise _invalid("The batch can't be deleted.")
         with self._lock:
             self._job(name).is_deleted = True
             return reply_of({})
