@@ -1244,6 +1244,48 @@ def turn_after_the_pause(shop: Shop) -> None:
     shop.batching.turn()
 
 
+@only_sqlite
+def test_a_job_that_names_its_answers_late_is_not_paid_for_again(shop: Shop) -> None:
+    """However often it was looked at while it ran."""
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("output_late", times=batching.LOOKS)
+    shop.batching.turn()
+    shop.change(BatchJob, looks=100)
+    shop.finish()
+    shop.batching.turn()
+    assert shop.outcomes() == {("batch", "ok"): 3}
+    shop.audit(products=1)
+    assert_nothing_left_at_google(shop)
+
+
+@only_sqlite
+def test_a_paid_job_that_never_names_its_answers_is_not_deleted(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("output_late", times=batching.LOOKS + 3)
+    for _ in range(batching.LOOKS + 2):
+        shop.batching.turn()
+    [job] = shop.rows(BatchJob)
+    assert job.state == "done"
+    assert f"the answers of {job.display_name} were never read" in caplog.text
+    assert [each.name for each in shop.fake.batches.listed()] == [job.name]
+    shop.finish()
+    assert shop.outcomes()["batch", "batch_succeeded"] == 1
+    shop.audit(products=1, repeated=1)
+
+
+@only_sqlite
+def test_a_job_that_failed_has_no_answers_and_is_deleted(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("failed")
+    shop.finish()
+    assert_nothing_left_at_google(shop)
+
+
 @pytest.mark.extra
 @only_sqlite
 def test_jobs_that_are_being_deleted_keep_no_other_from_beginning(

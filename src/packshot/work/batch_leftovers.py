@@ -64,14 +64,17 @@ def delete_leftovers(lane: BatchLane, job: LeasedJob) -> None:
 
 
 def _delete_job(lane: BatchLane, job: LeasedJob, name: str) -> None:
-    """Delete the job, unless it still runs, which deleting does not end:
-    a person finds it in Google's list."""
+    """Delete the job, unless it still runs, which deleting does not end, or has answers that were
+    never read: a person finds those in Google's list."""
     with suppress(NotFound):
         status = None if job.results else lane.look(name)
         if status is None:
             lane.delete(name)
         elif not status.ended:
             log.warning("batch job %s still runs at Gemini: %s", job.display_name, name)
+        elif status.results or status.state == "SUCCEEDED":
+            words = "the answers of %s were never read: it is left at Gemini as %s"
+            log.error(words, job.display_name, name)
         else:
             lane.delete(name)
 

@@ -258,10 +258,12 @@ class Batching:
             ended = self.jobs.move(job, state, results=status.results)
             cancel_duplicates(self.lane, job)
             return ended
-        if status.state == "SUCCEEDED" and job.looks < LOOKS:
-            return self._wait(job, "it has ended, but does not name its answers yet")
+        if status.state == "SUCCEEDED" and (job.state != COLLECTING or job.looks < LOOKS):
+            # The state changes first: looks at a running job don't count.
+            ended = job if job.state == COLLECTING else self.jobs.move(job, COLLECTING)
+            return self._wait(ended, "it has ended, but does not name its answers yet")
         if status.ended:
-            words = status.error or "no reason given"
+            words = status.error or "it names neither answers nor a reason"
             log.warning("batch job %s ended as %s: %s", job.display_name, status.state, words)
             paid = status.state == "SUCCEEDED"
             cancel_duplicates(self.lane, job)  # before its requests are sent again
@@ -274,9 +276,11 @@ class Batching:
 
     def _collect(self, job: LeasedJob) -> LeasedJob | None:
         """Save each answer as it came; a product's next attempt makes the picture from it."""
+        if job.results is None:
+            return self._poll(job)
         items = {item.key: item for item in self.jobs.items(job)}
         try:
-            for result in self.lane.results(job.results or ""):
+            for result in self.lane.results(job.results):
                 item = items.pop(result.key, None)
                 if item is None:  # it arrived twice, or was saved before
                     self.jobs.renew_lease(job)
