@@ -517,6 +517,16 @@ def test_products_of_one_sku_and_view_are_named_with_an_export(shop: Shop, tmp_p
     assert f"{url}/products/{glasses}" in done.stderr
 
 
+def test_views_are_compared_alike_for_an_export_and_a_correction(shop: Shop) -> None:
+    one = approved(shop, sku="MUG", view="\u00e9tage")
+    other = approved(shop, sku="MUG", view="\u00c9TAGE")
+    approved(shop, sku="CUP", view="\u00c9TAGE")
+    [note] = json.loads(download(shop).read("manifest.json"))["notes"]
+    assert note.startswith(
+        f"products {one} and {other} have the same SKU and view (MUG, \u00e9tage)"
+    )
+
+
 def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     approved(shop, sku="A")
     target = tmp_path / "out.zip"

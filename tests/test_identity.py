@@ -214,11 +214,11 @@ def test_a_discount_follows_the_prices_it_came_from(shop: Shop) -> None:
     assert correct(shop, own, {"price": None}).get_json()["data"]["product"]["discount"] is None
 
 
-@pytest.mark.parametrize("view", ["front", "Front", None])
+@pytest.mark.parametrize("view", ["front", "Front", "\u00c9tage"])
 def test_a_sku_and_view_that_another_product_has_is_accepted_only_on_purpose(
-    shop: Shop, view: str | None
+    shop: Shop, view: str
 ) -> None:
-    mug, _ = shop.reviewable(sku="MUG-MTY", view=view and view.lower(), name="Mug")
+    mug, _ = shop.reviewable(sku="MUG-MTY", view=view.lower(), name="Mug")
     glasses, _ = shop.reviewable(sku="GLASSES", view=view)
     refused = correct(shop, glasses, {"sku": "MUG-MTY"})
     assert refused.status_code == 409
@@ -230,6 +230,17 @@ def test_a_sku_and_view_that_another_product_has_is_accepted_only_on_purpose(
     url = f"/api/products/{glasses}?on_duplicate=allow"
     assert shop.ask("PATCH", url, json={"view": view}).status_code == 200
     assert correct(shop, glasses, {"name": "Glasses"}).status_code == 200  # it is no new repeat
+
+
+def test_a_sku_that_another_product_has_without_a_view_is_noted(shop: Shop) -> None:
+    mug, _ = shop.reviewable(sku="MUG-MTY", name="Mug")
+    other, _ = shop.reviewable(sku="GLASSES")
+    answer = correct(shop, other, {"sku": "MUG-MTY"})
+    assert answer.status_code == 200
+    assert f"; product {mug} (Mug) has this SKU without a view too" in answer.get_json()["message"]
+    for facts in ({"name": "Cup"}, {"view": "back"}):
+        answer = correct(shop, other, facts)
+        assert answer.get_json()["message"] == f"Product {other} is corrected"
 
 
 def test_the_sku_and_view_of_a_failed_product_are_free(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from packshot.database.engine import Database
 from packshot.database.models import FAILED, Correction, Deletion, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.download.addresses import redact
@@ -33,7 +34,7 @@ def correct_product(
 
     Raises Conflict: `price_above_mrp`, `raw_image_fixed` for a product that has pictures or
     has not failed, and, unless `allow_duplicate`, `view_taken` if another product has the new
-    SKU and view.
+    SKU and view. Without a view several products of a SKU may be its views: see `note_on_view`.
     """
     values = find_changes(product, given)
     if not values:
@@ -79,15 +80,30 @@ def find_changes(product: Product, given: Mapping[str, Any]) -> dict[str, Any]:
 def _check_view(session: Session, product: Product, values: Mapping[str, Any]) -> None:
     """Raises Conflict (`view_taken`)."""
     sku, view = (values.get(name, getattr(product, name)) for name in ("sku", "view"))
+    if not view:
+        return
     lock_duplicates(session)
     other = find_same_view(session, product.id, sku, view)
     if other is not None:
-        name = f" ({other.name})" if other.name else ""
         raise Conflict(
-            f"product {other.id}{name} has this SKU and view already: exports would number the"
+            f"{_named(other)} has this SKU and view already: exports would number the"
             " pictures of both as those of one product",
             code="view_taken",
         )
+
+
+def note_on_view(database: Database, product_id: int, sku: str | None) -> str | None:
+    """For a product without a view: which other one has its SKU and no view either."""
+    with database.read() as session:
+        other = find_same_view(session, product_id, sku, None)
+        if other is None:
+            return None
+        named = _named(other)
+    return f"{named} has this SKU without a view too: name their views if they are views"
+
+
+def _named(product: Product) -> str:
+    return f"product {product.id} ({product.name})" if product.name else f"product {product.id}"
 
 
 def _difference(mrp: Decimal | None, price: Decimal | None) -> Decimal | None:

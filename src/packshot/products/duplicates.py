@@ -40,7 +40,7 @@ class Identity:
 
     def duplicate_keys(self) -> Iterator[DuplicateKey]:
         """The keys of the photo: products that share one are the same."""
-        view = (self.view or "").casefold()
+        view = view_key(self.view)
         if self.sku is not None:
             group: DuplicateKey = ("sku", self.sku)
         elif self.name or self.filename:
@@ -157,9 +157,13 @@ def find_same_view(
     of_sku = select(Product).where(
         Product.sku == sku, Product.id != product_id, Product.status != FAILED
     )
-    wanted = (view or "").casefold()
     found = session.scalars(of_sku.order_by(Product.id))
-    return next((each for each in found if (each.view or "").casefold() == wanted), None)
+    return next((each for each in found if view_key(each.view) == view_key(view)), None)
+
+
+def view_key(view: str | None) -> str:
+    """How views are compared: not in SQL, whose `lower` leaves É as it is on some databases."""
+    return (view or "").casefold()
 
 
 #: The fields in which a row may differ from the product that has its photo.

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Product, ProductImage
+from packshot.products.duplicates import view_key
 from packshot.products.export import ALL, Selection
 
 #: The most groups and products of a group that `short` names.
 MOST: Final = 20
+#: Products in one statement: databases limit the number of parameters.
+_TOGETHER: Final = 1_000
+
+
+WithView = Select[str | None, str | None, int]
 
 
 @dataclass(frozen=True)
@@ -38,29 +44,39 @@ class SameView:
 def find_same_views(database: Database, chosen: Selection = ALL) -> list[SameView]:
     """Those with a product that an export of this selection has, by SKU. Several products of a SKU
     without a view may well be its views, so they are none of these."""
-    view = func.lower(Product.view).label("view")
-    approved = select(Product.sku, view).where(
-        Product.status == APPROVED, Product.sku.is_not(None), Product.view.is_not(None)
-    )
-    ids = chosen.narrow(select(Product.id).join(ProductImage))
-    if chosen != ALL:
-        mine = select(Product.sku).where(Product.id.in_(ids))
-        approved = approved.where(Product.sku.in_(mine))
-    several = approved.group_by(Product.sku, view).having(func.count() > 1).subquery()
-    members = (
-        select(Product.sku, several.c.view, Product.id, Product.id.in_(ids).label("chosen"))
-        .join(several, (Product.sku == several.c.sku) & (view == several.c.view))
-        .where(Product.status == APPROVED)
-        .order_by(Product.sku, several.c.view, Product.id)
-    )
+    exported = chosen.narrow(select(Product.id).join(ProductImage))
+    of_view: dict[tuple[str, str], list[int]] = defaultdict(list)
     with database.read() as session:
-        rows = session.execute(members).all()
-    groups = [(key, list(group)) for key, group in groupby(rows, lambda row: (row.sku, row.view))]
+        for sku, view, product_id in session.execute(_with_view(exported, chosen)):
+            if sku is not None:
+                of_view[sku, view_key(view)].append(product_id)
+        several = {key: ids for key, ids in of_view.items() if len(ids) > 1}
+        members = [product_id for ids in several.values() for product_id in ids]
+        mine: set[int] = set()
+        for start in range(0, len(members), _TOGETHER):
+            part = members[start : start + _TOGETHER]
+            mine.update(session.scalars(exported.where(Product.id.in_(part))))
     return [
-        SameView(sku, view, [row.id for row in group])
-        for (sku, view), group in groups
-        if any(row.chosen for row in group)
+        SameView(sku, view, ids)
+        for (sku, view), ids in sorted(several.items())
+        if not mine.isdisjoint(ids)
     ]
+
+
+def _with_view(exported: Select[int], chosen: Selection) -> WithView:
+    """The approved products that have a view, of SKUs with several of these."""
+    conditions = [
+        Product.status == APPROVED,
+        Product.sku.is_not(None),
+        Product.view.is_not(None),
+    ]
+    if chosen != ALL:
+        of_mine = select(Product.sku).where(Product.id.in_(exported))
+        conditions.append(Product.sku.in_(of_mine))
+    several = select(Product.sku).where(*conditions).group_by(Product.sku)
+    several = several.having(func.count() > 1)
+    found = select(Product.sku, Product.view, Product.id).where(*conditions)
+    return found.where(Product.sku.in_(several)).order_by(Product.id)
 
 
 def short(found: Sequence[SameView]) -> str:

@@ -12,6 +12,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
+from packshot.products.corrections import note_on_view
 from packshot.products.duplicates import find_differences, find_elsewhere, look_for_duplicates
 from packshot.products.idempotency import Idempotency
 from packshot.products.intake import Created
@@ -282,7 +283,8 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
 
     Only the fields that are sent change; null removes an optional one. `raw_image` can change
     only while the product is failed and has no pictures; `enhance` then tries the new one. A SKU
-    and view that another product has (not a failed one) needs `on_duplicate=allow`. Each
+    and view that another product has (not a failed one) needs `on_duplicate=allow`; a SKU that
+    another one has without a view, as this one, is named in `message`. Each
     correction is recorded in the product's history. A key with only the scope `submit` corrects
     products it created itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
@@ -296,9 +298,11 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
         only_submits=not caller().may("review"),
         allow_duplicate=query.on_duplicate == "allow",
     )
-    body = ProductAnswer(
-        message=f"Product {product_id} is corrected", data=ProductData(product=present(view))
-    )
+    message = f"Product {product_id} is corrected"
+    if correction.model_fields_set & {"sku", "view"} and not view.view:
+        note = note_on_view(services().database, product_id, view.sku)
+        message = f"{message}; {note}" if note else message
+    body = ProductAnswer(message=message, data=ProductData(product=present(view)))
     response = answer(body)
     response.set_etag(str(view.version))
     return response

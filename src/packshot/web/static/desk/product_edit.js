@@ -4,6 +4,7 @@ import { call, isExpected } from "./api.js";
 import { ask } from "./dialog.js";
 import { h, icon } from "./dom.js";
 import { FIELDS } from "./facts.js";
+import { toast } from "./toast.js";
 import { labelWithUnit } from "./words.js";
 
 /** Fields of the photo, which are not edited with the facts. */
@@ -20,7 +21,8 @@ export async function editFacts(product) {
     const body = changes(product, given);
     if (!Object.keys(body).length) return;
     try {
-      await save(product, body, isMeant(given, refusal));
+      const saved = await save(product, body, isMeant(given, refusal));
+      toast(saved.body.message);
       return;
     } catch (error) {
       if (!isExpected(error) || ![409, 422].includes(error.status)) throw error;
