@@ -515,7 +515,7 @@ def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
     assert "is given up" in caplog.text
     lane._client = reachable
     shop.finish()
-    shop.batching.turn()
+    turn_after_the_pause(shop)
     assert shop.jobs()[0] == ("analysis", "done")
     assert shop.paid()["standard", "1/1/analysis"] == 1
 

@@ -228,16 +228,16 @@ class BatchJobs:
             pass
 
     def put_back(
-        self, job: LeasedJob, seconds: float, error: str | None = None, *, counts: bool = True
+        self, job: LeasedJob, seconds: float, error: str | None = None, *, counted: bool = True
     ) -> None:
         """End the lease: any process may take the job after `seconds`. Raises LostClaim.
 
-        `counts`: whether this was one of the job's `looks`.
+        `counted`: whether this is one of the job's `looks`.
         """
         this = update(BatchJob).where(BatchJob.id == job.id)
         free = {"token": None, "lease_until": None, "not_before": now(seconds)}
         with self._write_claimed(job) as session:
-            session.execute(this.values(**free, looks=BatchJob.looks + int(counts), error=error))
+            session.execute(this.values(**free, looks=BatchJob.looks + int(counted), error=error))
 
     @contextmanager
     def _write_claimed(self, job: LeasedJob) -> Iterator[Session]:

@@ -29,7 +29,7 @@ def end_at_google(jobs: BatchJobs, lane: BatchLane, job: LeasedJob, pause: float
         delete_leftovers(lane, job)
     except Unavailable as error:
         if job.age < OUTAGE_SECONDS:
-            jobs.put_back(job, OUTAGE_PAUSE, error.message, counts=False)
+            jobs.put_back(job, OUTAGE_PAUSE, error.message, counted=False)
             return
         _log_left(job, error)
     except PackshotError as error:

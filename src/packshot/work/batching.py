@@ -142,7 +142,7 @@ class Batching:
                 job = at
                 at = self._step(at)
             if at is not None:
-                self.jobs.put_back(at, 0.0, counts=False)
+                self.jobs.put_back(at, 0.0, counted=False)
         except LostClaim as error:
             log.info("%s", error.message)
         except PackshotError as error:
