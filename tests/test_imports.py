@@ -129,6 +129,14 @@ def test_photos_alone_are_read_by_a_pattern_that_can_be_changed(shop: Shop) -> N
     ]
 
 
+def test_a_known_sku_is_found_in_each_spelling_of_a_name(shop: Shop) -> None:
+    shop.create(row(sku="\u00c9TUI"))
+    names = json.dumps(["E\u0301TUI-2.jpg", "\u00c9TUI-3.jpg", "IMG\u200b 5_x.jpg"])
+    found = planned(shop, photos=names, defaults='{"category": "Cases"}')
+    views = [(one["sku"], one.get("view")) for one in found["rows"]]
+    assert views[:2] == [("\u00c9TUI", "2"), ("\u00c9TUI", "3")]
+
+
 def test_names_are_read_by_the_skus_that_packshot_has(sqlite_url: str, tmp_path: Path) -> None:
     shop = Shop(sqlite_url, tmp_path / "media")
     shop.create(row(sku="BOOK"), row(sku="BOOK-7"))
