@@ -796,7 +796,7 @@ def test_a_key_that_comes_before_the_page_listens_is_not_lost_silently(
     desk.page.route("**/desk/grid.js", lambda route: held.append(route))
     desk.page.goto(f"{shop.url}/grid", wait_until="commit")
     until(lambda: bool(held), desk.page)
-    desk.page.wait_for_function("document.getElementById('data')")
+    expect(desk.page.locator("#data")).to_be_attached()  # evaluates no text, which the page forbids
     desk.press("Control+a")
     held[0].continue_()
     expect(desk.page.locator(".toast")).to_contain_text("still loading when you pressed Ctrl+A")
