@@ -115,7 +115,7 @@ class Shop:
             self.work()
             if not self.statuses()[PENDING]:
                 return
-            self.batching.turn()
+            turn_after_the_pause(self)
         raise AssertionError(f"not made: {self.statuses()}, {self.jobs()}")
 
     # -- what became of it -----------------------------------------------------------------------
@@ -768,6 +768,60 @@ def test_what_google_does_not_have_for_a_moment_is_not_paid_for_again(
     shop.audit(products=2)
 
 
+# -- an outage says nothing about a job ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", ["results_late", pytest.param("lines_late", marks=pytest.mark.extra)]
+)
+@only_sqlite
+def test_failed_downloads_do_not_give_up_answers_that_come_late(shop: Shop, fault: str) -> None:
+    shop.create(1)
+    shop.work()
+    shop.batching.turn()
+    shop.fake.batches.misbehave("download_cut", times=batching.LOOKS)
+    for _ in range(batching.LOOKS):
+        turn_after_the_pause(shop)
+    assert shop.jobs() == [("analysis", "collecting")]
+    shop.fake.batches.misbehave(fault)
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 3}
+    shop.audit(products=1)
+
+
+@only_sqlite
+def test_failed_polls_do_not_give_up_a_job_that_is_missing_for_a_moment(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    shop.batching.turn()
+    shop.fake.batches.misbehave("get_overloaded", times=batching.LOOKS)
+    for _ in range(batching.LOOKS):
+        turn_after_the_pause(shop)
+    assert shop.jobs() == [("analysis", "running")]
+    shop.fake.batches.misbehave("look_missing")
+    shop.fake.batches.misbehave("unlisted")
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 3}
+    shop.audit(products=1)
+
+
+@only_sqlite
+def test_failed_lists_do_not_create_a_job_again(shop: Shop) -> None:
+    """Long after it may have been created, the first list that comes does not show it."""
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("create_lost")
+    shop.batching.turn()
+    shop.fake.batches.misbehave("get_overloaded", times=batching.FEWEST_LISTS)
+    for _ in range(batching.FEWEST_LISTS):
+        turn_after_the_pause(shop)
+    assert shop.jobs() == [("analysis", "creating")]
+    shop.fake.batches.misbehave("unlisted")
+    shop.finish()
+    assert_created_once(shop)
+    shop.audit(products=1)
+
+
 @pytest.mark.extra
 @only_sqlite
 def test_an_error_of_ours_about_one_answer_stops_no_other(
@@ -843,8 +897,9 @@ def test_pauses_grow_while_google_takes_no_more_jobs(shop: Shop) -> None:
         with shop.services.database.read() as session:
             job, moment = session.execute(select(BatchJob, now())).one()
         pauses.append(round((job.not_before - moment).total_seconds()))
-        shop.change(BatchJob, not_before=now(-1))
-    assert pauses == [10, 20, 40]
+        pause = job.not_before - moment  # it passes
+        shop.change(BatchJob, not_before=now(-1), changed_at=job.changed_at - pause)
+    assert pauses == [10, 10, 20]
     assert shop.jobs() == [("analysis", "uploaded")]
     shop.finish()
     shop.audit(products=1)

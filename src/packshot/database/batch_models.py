@@ -16,7 +16,7 @@ class BatchJob(Base):
 
     `display_name` is unique: it identifies a job whose creation was not answered. `token` and
     `lease_until` belong to the process that works on it; `not_before` is the time of the next
-    check, after `looks` checks in this state.
+    check, after `looks` checks in this state that the service answered.
     """
 
     __tablename__ = "batch_jobs"

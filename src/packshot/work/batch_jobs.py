@@ -77,7 +77,7 @@ class LeasedJob:
     file: str | None
     name: str | None
     results: str | None
-    looks: int
+    looks: int  # answered checks in this state
     age: float  # seconds in this state
     is_late: bool  # past its deadline
     is_overdue: bool  # past its deadline by END_SECONDS: no more answers are expected

@@ -15,22 +15,20 @@ log = logging.getLogger("packshot.batches")
 
 #: After this many refusals, the next one ends the attempts to delete a job.
 REFUSALS: Final = 5
-#: Seconds for which an outage only delays a deletion, and between two attempts in it.
+#: Seconds for which an outage only delays a deletion.
 OUTAGE_SECONDS: Final = 48 * 3600.0
-OUTAGE_PAUSE: Final = 600.0
 
 
 def end_at_google(jobs: BatchJobs, lane: BatchLane, job: LeasedJob, pause: float) -> None:
     """Delete at Google what is left of a job, and end it; after a refusal, try again after `pause`.
 
-    No product waits for this. Raises LostClaim.
+    No product waits for this. Raises LostClaim, and Unavailable in an outage.
     """
     try:
         delete_leftovers(lane, job)
     except Unavailable as error:
         if job.age < OUTAGE_SECONDS:
-            jobs.put_back(job, OUTAGE_PAUSE, error.message, counted=False)
-            return
+            raise
         _log_left(job, error)
     except PackshotError as error:
         if job.looks < REFUSALS:

@@ -16,7 +16,8 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from packshot.backoff import Chance, backoff
+from packshot.backoff import Chance, add_jitter, backoff
+from packshot.database.types import now
 from packshot.enhancers.contract import BatchLane, JobStatus
 from packshot.errors import (
     EnhancerError,
@@ -149,8 +150,11 @@ class Batching:
             # The service or the storage failed; if the database did, this raises too.
             log.warning("batch job %s: %s", job.display_name, error.message)
             with suppress(LostClaim):
-                retry_after = getattr(error, "retry_after", None) or 0.0
-                self.jobs.put_back(job, max(retry_after, self._pause(job)), error.message)
+                if isinstance(error, Unavailable):  # it says nothing about the job: not a look
+                    pause = pause_in_outage(error, job, self.first_look, self.chance)
+                    self.jobs.put_back(job, pause, error.message, counted=False)
+                else:
+                    self._wait(job, error.message)
 
     def _step(self, job: LeasedJob) -> LeasedJob | None:
         """Take one step; return None when the job has to wait, or is over."""
@@ -206,7 +210,7 @@ class Batching:
         except Unavailable as error:  # it was refused before it began
             if error.code == "unknown_model":
                 return self._handle_refusal(creating, error)
-            self.jobs.move(creating, UPLOADED, looks=job.looks)
+            self.jobs.move(creating, UPLOADED, changed_at=now(-job.age))  # its pauses grow
             raise
         return self._note_created(creating, status)
 
@@ -323,6 +327,13 @@ STEPS: Final[dict[str, Callable[[Batching, LeasedJob], LeasedJob | None]]] = {
     ASIDE: Batching._find,
     DELETING: Batching._delete,
 }
+
+
+def pause_in_outage(error: Unavailable, job: LeasedJob, shortest: float, chance: Chance) -> float:
+    """As long as the job has been in its state: each pause doubles that time. At least `shortest`,
+    and what the service requests."""
+    pause = add_jitter(min(LONGEST_LOOK, max(shortest, job.age)), chance)
+    return max(error.retry_after or 0.0, pause)
 
 
 def notes_of(jobs: BatchJobs) -> list[str]:

@@ -46,6 +46,7 @@ LIFE_FAULTS: Final = (
     "lines_doubled",
     "lines_missing",  # the last one
     "lines_late",  # the last one, in one download
+    "get_overloaded",  # 503 for a job, the list or a file
     "delete_overloaded",  # 503, and nothing is deleted
     "delete_refused",  # 400 for a job, which stays
 )
@@ -162,8 +163,8 @@ class Batches:
             return self._upload(headers, body, upload["id"], url)
         if create and method == "POST":
             return self.create(create["model"], _object(body))
-        if method == "DELETE" and (file or job) and self._happens("delete_overloaded"):
-            raise ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable.")
+        if (file or job) and self._happens(f"{method.lower()}_overloaded"):
+            raise _overloaded()
         if file and method in {"GET", "DELETE"}:
             return self._file(method, file)
         if job and job["verb"] and method == "POST":
@@ -209,7 +210,7 @@ class Batches:
         """POST models/{model}:batchGenerateContent."""
         self.asked["create"] += 1
         if self._happens("create_overloaded"):
-            raise ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable.")
+            raise _overloaded()
         if self._happens("create_limited"):
             raise ErrorAnswer(429, "RESOURCE_EXHAUSTED", "Too many batch jobs.")
         if self._happens("create_refused"):
@@ -392,6 +393,10 @@ def _object(body: bytes) -> Json:
 
 def _invalid(message: str) -> ErrorAnswer:
     return ErrorAnswer(400, "INVALID_ARGUMENT", message)
+
+
+def _overloaded() -> ErrorAnswer:
+    return ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable.")
 
 
 def _missing(what: str) -> ErrorAnswer:
