@@ -38,6 +38,13 @@ def test_work_begins_anyway_when_another_process_never_ends(tmp_path: Path) -> N
             assert 0.2 <= time.monotonic() - began < 5
 
 
+def test_a_job_that_somebody_waits_for_begins_sooner(tmp_path: Path) -> None:
+    limit = MachineLimit("pixels", 1, tmp_path)
+    pixels = Pixels(machine_limit=limit, limit_seconds=3600)
+    with closing(pixels), MachineLimit("pixels", 1, tmp_path).wait(0):
+        pixels.run(work, 0, wait=60)  # without a `wait` it would take an hour
+
+
 def test_work_begins_as_soon_as_another_process_ends(tmp_path: Path) -> None:
     ours, theirs = (MachineLimit("pixels", 1, tmp_path) for _ in range(2))
     is_taken, may_leave = threading.Event(), threading.Event()

@@ -62,6 +62,8 @@ GARBAGE = 100_000
 #: Seconds for which a job waits for a place on this machine. More children at work than it has
 #: cores take more memory and are no faster, but one that hangs must not stop the others.
 LIMIT_SECONDS = 5.0
+#: The same for a job with a `wait`, for whose answer somebody waits.
+HURRIED_SECONDS = 1.0
 RETIRED = 70  # the exit code of a child that ended because it was idle
 OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
@@ -137,7 +139,7 @@ class Pixels:
                 child = self._ready(child)
                 # Not earlier: each waiting thread would have its photo in memory twice.
                 pickled = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
-                with contextlib.suppress(_Retired), self._turn():
+                with contextlib.suppress(_Retired), self._turn(hurried=wait is not None):
                     return child.ask(pickled, deadline)
         except PictureError:
             if self._closed:
@@ -146,10 +148,11 @@ class Pixels:
         finally:
             self._free.put(child)
 
-    def _turn(self) -> contextlib.AbstractContextManager[None]:
+    def _turn(self, hurried: bool) -> contextlib.AbstractContextManager[None]:
         if self._machine_limit is None:
             return contextlib.nullcontext()
-        return self._machine_limit.wait(self._limit_seconds)
+        longest = min(self._limit_seconds, HURRIED_SECONDS) if hurried else self._limit_seconds
+        return self._machine_limit.wait(longest)
 
     def _ready(self, child: _Child | None) -> _Child:
         """The child if it is alive, otherwise a new one in its place."""
