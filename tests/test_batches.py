@@ -780,8 +780,7 @@ def test_failed_downloads_do_not_give_up_answers_that_come_late(shop: Shop, faul
     shop.work()
     shop.batching.turn()
     shop.fake.batches.misbehave("download_cut", times=batching.LOOKS)
-    for _ in range(batching.LOOKS):
-        turn_after_the_pause(shop)
+    turn_after_the_pause(shop, times=batching.LOOKS)
     assert shop.jobs() == [("analysis", "collecting")]
     shop.fake.batches.misbehave(fault)
     shop.finish()
@@ -795,8 +794,7 @@ def test_failed_polls_do_not_give_up_a_job_that_is_missing_for_a_moment(shop: Sh
     shop.work()
     shop.batching.turn()
     shop.fake.batches.misbehave("get_overloaded", times=batching.LOOKS)
-    for _ in range(batching.LOOKS):
-        turn_after_the_pause(shop)
+    turn_after_the_pause(shop, times=batching.LOOKS)
     assert shop.jobs() == [("analysis", "running")]
     shop.fake.batches.misbehave("look_missing")
     shop.fake.batches.misbehave("unlisted")
@@ -813,8 +811,7 @@ def test_failed_lists_do_not_create_a_job_again(shop: Shop) -> None:
     shop.fake.batches.misbehave("create_lost")
     shop.batching.turn()
     shop.fake.batches.misbehave("get_overloaded", times=batching.FEWEST_LISTS)
-    for _ in range(batching.FEWEST_LISTS):
-        turn_after_the_pause(shop)
+    turn_after_the_pause(shop, times=batching.FEWEST_LISTS)
     assert shop.jobs() == [("analysis", "creating")]
     shop.fake.batches.misbehave("unlisted")
     shop.finish()
@@ -1263,16 +1260,14 @@ def test_an_outage_of_two_days_delays_a_deletion_and_uses_up_no_refusal(
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     shop.finish()
-    for _ in range(2 * batch_leftovers.REFUSALS):
-        turn_after_the_pause(shop)
+    turn_after_the_pause(shop, times=2 * batch_leftovers.REFUSALS)
     assert set(shop.jobs()) == {("analysis", "deleting"), ("picture", "deleting")}
     shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS + 60))
     turn_after_the_pause(shop)
     assert "can't be deleted" not in caplog.text
     shop.fake.batches._orders.clear()  # the outage is over
     shop.fake.batches.misbehave("delete_refused", times=2 * batch_leftovers.REFUSALS)
-    for _ in range(batch_leftovers.REFUSALS + 1):
-        turn_after_the_pause(shop)
+    turn_after_the_pause(shop, times=batch_leftovers.REFUSALS + 1)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert_nothing_left_at_google(shop)
 
@@ -1287,16 +1282,16 @@ def test_after_an_outage_of_two_days_a_job_is_left_with_one_log_line(
     shop.finish()
     shop.audit(products=1)
     shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS - 60))
-    turn_after_the_pause(shop)
-    turn_after_the_pause(shop)
+    turn_after_the_pause(shop, times=2)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     for job in shop.rows(BatchJob):
         assert caplog.text.count(f"{job.display_name} ({job.name}) can't be deleted") == 1
 
 
-def turn_after_the_pause(shop: Shop) -> None:
-    shop.change(BatchJob, not_before=now(-1))
-    shop.batching.turn()
+def turn_after_the_pause(shop: Shop, times: int = 1) -> None:
+    for _ in range(times):
+        shop.change(BatchJob, not_before=now(-1))
+        shop.batching.turn()
 
 
 @only_sqlite

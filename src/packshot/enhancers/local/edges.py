@@ -13,7 +13,7 @@ from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.grabcut import grab_cut
 from packshot.enhancers.local.leftovers import remove_leftovers
-from packshot.enhancers.local.near import mean_near
+from packshot.enhancers.local.near import disc, mean_near
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
 
@@ -140,10 +140,10 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     small, soft = resize(crop, *size), cv2.resize(rough, size, interpolation=cv2.INTER_AREA)
     reach = max(2, round(1.6 * blur * scale))
     start = (soft > 0.5).astype(np.uint8)
-    core = np.asarray(cv2.erode(start, _disc(reach)), np.uint8)
-    grown = np.asarray(cv2.dilate(start, _disc(reach)), np.uint8)
+    core = np.asarray(cv2.erode(start, disc(reach)), np.uint8)
+    grown = np.asarray(cv2.dilate(start, disc(reach)), np.uint8)
     likely = cv2.resize(wider, size, interpolation=cv2.INTER_AREA) > 0.5
-    hull = grown | (np.asarray(cv2.dilate(start, _disc(WIDER * reach)), np.uint8) & likely)
+    hull = grown | (np.asarray(cv2.dilate(start, disc(WIDER * reach)), np.uint8) & likely)
     labels = np.where(start | (hull & likely), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
     refined = grab_cut(small, labels)
@@ -197,7 +197,7 @@ def alpha_of(crop: Bytes, mask: Mask) -> Floats:
     """
     reach = max(2, round(max(mask.shape) / 450))
     byte = mask.astype(np.uint8)
-    core, hull = cv2.erode(byte, _disc(reach)), cv2.dilate(byte, _disc(reach))
+    core, hull = cv2.erode(byte, disc(reach)), cv2.dilate(byte, disc(reach))
     alpha = core.astype(np.float32)
     band = np.nonzero(hull - core)
     if not len(band[0]):
@@ -218,7 +218,7 @@ def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
     """Remove the old background's colour from the rim (blur fusion; Forte 2021), and from just
     outside of it, because resizing would mix it in again."""
     colours = crop.copy()
-    around = cv2.dilate((alpha > 0).astype(np.uint8), _disc(4))
+    around = cv2.dilate((alpha > 0).astype(np.uint8), disc(4))
     band = np.nonzero((around > 0) & (alpha < 0.995))
     if not len(band[0]):
         return colours
@@ -228,11 +228,6 @@ def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
     unmixed = inner + part * (crop[band] - part * inner - (1 - part) * outer)
     colours[band] = as_bytes(unmixed)
     return colours
-
-
-def _disc(reach: int) -> NDArray[np.uint8]:
-    size = (2 * reach + 1, 2 * reach + 1)
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
 
 
 def _rough_at(mask: Mask, at: Box, full: tuple[int, ...], shape: tuple[int, ...]) -> Floats:

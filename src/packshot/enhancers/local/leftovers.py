@@ -10,8 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.near import distance_to, grow, is_shade, mean_near, slope_of
-from packshot.pictures.arrays import Bytes, Floats, Mask, resize
+from packshot.enhancers.local.near import distance_to, grow, is_shade, mean_near, shrink, slope_of
+from packshot.pictures.arrays import Bytes, Floats, Mask
 
 SIDE = 640  # px; sizes below are at this size
 DEEPEST = 14  # px inside the outline; what is deeper is not removed
@@ -24,12 +24,10 @@ WEAKER = 0.3  # the edge at the outline, over the edge between leftover and prod
 
 def remove_leftovers(crop: Bytes, mask: Mask) -> Mask:
     """The mask without pieces of the background along its outline."""
-    scale = min(1.0, SIDE / max(mask.shape))
-    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
-    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    small, inside = shrink(crop, mask, SIDE)
     if not inside.any() or inside.all():
         return mask
-    found = _find_leftovers(resize(crop, *size), np.asarray(inside))
+    found = _find_leftovers(small, inside)
     if not found.any():
         return mask
     # A little more than the pixels outside: the mask is drawn finer than `inside`.

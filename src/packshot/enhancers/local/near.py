@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Floats, Mask, as_bytes, to_linear
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize, to_linear
 
 LARGE_CROP = 1200  # px
 DARKEST_SHADE = 0.08  # of the background's light; darker is no shadow
@@ -36,13 +36,28 @@ def mean_near(crop: Floats, weight: Floats, side: int, at: At) -> Floats:
 
 
 def is_shade(colours: Floats, background: Floats) -> Mask:
-    """Where red, green and blue are the same share of the background's light."""
+    """Where colours, one row each, may be the background's in less light."""
     light, full = to_linear(as_bytes(colours)), to_linear(as_bytes(background))
-    shares = np.log((light + 0.004) / (full + 0.004))
-    level = shares.mean(axis=1)
-    colour = np.abs(shares - level[:, None]).max(axis=1)
-    slack = np.minimum(0.05 + 0.012 / np.maximum(full.min(axis=1), 0.02), 0.2)
-    return np.asarray((level > np.log(DARKEST_SHADE)) & (level < 0.03) & (colour < slack))
+    return is_less_light(light, full, DARKEST_SHADE)
+
+
+def is_less_light(light: Floats, full: Floats, darkest: float) -> Mask:
+    """Where red, green and blue, on the last axis, are the same share of the full linear light; at
+    least the share `darkest`."""
+    floor = np.float32(0.004)  # of full light; darker bytes have no usable colour
+    shares = np.log((light + floor) / (full + floor))
+    level = shares.mean(axis=-1)
+    colour = np.abs(shares - level[..., None]).max(axis=-1)
+    slack = np.minimum(0.05 + 0.012 / np.maximum(full.min(axis=-1), 0.02), 0.2)
+    return np.asarray((level > np.log(darkest)) & (level < 0.03) & (colour < slack))
+
+
+def shrink(crop: Bytes, mask: Mask, side: int) -> tuple[Bytes, Mask]:
+    """Both with at most `side` px."""
+    scale = min(1.0, side / max(mask.shape))
+    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
+    small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    return resize(crop, *size), np.asarray(small)
 
 
 def slope_of(colours: Floats, sigma: float) -> Floats:

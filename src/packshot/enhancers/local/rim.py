@@ -13,8 +13,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.near import At, disc, distance_to, grow, is_shade, mean_near, slope_of
-from packshot.pictures.arrays import Bytes, Floats, Mask, resize
+from packshot.enhancers.local.near import (
+    At,
+    disc,
+    distance_to,
+    grow,
+    is_shade,
+    mean_near,
+    shrink,
+    slope_of,
+)
+from packshot.pictures.arrays import Bytes, Floats, Mask
 
 SIDE = 640  # px; sizes below are at this size
 WIDEST = 9  # px; what is wider is not a rim
@@ -55,12 +64,10 @@ class _Ring:
 
 def add_rim(crop: Bytes, mask: Mask) -> Mask:
     """The mask, enlarged by the product's rim where it lacks it."""
-    scale = min(1.0, SIDE / max(mask.shape))
-    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
-    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    small, inside = shrink(crop, mask, SIDE)
     if not inside.any() or inside.all():
         return mask
-    ring = _measure(resize(crop, *size), np.asarray(inside))
+    ring = _measure(small, inside)
     found = _find_rim(ring, _without_long_parts(ring.drawn(_like_a_rim(ring)), ring))
     if not found.any():
         return mask

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.near import disc, grow, is_less_light
 from packshot.enhancers.local.saliency import saliency
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, to_lab, to_linear
 
@@ -23,6 +24,7 @@ FADING = "a light part of it may be lost"
 MOST_FADING = 0.012  # of the mask
 HOLLOW = "a light print on it looks like the backdrop"
 MOST_HOLLOW = 0.002  # of the mask
+LEAST_LIGHT = 0.2  # of the backdrop's; darker is no shade
 SAME_COLOUR = 1.0  # delta E of means
 THRESHOLD = 0.85  # least confidence for a cut; bench/cutout.py measures what passes
 
@@ -146,11 +148,11 @@ def fading_parts(maps: PhotoMaps, mask: Mask, *, lighter: bool) -> Mask:
         return np.zeros_like(mask)
     smooth = (colour_edges(maps.lab) < max(1.0, 1.5 * backdrop.spread)) & ~dilate(mask)
     reached = connected_to_edge(smooth)
-    apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~dilate(mask)
+    apart = ~cv2.dilate(reached.astype(np.uint8), disc(2)).astype(bool) & ~dilate(mask)
     apart &= (maps.distance > 2.0) & ~(maps.shade & (maps.distance > 4.0))
     seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(seen, connectivity=8)
-    beside = cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0
+    beside = cv2.dilate(mask.astype(np.uint8), disc(7)) > 0
     above = maps.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
     hanging = [piece for piece in np.unique(labels[beside]) if piece]
     if lighter:
@@ -189,7 +191,7 @@ def _like_plain_backdrop(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
 
 
 def _like_surroundings(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
-    around = (cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0) & ~mask & ~holes_of(mask)
+    around = (cv2.dilate(mask.astype(np.uint8), disc(7)) > 0) & ~mask & ~holes_of(mask)
     if not around.any():
         return False
     bins = colour_cells(maps.lab)
@@ -224,10 +226,10 @@ def with_light_parts(maps: PhotoMaps, mask: Mask) -> Mask:
     parts = fading_parts(maps, mask, lighter=True)
     if parts.sum() <= MOST_FADING * mask.sum():  # small ones are mostly shadow
         return mask
-    outlined = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
-    closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
+    outlined = cv2.dilate(parts.astype(np.uint8), disc(2)) > 0  # their edges, which were left out
+    closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, disc(4)) > 0
     near = (
-        cv2.dilate(outlined.astype(np.uint8), _disc(9)) > 0
+        cv2.dilate(outlined.astype(np.uint8), disc(4)) > 0
     )  # gaps elsewhere are the product's own
     return np.asarray(mask | (closed & near))
 
@@ -297,21 +299,12 @@ def _shade(small: Bytes, backdrop: Backdrop) -> Mask:
     """Where red, green and blue are all the same share of the backdrop's light."""
     surface = to_linear(from_lab(backdrop.surface(*small.shape[:2])))
     light = to_linear(cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8))
-    floor = np.float32(0.004)  # of full light; darker bytes have no usable colour
-    shares = np.log((light + floor) / (surface + floor))
-    level = shares.mean(axis=2)
-    colour = np.abs(shares - level[..., None]).max(axis=2)
-    slack = 0.05 + 0.012 / np.maximum(surface.min(axis=2), 0.02)
-    return np.asarray((level > np.log(0.2)) & (level < 0.03) & (colour < np.minimum(slack, 0.2)))
-
-
-def _disc(width: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
+    return is_less_light(light, surface, LEAST_LIGHT)
 
 
 def dilate(mask: Mask) -> Mask:
     """The mask with 2 px more around it."""
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(5)) > 0)
+    return grow(mask, 2)
 
 
 def erode(mask: Mask) -> Mask:
@@ -320,14 +313,14 @@ def erode(mask: Mask) -> Mask:
 
 
 def _thin(mask: Mask) -> float:
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(5)) > 0
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0
     return float((mask & ~opened).sum() / max(1, mask.sum()))
 
 
 def colour_overlap(lab: Floats, mask: Mask) -> float:
     """Overlap of the colours inside and outside; the surroundings count as much as all the rest."""
     bins = colour_cells(lab)
-    around = cv2.dilate(mask.astype(np.uint8), _disc(9)).astype(bool) & ~mask
+    around = cv2.dilate(mask.astype(np.uint8), disc(4)).astype(bool) & ~mask
     outside = histogram(bins[~mask])
     near = histogram(bins[around]) if around.any() else outside
     return float(np.sqrt(histogram(bins[mask]) * (0.5 * outside + 0.5 * near)).sum())

@@ -60,8 +60,8 @@ FOUND_AFTER_APPROVAL: Final = "Packshot-Found-After-Approval"
 SAME_VIEW: Final = "Packshot-Same-View"
 #: Lines sent as one piece.
 TOGETHER: Final = 100
-#: Bytes of a ZIP that are sent at once, and a little more: gunicorn copies each piece, which takes
-#: new memory from the system when it is large, and a client reads 65,536.
+#: Bytes of a ZIP that are sent at once, and less than twice as many at most: gunicorn copies each
+#: piece, which takes new memory from the system when it is large, and a client reads 65,536.
 PIECE: Final = 60_000
 
 bp: APIBlueprint = blueprint("exports", "Export")
