@@ -89,6 +89,37 @@ def test_formats_that_change_what_is_read() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "style", "sku"),
+    [
+        (42, '"ART-"0000', "ART-0042"),
+        (7, '"SKU"\\-000', "SKU-007"),
+        (1234567, "000-0000", "123-4567"),
+        (12345, "###-###", "12-345"),
+        (42, '"A"#', "A42"),
+        (0, "000", "000"),
+        (1.1, "0.00", "1.10"),
+        (42, '_-000_-;"-"000', "042"),
+        (123456789012345, '"SKU-"0', "SKU-123456789012345"),
+        (1042, "0.00", "1042"),
+        (1.234, "0.00", "1.234"),
+        (1299, "#,##0", "1299"),
+        (1299, "[Red]0", "1299"),
+        (42, "@", "42"),
+    ],
+)
+def test_a_sku_is_what_the_program_shows(value: float, style: str, sku: str) -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet["A2"].number_format = style
+        sheet["D2"].number_format = '0.00" EUR"'
+        sheet.merge_cells("A2:A3")
+
+    rows = [(value, "Cups", "a.jpg", 12.5), (None, "Cups", "b.jpg", 12.5)]
+    found = imported(workbook(HEADER, *rows, change=change))
+    assert [(row.sku, str(row.price)) for row in found.rows] == [(sku, "12.5")] * 2
+    assert reported(found) == []
+
+
 def test_a_number_needs_no_convention_and_a_text_beside_it_does() -> None:
     rows = [
         ("A", "Cups", "a.jpg", 1.299),
@@ -129,13 +160,20 @@ def test_errors_of_formulas() -> None:
 def test_links_behind_texts() -> None:
     def change(sheet: Worksheet) -> None:
         sheet["C2"].hyperlink = "https://shop.example/a.jpg"
+        sheet["C4"].hyperlink = "photos/c%20d.jpg"
+        sheet["C5"].hyperlink = "file:///C:/photos/e.jpg"
+        sheet["C6"].hyperlink = "mailto:me@shop.example"
 
     formula = '=HYPERLINK("https://shop.example/b.jpg","photo")'
     rows = [("A", "Cups", "photo", 1), ("B", "Cups", formula, 1)]
+    rows += [(sku, "Cups", "photo", 1) for sku in "CDE"]
     found = imported(workbook(HEADER, *rows, change=change))
-    assert [row.raw_image for row in found.rows] == [
+    assert [row.raw_image or row.path for row in found.rows] == [
         "https://shop.example/a.jpg",
         "https://shop.example/b.jpg",
+        "photos/c d.jpg",
+        "C:/photos/e.jpg",
+        "photo",
     ]
 
 
@@ -149,12 +187,18 @@ def test_merged_cells_count_for_each_row() -> None:
     def change(sheet: Worksheet) -> None:
         sheet.merge_cells("A2:A3")
         sheet.merge_cells("B2:B3")
+        sheet.merge_cells("B4:B5")
+        sheet.merge_cells("D4:E5")
+        sheet["A5"] = "C"
 
     rows = [("A", "Cups", "a.jpg", 1), (None, None, "b.jpg", 1)]
+    rows += [("B", "Hats", "c.jpg", 2), (None, None, "d.jpg", None)]
     found = imported(workbook(HEADER, *rows, change=change))
-    assert [(row.sku, row.category, row.path) for row in found.rows] == [
-        ("A", "Cups", "a.jpg"),
-        ("A", "Cups", "b.jpg"),
+    assert [(row.sku, row.category, row.path, row.price) for row in found.rows] == [
+        ("A", "Cups", "a.jpg", 1),
+        ("A", "Cups", "b.jpg", 1),
+        ("B", "Hats", "c.jpg", 2),
+        ("C", "Hats", "d.jpg", 2),
     ]
     note = (None, None, "cells merged over several rows count for each of these rows")
     assert reported(found, "note") == [note]

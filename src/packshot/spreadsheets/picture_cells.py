@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
+from urllib.parse import unquote
 
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.share_links import direct
@@ -24,16 +25,25 @@ _BETWEEN_QUOTES: Final = re.compile(r"[\"']\s*,\s*[\"']")
 _BETWEEN_NAMES: Final = "|".join(
     rf"(?<={re.escape(ending)})\s++(?=\S{{1,200}}(?:{_ENDING})(?:\s|\Z))" for ending in ENDINGS
 )
+#: `file:///C:/a.jpg`, `file://server/share/a.jpg` and `file:/Users/a.jpg`.
+_FILE_ADDRESS: Final = re.compile(r"file:/{1,3}(?=[^/])", re.IGNORECASE)
 _DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
 _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
 #: Between two pictures is a line break, or spaces, pipes, commas or semicolons before an address.
+#: After a picture's ending other signs separate, too: `a.jpg::https://`, `a.jpg#https://`.
 _BETWEEN_ADDRESSES: Final = re.compile(
-    rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})", re.IGNORECASE
+    "|".join(
+        (
+            rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})",
+            *(rf"(?<={re.escape(ending)})[^\w\s/?=&%.]{{0,3}}(?=https?://)" for ending in ENDINGS),
+        )
+    ),
+    re.IGNORECASE,
 )
 #: Spaces or one of these signs after a picture's ending also separate. Other commas are part of a
 #: name.
 _AFTER_ENDING: Final = re.compile(
-    "|".join(rf"(?<={re.escape(ending)})\s*+[,;|]\s*+" for ending in ENDINGS)
+    "|".join(rf"(?<={re.escape(ending)})(?:\s*+[,;|]\s*+|\s++[/+&]\s++)" for ending in ENDINGS)
     + f"|{_BETWEEN_NAMES}",
     re.IGNORECASE,
 )
@@ -41,6 +51,9 @@ _FORMULA: Final = re.compile(r'=\s*(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORE
 _TAG: Final = re.compile(
     r"""<(?:img|a)\b[^<>]*?(?:src|href)\s*=\s*["']([^"'<>]*)["']""", re.IGNORECASE
 )
+#: Airtable's `a.jpg (https://...)` and Markdown's `![a](https://...)`.
+_BEHIND_NAME: Final = re.compile(r"\((https?://[^\s()]+)\)", re.IGNORECASE)
+_IN_JSON: Final = re.compile(r'"(?:src|url|href|link)"\s*:\s*"([^"]+)"', re.IGNORECASE)
 _HOST: Final = re.compile(
     r"(?:[\w-]+(?:\.[\w-]+)*\.(?P<top>[a-z]{2,24})|\d{1,3}(?:\.\d{1,3}){3}|localhost)"
     r"(?P<port>:\d{1,5})?",
@@ -76,9 +89,9 @@ def read_pictures(cell: str, link: str | None = None) -> list[CellPicture]:
 
     At most `MOST`, followed by one whose error says that there are more.
     """
-    found = [_picture(text) for text in _split(_without_brackets(_without_formula(cell)))]
+    found = [_picture(text) for text in _split(_plain_list(_without_formula(cell)))]
     if link and not any(picture.kind == "address" for picture in found):
-        return [_picture(link)]
+        return [_picture(link if "://" in link else unquote(link))]
     if len(found) > MOST:
         return [*found[:MOST], CellPicture("file", "", error=f"names more than {MOST} pictures")]
     return found
@@ -93,8 +106,12 @@ def _without_formula(cell: str) -> str:
     return cell
 
 
-def _without_brackets(cell: str) -> str:
-    """Write a program's list of pictures, `["https://a", "https://b"]`, one per line."""
+def _plain_list(cell: str) -> str:
+    """The pictures of a program's list, such as `["https://a", "https://b"]`, one per line."""
+    if cell[:1] in ("[", "{") and (addresses := _IN_JSON.findall(cell)):
+        return "\n".join(addresses).replace("\\/", "/")
+    if not _SCHEME.match(cell) and (addresses := _BEHIND_NAME.findall(cell)):
+        return "\n".join(addresses)
     if cell[:1] != "[" or cell[-1:] != "]":
         return cell
     inner = cell[1:-1].strip()
@@ -122,8 +139,8 @@ def _picture(text: str) -> CellPicture:
         return CellPicture("address", "", error="contains the picture itself: give it as a photo")
     if text.startswith(UPLOADED):
         return CellPicture("address", text)
-    if text[:8].casefold() == "file:///":
-        return _file(text[8:])
+    if match := _FILE_ADDRESS.match(text):
+        return _file(unquote(text[match.end() :]))
     if text.startswith("//") and "." in text.split("/")[2]:
         return _address("https:" + text)
     if _SCHEME.match(text):

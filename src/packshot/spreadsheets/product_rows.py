@@ -116,7 +116,7 @@ class RowReader:
 
     def _text(self, record: Record, field: str) -> str:
         column = self._texts.get(field)
-        text = record.cell(column.index) if column else ""
+        text = record.text(column.index) if column else ""
         if column and record.kinds.get(column.index) == "error":
             self._report(record, column.name, error_words(text))
             return ""
@@ -145,13 +145,14 @@ class RowReader:
         sku = self._limited_text(record, "sku")
         if sku is None:
             return None
-        kind = record.kinds.get(self._texts["sku"].index)
+        index = self._texts["sku"].index
+        kind = record.kinds.get(index)
         detail = None
         if kind == "date":
             detail = "is a date that the program made from a SKU: format the column as text"
         elif _SHORTENED_NUMBER.fullmatch(sku):
             detail = "was shortened to an exponent and lost digits: format the column as text"
-        elif kind == "number" and len(sku) > _EXACT_DIGITS:
+        elif kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:
             detail = "has more digits than a number keeps exactly: format the column as text"
         if detail:
             self._report(record, self._name_of("sku"), detail)

@@ -13,6 +13,8 @@ _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell")
 _HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row\b[^<>]{0,400}?\bhidden="(?:1|true)"')
+#: Targets of links that are neither addresses nor files.
+_NO_FILE: Final = re.compile(r"#|(?:mailto|tel|javascript):", re.IGNORECASE)
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 Coordinates = tuple[int, int]
@@ -26,7 +28,7 @@ class SheetExtras:
     links: dict[Coordinates, str] = field(default_factory=dict)
     #: Formulas without a stored value, because no program calculated them.
     uncalculated: dict[Coordinates, str] = field(default_factory=dict)
-    #: Column, first and last row of cells merged over several rows.
+    #: First column, first and last row of cells merged over several rows.
     merged: list[tuple[int, int, int]] = field(default_factory=list)
     #: Rows that a filter or a person has hidden.
     hidden_rows: int = 0
@@ -62,7 +64,7 @@ def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:
     elif tag == "hyperlink":
         target = targets.get(element.get(_RELATION, ""), "")
         for coordinates in _cells_of(element.get("ref", "")):
-            if "://" in target:
+            if target and not _NO_FILE.match(target):
                 extras.links.setdefault(coordinates, target)
     elif tag == "mergeCell":
         _take_merged(element.get("ref", ""), extras)
@@ -83,7 +85,7 @@ def _take_cell(cell: Any, extras: SheetExtras) -> None:
 def _take_merged(reference: str, extras: SheetExtras) -> None:
     first, _, last = reference.partition(":")
     start, end = _coordinates_of(first), _coordinates_of(last)
-    if start and end and end[0] > start[0] and end[1] == start[1]:
+    if start and end and end[0] > start[0]:
         extras.merged.append((start[1], start[0], end[0]))
 
 

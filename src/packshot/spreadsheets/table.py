@@ -52,10 +52,16 @@ class Record:
     kinds: Mapping[int, CellKind] = field(default_factory=dict)
     #: The addresses that cells lead to when clicked, by the cell's index.
     links: Mapping[int, str] = field(default_factory=dict)
+    #: What the program shows for numbers whose format adds to them: 42 as ART-0042.
+    shown: Mapping[int, str] = field(default_factory=dict)
     problem: str | None = None
 
     def cell(self, index: int) -> str:
         return self.cells[index] if index < len(self.cells) else ""
+
+    def text(self, index: int) -> str:
+        """The cell as a person sees it, even if it is a number."""
+        return self.shown.get(index) or self.cell(index)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.csv_text import too_many
 from packshot.spreadsheets.header import count_recognised
+from packshot.spreadsheets.number_formats import show_number
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.table import (
     CellKind,
@@ -160,9 +161,12 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
     cells: list[str] = []
     kinds: dict[int, CellKind] = {}
     links: dict[int, str] = {}
+    shown: dict[int, str] = {}
     for index, cell in enumerate(row):
         formula = extras.uncalculated.get((number, index))
         text, kind = _text_of(cell)
+        if kind == "number" and (as_shown := show_number(text, cell.number_format)):
+            shown[index] = as_shown
         if formula:
             text, kind = formula, "error"
         cells.append(text.strip())
@@ -177,7 +181,7 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
     if len(cells) > limits.columns:
         where = f"row {number} has a cell in column {column_letter(len(cells) - 1)}"
         raise SpreadsheetError(f"{where}; at most {limits.columns} columns can be read")
-    return Record(number, tuple(cells), kinds, links)
+    return Record(number, tuple(cells), kinds, links, shown)
 
 
 def _text_of(cell: Any) -> tuple[str, CellKind | None]:
@@ -222,14 +226,18 @@ def _with_merged(records: list[Record], extras: SheetExtras, limits: SheetLimits
             raise too_many(limits)
         if first not in indexes:
             continue
-        value = records[indexes[first]].cell(column)
+        source = records[indexes[first]]
         for number in range(first + 1, last + 1):
-            if number in indexes and value:
-                records[indexes[number]] = _with_cell(records[indexes[number]], column, value)
+            if number in indexes and source.cell(column):
+                records[indexes[number]] = _with_cell(records[indexes[number]], column, source)
     return records
 
 
-def _with_cell(record: Record, index: int, value: str) -> Record:
+def _with_cell(record: Record, index: int, source: Record) -> Record:
+    """The record with the other one's cell, if it has none of its own."""
+    if record.cell(index):
+        return record
     cells = [*record.cells, *[""] * (index + 1 - len(record.cells))]
-    cells[index] = cells[index] or value
-    return replace(record, cells=tuple(cells))
+    cells[index] = source.cell(index)
+    shown = {index: source.shown[index]} if index in source.shown else {}
+    return replace(record, cells=tuple(cells), shown={**record.shown, **shown})
