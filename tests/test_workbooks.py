@@ -191,10 +191,11 @@ def test_merged_cells_count_for_each_row() -> None:
         sheet.merge_cells("D4:E5")
         sheet["A5"] = "C"
 
-    rows = [("A", "Cups", "a.jpg", 1), (None, None, "b.jpg", 1)]
+    rows: list[tuple[Any, ...]] = [("A", "Cups", "a.jpg", 1), (None, None, "b.jpg", 1)]
     rows += [("B", "Hats", "c.jpg", 2), (None, None, "d.jpg", None)]
     found = imported(workbook(HEADER, *rows, change=change))
-    assert [(row.sku, row.category, row.path, row.price) for row in found.rows] == [
+    read: list[Any] = [(row.sku, row.category, row.path, row.price) for row in found.rows]
+    assert read == [
         ("A", "Cups", "a.jpg", 1),
         ("A", "Cups", "b.jpg", 1),
         ("B", "Hats", "c.jpg", 2),
