@@ -371,6 +371,23 @@ def test_ten_thousand_rows_take_less_than_three_seconds() -> None:
         ("Symbol|ZDJECIE 2|Nazwa pliku|Stawka VAT", "sku|raw_image|filename|gst"),
         ("SKU|Rabat %|Sconto [%]|Korting (in %)", "sku|attribute|attribute|attribute"),
         ("SKU|Rabatt in Prozent|Remise (pourcent)|Price", "sku|attribute|attribute|price"),
+        ("Referência|Descrição|Preço|Fotografia", "sku|name|price|raw_image"),
+        ("Varenr.|Varenavn|Salgspris|Billede", "sku|name|price|raw_image"),
+        ("Tuotekoodi|Tuotenimi|Hinta|Kuva", "sku|name|price|raw_image"),
+        ("Cikkszám|Megnevezés|Ár|Kép", "sku|name|price|raw_image"),
+        ("Stok Kodu|Ürün Adı|Satış Fiyatı|Resim", "sku|name|price|raw_image"),
+        ("Артикул|Название|Цена|Фото", "sku|name|price|raw_image"),
+        ("ΚΩΔΙΚΟΣ|Ονομασία|Τιμή (€)|Εικόνα", "sku|name|price|raw_image"),
+        ("商品コード|商品名|価格（税込）|画像URL", "sku|name|price|raw_image"),
+        ("货号|商品名称|价格|图片1", "sku|name|price|raw_image"),
+        ("상품코드|상품명|판매가|이미지", "sku|name|price|raw_image"),
+        ("رمز المنتج|اسم المنتج|السعر|الصورة", "sku|name|price|raw_image"),
+        ("Title|Item number|Custom label (SKU)|Start price", "name|attribute|sku|price"),
+        ("Name|Product ID|Reference|Price (tax incl.)", "name|attribute|sku|price"),
+        ("Product Name|Product ID|Product Code/SKU|Price", "name|attribute|sku|price"),
+        ("product_number|name|price_net|price_gross", "sku|name|attribute|price"),
+        ("Item|EAN|Custom SKU|Default Price", "name|attribute|sku|price"),
+        ("sku|id|net price|gross price", "sku|attribute|attribute|price"),
         ("SKU|discount_％|Discount (percent)|Discount (Rs)", "sku|attribute|attribute|discount"),
         ("SKU|Discount pct|% Discount|Price (5% off)", "sku|attribute|attribute|price"),
     ],
@@ -386,6 +403,28 @@ def test_each_name_of_a_column_means_one_field() -> None:
     assert all(field_of(name) for name in names)
     plain = ["".join(name.split()) for name in names]
     assert [name for name in plain if plain.count(name) > 1] == []
+
+
+def test_a_column_that_could_be_the_price_as_well_is_noted() -> None:
+    found = imported("sku,category,Price (tax excl.),Price (tax incl.)\nA,Cups,10,12\n")
+    assert [str(row.price) for row in found.rows] == ["10"]
+    detail = "is kept as an attribute: Price (tax excl.) is read as the price"
+    assert reported(found, "note") == [(None, "Price (tax incl.)", detail)]
+
+
+@pytest.mark.parametrize(("mode", "field"), [("PERCENT", "attribute"), ("AMOUNT", "discount")])
+def test_a_discount_is_money_unless_its_mode_says_percent(mode: str, field: str) -> None:
+    """Wix' columns."""
+    text = f"sku,collection,discountMode,discountValue\nA,Cups,AMOUNT,5\nB,Cups,{mode},10\n"
+    assert imported(text).mapping["discountValue"] == field
+
+
+def test_the_sku_of_a_product_feed_is_its_id() -> None:
+    text = "id,title,image_link,availability,gtin,mpn\nA-1,Mug,https://a.example/1.jpg,x,400,M-9\n"
+    found = imported(text, defaults={"category": "Cups"})
+    assert [(row.sku, row.attributes["gtin"], row.attributes["mpn"]) for row in found.rows] == [
+        ("A-1", "400", "M-9")
+    ]
 
 
 def test_the_mapping_can_be_changed() -> None:
@@ -456,6 +495,30 @@ def test_skus_that_a_program_spoiled() -> None:
     assert [(row, column) for row, column, _ in reported(found)] == [(3, "sku")]
 
 
+def test_a_cell_that_says_there_is_no_sku_gives_none() -> None:
+    found = imported("sku,category,image\nn/a,Cups,a.jpg\n,Cups,b.jpg\n-,Cups,\nA,Cups,c.jpg\n")
+    assert [(row.row, row.sku) for row in found.rows if row.ready] == [
+        (2, None),
+        (3, None),
+        (5, "A"),
+    ]
+    assert reported(found) == [(4, None, "has no SKU and no photo")]
+    assert reported(found, "note") == [
+        (None, "sku", "gives no SKU in rows 2, 3: exports name their pictures after their photos"),
+        (2, "sku", "n/a is read as no SKU"),
+        (4, "sku", "- is read as no SKU"),
+    ]
+
+
+def test_the_sign_that_marks_a_text_is_no_part_of_the_sku() -> None:
+    found = imported("sku,category\n'00123,Cups\n'A1,Cups\n#######,Cups\n")
+    assert [row.sku for row in found.rows if row.ready] == ["00123", "'A1"]
+    detail = "the apostrophe before 00123, which marks a text, is left out"
+    assert reported(found, "note") == [(2, "sku", detail)]
+    [(row, _, detail)] = reported(found)
+    assert (row, "its column is too narrow" in detail) == (4, True)
+
+
 def test_floats_that_were_skus() -> None:
     assert [row.sku for row in imported("sku,category\n1042.0,C\n7.0,C\n").rows] == ["1042", "7"]
     assert [row.sku for row in imported("sku,category\n1042.0,C\nA,C\n").rows] == ["1042.0", "A"]
@@ -488,6 +551,8 @@ def amounts(*cells: str, name: str = "price", **choices: Any) -> Import:
         (["0.999", "10.00"], []),
         (["10.000", "9.50"], ["10.000", "9.50"]),
         ([".5"], ["0.5"]),
+        (['="1299.50"', "KWD 1.50", "NT$99", "99元", "RMB 9"], "1299.50 1.50 99 99 9"),
+        (["99 руб.", "99,50 грн", "Rp 99.000", "9,50 лв"], "99 99.50 99000 9.50"),
     ],
 )
 def test_numbers(cells: list[str], values: list[str] | str) -> None:
@@ -844,7 +909,13 @@ def test_a_cell_that_says_there_is_no_picture_names_none(cell: str) -> None:
     assert reported(found, "note") == [(2, "image", f"{cell} is read as no picture")]
 
 
-@pytest.mark.parametrize("sku", ["05-Jan", "5-Mar-24", "Jan-05", "01/02/2024", "2024-01-05"])
+@pytest.mark.parametrize(
+    "sku",
+    [
+        *("05-Jan", "5-Mar-24", "Jan-05", "01/02/2024", "2024-01-05", "05. Jan", "12. Mrz"),
+        *("Mai 24", "05-janv", "1-2-2026", "2026/01/05", "01/02/26"),
+    ],
+)
 def test_a_sku_that_looks_like_a_date_is_kept_and_noted(sku: str) -> None:
     found = imported(f"sku,category,image\n{sku},Cups,https://x.example/a.jpg\n")
     assert [(row.sku, row.ready) for row in found.rows] == [(sku, True)]

@@ -1,9 +1,10 @@
 """A product's fields: the one list that spreadsheets, the command line and the pages go by.
 
 Each has the names that shops give its column, the most certain first. They come from Shopify's,
-WooCommerce's, Magento's, Amazon's and Google's templates and public import threads, and from shops'
-lists in German, French, Spanish, Italian, Dutch and Polish. They are in the form of
-`header.plain_name`: lower case, one space between words, no punctuation. Accents don't count.
+WooCommerce's, Magento's, Amazon's, eBay's, PrestaShop's, Shopware's, BigCommerce's and Google's
+templates and public import threads, and from shops' lists in some twenty languages. They are in the
+form of `header.plain_name`: lower case, one space between words, no punctuation. Accents don't
+count.
 """
 # ruff: noqa: RUF009 -- `_text` and `_number` return dataclass fields
 
@@ -54,11 +55,13 @@ class Fields:
         *("sku", "variant sku", "product sku", "item sku", "seller sku", "vendor sku", "skus"),
         *("seller sku id", "product id style id", "style id", "seller product id"),
         *("sku code", "sku id", "sku no", "sku number", "stock keeping unit", "merchant sku"),
+        *("product code sku", "custom label", "custom label sku", "custom sku"),
         *("product code", "item code", "article code", "style code", "stock code", "code"),
         *("item no", "item number", "item id", "product no", "product number"),
         *("article no", "article number", "article", "art no", "style no", "style"),
         *("part number", "part no", "mpn", "manufacturer part number", "model no"),
-        *("model number", "model", "product id", "g id", "ref", "reference", "asin"),
+        *("model number", "model", "ref", "reference", "product reference", "ordernumber"),
+        *("variation no", "variation number", "product id", "g id", "asin"),
         *("artikelnummer", "artikelnr", "art nr", "artikel id", "artikelcode", "produktnummer"),
         *("produktnr", "produktcode", "bestellnummer", "bestellnr", "modellnummer", "modellnr"),
         *("herstellernummer", "teilenummer", "teilenr", "warennummer", "sku nr"),
@@ -74,7 +77,13 @@ class Fields:
         *("art code", "kod", "kod produktu", "kod towaru", "indeks", "indeks produktu", "symbol"),
         *("symbol produktu", "nr katalogowy", "numer katalogowy", "nr artykułu", "numer artykułu"),
         *("nr produktu", "numer produktu", "código do produto", "varenummer"),
-        *("varenr", "artikkelnummer", "modell"),
+        *("varenr", "varekode", "artikkelnummer", "modell", "katalogové číslo", "kód zboží"),
+        *("tuotekoodi", "tuotenumero", "tuotenro", "cikkszám", "termékkód", "cod produs"),
+        *("cod articol", "stok kodu", "ürün kodu", "артикул", "код товара", "код", "код товару"),
+        *("κωδικός", "κωδικός προϊόντος", "商品コード", "商品番号", "商品管理番号", "品番", "型番"),
+        *("货号", "商品编码", "商品编号", "款号", "编号", "貨號", "商品編號"),
+        *("상품코드", "상품번호", "품번", "모델명", "رمز المنتج", "كود المنتج", "رقم المنتج"),
+        *("एसकेयू", "उत्पाद कोड"),
         *("ean", "ean code", "ean 13", "gtin", "gtin 13", "gtin 14", "upc", "upc code", "jan"),
         *("isbn", "barcode", "id"),
     )
@@ -102,7 +111,14 @@ class Fields:
         *("descrizione", "naam", "productnaam", "artikelnaam", "producttitel", "omschrijving"),
         *("artikelomschrijving", "productomschrijving", "beschrijving", "nazwa", "nazwa produktu"),
         *("nazwa towaru", "nazwa artykułu", "tytuł", "produkt nazwa", "opis", "nome do produto"),
-        *("namn", "navn", "नाम"),
+        *("descrição", "descrição do produto", "namn", "navn", "benämning", "produktnamn"),
+        *("artikelbenämning", "varenavn", "produktnavn", "tuotenimi", "nimi", "název"),
+        *("název produktu", "megnevezés", "név", "terméknév", "termék neve", "denumire"),
+        *("denumire produs", "nume produs", "ürün adı", "ürün ismi", "название"),
+        *("название товара", "наименование", "наименование товара", "назва", "назва товару"),
+        *("найменування", "όνομα", "όνομα προϊόντος", "ονομασία", "περιγραφή", "商品名", "品名"),
+        *("商品名称", "产品名称", "名称", "商品名稱", "标题", "상품명", "제품명", "품명"),
+        *("اسم المنتج", "الاسم", "नाम", "उत्पाद का नाम", "bez"),
         of_sku=True,
     )
     view: str | None = _text(
@@ -131,7 +147,10 @@ class Fields:
         *("gruppo", "gruppo merceologico", "reparto", "categorieën", "productcategorie"),
         *("productgroep", "artikelgroep", "productsoort", "groep", "soort"),
         *("kategoria", "kategorie produktu", "kategoria produktu", "grupa", "grupa towarowa"),
-        *("grupa produktów", "typ produktu", "rodzaj", "dział", "श्रेणी"),
+        *("grupa produktów", "typ produktu", "rodzaj", "dział", "kategorie ebene 1"),
+        *("kategori", "varugrupp", "varegruppe", "tuoteryhmä", "termékcsoport", "categorie"),
+        *("категория", "категорія", "κατηγορία", "カテゴリ", "カテゴリー", "类别", "分类", "类目"),
+        *("카테고리", "분류", "الفئة", "التصنيف", "श्रेणी"),
         of_sku=True,
     )
     raw_image: str | None = _text(
@@ -160,7 +179,13 @@ class Fields:
         *("productafbeelding", "productafbeeldingen", "productfoto", "zdjęcie", "zdjęcia"),
         *("zdjęcie url", "url zdjęcia", "link do zdjęcia", "zdjęcie główne", "zdjęcie produktu"),
         *("zdjęcia produktu", "obraz", "obrazy", "obrazek", "imagem", "imagens", "bilde"),
-        *("billede", "चित्र"),
+        *("billede", "billeder", "fotografia", "kuva", "kuvat", "kép", "képek", "imagine"),
+        *("imagini", "resim", "görsel", "fotoğraf", "фото", "изображение", "изображения"),
+        *("картинка", "ссылка на фото", "зображення", "εικόνα", "φωτογραφία", "画像", "画像url"),
+        *("商品画像", "图片", "主图", "图片链接", "商品图片", "이미지", "사진", "상품이미지"),
+        *("الصورة", "صورة", "صورة المنتج", "चित्र"),
+        *("item image", "item images", "cover image", "cover media url", "hosted image urls"),
+        *("pic url", "item photo url", "product media main image url"),
         shared=True,
     )
     filename: str | None = _text(
@@ -169,7 +194,7 @@ class Fields:
         *("filename", "file names", "file", "files", "image file"),
         *("image filename", "image name", "image names", "photo file"),
         *("photo filename", "photo name", "picture name", "picture file"),
-        *("picture filename",),
+        *("picture filename", "product image file"),
         *("dateiname", "datei", "dateien", "bilddatei", "bilddateiname", "bildname", "fotodatei"),
         *("nom de fichier", "nom du fichier", "nom fichier", "fichier", "fichier image"),
         *("fichier photo", "archivo", "nombre de archivo", "nombre del archivo", "nombre archivo"),
@@ -194,14 +219,18 @@ class Fields:
         *("prezzo listino", "prezzo consigliato", "prezzo originale", "prezzo pieno"),
         *("prezzo barrato", "adviesprijs", "catalogusprijs", "oude prijs", "van prijs"),
         *("cena katalogowa", "cena sugerowana", "cena regularna", "stara cena"),
-        *("cena przed obniżką",),
+        *("cena przed obniżką", "pseudoprice ek", "ordinarie pris", "rekommenderat pris"),
+        *("vejledende pris", "старая цена", "стара ціна", "定価", "市场价", "原价", "정가"),
+        *("소비자가",),
     )
     price: Decimal | None = _number(
         "Price",
         "money",
         *("price", "variant price", "sale price", "selling price", "sell price", "sp"),
         *("offer price", "special price", "our price", "discounted price", "discount price"),
-        *("current price", "final price", "unit price", "net price", "your price"),
+        *("current price", "final price", "unit price", "gross price", "price gross"),
+        *("net price", "your price", "sales price", "product price", "start price"),
+        *("default price",),
         *("your selling price", "meesho price"),
         *("standard price", "web price", "price inc tax", "price incl tax", "price inc gst"),
         *("price incl gst",),
@@ -216,6 +245,11 @@ class Fields:
         *("verkoopprijs", "actieprijs", "aanbiedingsprijs", "prijs incl btw", "stukprijs", "cena"),
         *("cena sprzedaży", "cena detaliczna", "cena brutto", "cena promocyjna"),
         *("cena jednostkowa", "preço", "preço de venda", "pris", "कीमत", "मूल्य"),
+        *("std vk brutto", "price ek", "salgspris", "utsalgspris", "försäljningspris"),
+        *("pris inkl moms", "hinta", "ár", "bruttó ár", "eladási ár", "preț", "fiyat"),
+        *("satış fiyatı", "цена", "розничная цена", "цена продажи", "ціна", "τιμή"),
+        *("τιμή πώλησης", "価格", "販売価格", "税込価格", "价格", "售价", "销售价", "单价"),
+        *("가격", "판매가", "판매가격", "السعر", "سعر البيع"),
     )
     discount: Decimal | None = _number(
         "Discount",
@@ -233,6 +267,8 @@ class Fields:
         *("umsatzsteuer", "steuer", "steuersatz", "tva", "taux tva", "taux de tva", "iva"),
         *("tipo iva", "tipo de iva", "aliquota", "aliquota iva", "btw", "btw tarief"),
         *("btw percentage", "stawka vat", "podatek", "podatek vat", "moms"),
+        *("momssats", "dph", "áfa", "alv", "kdv", "kdv oranı", "ндс", "пдв", "φπα", "税率"),
+        *("消費税率", "부가세"),
     )
 
 

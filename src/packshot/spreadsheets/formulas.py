@@ -18,6 +18,8 @@ _SKIPPED: Final = (
 _SEPARATOR: Final = r"[,;|\t\r\n\v\f]"
 _BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|{_SEPARATOR})(?={_SKIPPED}{_FORMULA}))")
 _JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+#: Written so that Excel keeps a text as it is, such as leading zeros: `="00123"`.
+_TEXT: Final = re.compile(r'="([^"]*)"')
 _ESCAPED: Final = re.compile(rf"(^|{_SEPARATOR})'(?={_SKIPPED}{_FORMULA})")
 
 
@@ -36,5 +38,8 @@ def escape_json(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """The text that `escape` was given; other shops' exports escape a cell's beginning too."""
+    """The text that `escape` was given, and that of a formula which is only a text; other shops'
+    exports escape a cell's beginning too."""
+    if match := _TEXT.fullmatch(text.strip()):
+        return match[1]
     return _ESCAPED.sub(r"\1", text) if "'" in text else text

@@ -44,7 +44,7 @@ _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 def _compared(plain: str) -> str:
     """A plain name without spaces and accents: `imageurl` is `image url`, `REFERENCE` référence.
     `plain_name` takes Hindi's vowel signs for punctuation, so here they don't count either."""
-    letters = _ACCENTS.sub("", unicodedata.normalize("NFD", plain))
+    letters = _ACCENTS.sub("", unicodedata.normalize("NFD", plain.casefold()))
     return _SIGNS.sub("", letters.translate(_OTHER_LETTERS))
 
 

@@ -1,4 +1,5 @@
-"""Fills in cells that Shopify's and WooCommerce's exports leave empty, from other rows."""
+"""What is known about the exports of shop systems: which columns mean what, and which cells they
+leave empty, to be filled in from other rows."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ from packshot.spreadsheets.fields import NUMBERS, SHARED
 from packshot.spreadsheets.header import ATTRIBUTE, Column, plain_name
 from packshot.spreadsheets.table import Record
 
-Layout = Literal["plain", "Shopify", "WooCommerce"]
+Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
 
 #: Attributes that are one variant's or one picture's, not the whole product's.
 _OWN: Final = re.compile(r"(?:option|variant|image)\d* ?.*|handle")
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
+_DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
+_PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
 #: Woo escapes a comma in a category's name with a backslash.
 _CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
 
@@ -27,6 +30,8 @@ def layout_of(columns: Sequence[Column]) -> Layout:
         return "Shopify"
     if {"regular price", "sku"} <= names and names & {"images", "categories", "published"}:
         return "WooCommerce"
+    if {"id", "title", "image link", "availability"} <= names and "sku" not in names:
+        return "Google"
     return "plain"
 
 
@@ -34,9 +39,13 @@ def with_layout(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
     """The guessed mapping, corrected by what is known about the export."""
+    mapping = _without_percent_discount(mapping, columns, records)
+    by_name = {plain_name(column.name): column for column in reversed(columns)}
+    if layout == "Google":  # a product's own number; gtin and mpn are its maker's
+        mapping = {name: ATTRIBUTE if to == "sku" else to for name, to in mapping.items()}
+        return mapping | {by_name["id"].name: "sku"}
     if layout != "Shopify":
         return mapping
-    by_name = {plain_name(column.name): column for column in reversed(columns)}
     if "sku" not in mapping.values():
         mapping = mapping | {by_name["handle"].name: "sku"}
     own_type = by_name.get("type")
@@ -45,6 +54,17 @@ def with_layout(
         mapping = {name: ATTRIBUTE if to == "category" else to for name, to in mapping.items()}
         mapping[own_type.name] = "category"
     return mapping
+
+
+def _without_percent_discount(
+    mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> dict[str, str]:
+    """The mapping without the discount if a column beside it (Wix' discountMode) says that some are
+    percentages: they are no amounts of money."""
+    mode = _place_of(columns, lambda column: plain_name(column.name) in _DISCOUNT_MODES)
+    if mode is None or not any(_PERCENT_MODE.search(record.cell(mode)) for record in records):
+        return mapping
+    return {name: ATTRIBUTE if to == "discount" else to for name, to in mapping.items()}
 
 
 def complete(

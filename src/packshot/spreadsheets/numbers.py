@@ -23,12 +23,15 @@ _CODES: Final = (
     *("INR", "USD", "EUR", "GBP", "JPY", "CNY", "AUD", "CAD", "CHF", "AED", "SAR", "SGD", "MYR"),
     *("HKD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY", "RUB", "BRL", "MXN"),
     *("ZAR", "KRW", "THB", "IDR", "PHP", "VND", "BDT", "PKR", "LKR", "NPR", "ILS", "EGP", "NGN"),
+    *("KWD", "BHD", "OMR", "QAR", "JOD", "TWD", "UAH", "BGN", "KZT", "ISK", "COP", "CLP", "ARS"),
+    *("PEN", "MAD", "TND", "KES", "GHS", "RSD"),
 )
 #: Signs and words for a currency, and its code; $ and kr belong to several countries.
 _SYMBOLS: Final = (
     "₹ INR|RS INR|RS. INR|RE. INR|RUPEES INR|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
-    "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR"
+    "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
+    "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|৳ BDT"
 )
 _WORDS: Final = {code: code for code in _CODES} | dict(
     symbol.split(" ") for symbol in _SYMBOLS.split("|")
@@ -46,7 +49,9 @@ _DASHED_DECIMALS: Final = re.compile(r"(?<=[.,])\s*[-–—]{1,2}$")
 _BODY: Final = re.compile(r"[.,]?\d(?:[\d.,' ]*\d)?")
 _GROUPS: Final = re.compile(r"\d{1,3}(?:G\d{3})+|\d{1,2}(?:G\d{2})*G\d{3}")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
-_NOTHING: Final = frozenset({"-", "–", "—", "--", "n/a", "na", "none", "null", "nil"})
+_NOTHING: Final = frozenset(
+    {"-", "–", "—", "--", "n/a", "n.a.", "k.a.", "na", "nan", "none", "null", "nil"}
+)
 _LOOKALIKES: Final = str.maketrans(
     {"−": "-", "’": "'", "‘": "'", "´": "'", "`": "'", "٫": ".", "٬": "'", "，": ",", "．": "."}
 )

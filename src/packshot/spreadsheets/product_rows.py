@@ -26,15 +26,21 @@ from packshot.spreadsheets.table import Level, Record, SheetProblem
 
 #: Texts whose only limit is their length.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
-_TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
-#: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV.
-_MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+#: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV, `05. Jan` or `Jan 05` in a
+#: German one.
+_MONTH: Final = (
+    "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|janv|févr|mars|avr|juin"
+    "|juil|août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|mrt|mei)"
+)
 _LIKE_A_DATE: Final = re.compile(
-    rf"\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}"
-    r"|\d{1,2}([/.])\d{1,2}\1\d{4}|(?:19|20)\d\d-\d\d-\d\d(?:[ T][\d:]+)?",
+    rf"\d{{1,2}}(?:-|\. ?){_MONTH}\.?(?:[- ]\d{{2,4}})?|{_MONTH}\.?[- ]\d{{2,4}}"
+    r"|\d{1,2}([/.-])\d{1,2}\1\d{4}|\d{1,2}/\d{1,2}/\d\d"
+    r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?",
     re.IGNORECASE,
 )
+#: What a program shows, and exports, of a number that is wider than its column.
+_TOO_NARROW: Final = re.compile("#{3,}")
 #: Excel keeps 15 digits of a number and replaces the rest with zeros.
 _EXACT_DIGITS: Final = 15
 
@@ -71,6 +77,8 @@ class RowReader:
         self._names = {one.name for one in self._pictures if mapping[one.name] == "filename"}
         self._attributes = [one for one in columns if mapping[one.name] == ATTRIBUTE]
         self._bad = False
+        #: Rows that become products without a SKU.
+        self.without_sku: list[int] = []
 
     def read(self, record: Record) -> list[ProductRow]:
         """The products of a row; none if its cells can't be separated."""
@@ -82,13 +90,19 @@ class RowReader:
             self._report(record, None, "has more cells than the header")
         row = self._product(record)
         found = self._find_pictures(record)
-        if not found and not self._has(record, "sku"):
-            self._report(record, None, "has no SKU and no photo")
+        if not self._has_sku(record):
+            if found:
+                self.without_sku.append(record.number)
+            else:
+                self._report(record, None, "has no SKU and no photo")
         rows = self._with_pictures(row, found) if found else [row]
         return [replace(one, ready=False) for one in rows] if self._bad else rows
 
     def _has(self, record: Record, field: str) -> bool:
         return field in self._texts and bool(record.cell(self._texts[field].index))
+
+    def _has_sku(self, record: Record) -> bool:
+        return self._has(record, "sku") and not is_nothing(record.cell(self._texts["sku"].index))
 
     def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
@@ -120,10 +134,6 @@ class RowReader:
         if column and record.kinds.get(column.index) == "error":
             self._report(record, column.name, error_words(text))
             return ""
-        if match := _TEXT_FORMULA.fullmatch(
-            text
-        ):  # people write this so that Excel keeps leading zeros
-            text = match[1]
         if any(sign in text for sign in "\n\t\v\f"):
             assert column
             self._report(record, column.name, "its line breaks are read as spaces", "note")
@@ -145,11 +155,22 @@ class RowReader:
         sku = self._limited_text(record, "sku")
         if sku is None:
             return None
+        if is_nothing(sku):
+            self._report(record, self._name_of("sku"), f"{sku} is read as no SKU", "note")
+            return None
+        if sku[0] == "'" and sku[1:].isdecimal():
+            sku = sku[1:]
+            mark = f"the apostrophe before {sku}, which marks a text, is left out"
+            self._report(record, self._name_of("sku"), mark, "note")
         index = self._texts["sku"].index
         kind = record.kinds.get(index)
         detail = None
         if kind == "date":
             detail = "is a date that the program made from a SKU: format the column as text"
+        elif _TOO_NARROW.fullmatch(sku):
+            detail = (
+                "was hidden because its column is too narrow: widen it, and save the file again"
+            )
         elif _SHORTENED_NUMBER.fullmatch(sku):
             detail = "was shortened to an exponent and lost digits: format the column as text"
         elif kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:

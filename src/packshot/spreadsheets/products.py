@@ -35,6 +35,8 @@ from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, Pro
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
+#: The most rows that a note names.
+_ROWS_NAMED: Final = 5
 _FLOAT: Final = re.compile(r"\d+\.0")
 
 
@@ -65,6 +67,7 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
         *(*table.notes, *_notes_before(table.records[:index]), *_note_doubles(columns, mapping)),
         *(*_unknown(header, mapping, choices), *repeated, *floats, *needless),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
+        *_note_without_sku(reader.without_sku, mapping),
     ]
     return Import(
         table.form,
@@ -114,15 +117,36 @@ def _unknown(
         yield SheetProblem(None, None, NO_SKU_COLUMN, "note")
 
 
+def _note_without_sku(rows: Sequence[int], mapping: Mapping[str, str]) -> Iterator[SheetProblem]:
+    """One note on all rows whose SKU is missing, although there is a column for it."""
+    column = next((name for name, to in mapping.items() if to == "sku"), None)
+    if column is None or not rows:
+        return
+    if len(rows) == 1:
+        detail = "gives no SKU: exports name the pictures of this row after their photos"
+        yield SheetProblem(rows[0], column, detail, "note")
+        return
+    named = ", ".join(map(str, rows[:_ROWS_NAMED]))
+    more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
+    detail = f"gives no SKU in rows {named}{more}: exports name their pictures after their photos"
+    yield SheetProblem(None, column, detail, "note")
+
+
 def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[SheetProblem]:
-    """Note each second column for one field: it becomes an attribute."""
+    """Note each second column for one field that its name fits as well: it becomes an attribute."""
     used = {mapping[column.name]: column.name for column in columns}
     for column in columns:
         found = field_of(column.name)
-        base = column.name.rpartition(" (")[0]
-        if found and mapping[column.name] == ATTRIBUTE and used.get(found[0]) == base:
-            detail = f"a second column has the name {base}: it is kept as an attribute"
-            yield SheetProblem(None, column.name, detail, "note")
+        if not found or mapping[column.name] != ATTRIBUTE or found[0] not in used:
+            continue
+        other = used[found[0]]
+        if column.name.rpartition(" (")[0] == other:
+            detail = f"a second column has the name {other}: it is kept as an attribute"
+        elif found == field_of(other):  # Price (tax incl.) beside Price (tax excl.)
+            detail = f"is kept as an attribute: {other} is read as the {found[0]}"
+        else:
+            continue
+        yield SheetProblem(None, column.name, detail, "note")
 
 
 def _drop_repeated_headers(
