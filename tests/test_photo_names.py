@@ -69,6 +69,17 @@ def matched(photos: MatchedPhotos) -> dict[str, tuple[str | None, str | None]]:
         ("A1_45deg.jpg", "A1", "45deg"),
         ("A1.PT01.jpg", "A1", "pt01"),
         ("A1.FRNT", "A1", "front"),
+        ("A1 copy 2.jpg", "A1", "copy-2"),
+        ("A1 – Kopie (2).jpg", "A1", "kopie-2"),
+        ("A1（2）.jpg", "A1", "2"),
+        ("A1_Ru\u0308ckseite.jpg", "A1", "rückseite"),
+        ("A1-arrière.jpg", "A1", "arrière"),
+        ("A1_przód.jpg", "A1", "przód"),
+        ("A1_正面.jpg", "A1", "正面"),
+        ("A1_C1L1.jpg", "A1", "c1l1"),
+        ("\u200bA1\u00a0(2).jpg ", "A1", "2"),
+        ("A1_2.HIF", "A1", "2"),
+        ("A1_2.mpo", "A1", "2"),
         ("SKU-1042.jpg", "SKU-1042", None),
         ("SKU-1042-B.jpg", "SKU-1042-B", None),
         ("SKU-1042-B-2.jpg", "SKU-1042-B", "2"),
@@ -143,6 +154,7 @@ def test_every_file_has_its_place() -> None:
     files = ["A1.jpg", "IMG_0001.jpg", "notes.txt", "clip.mov", "._A1.jpg", "Thumbs.db"]
     files += [".DS_Store", "a/desktop.ini", "__MACOSX/a/._b.jpg", "raw.CR3", "old.gif", "p.xlsx"]
     files += ["A1.changes.webp", "a/B2.changes-2.webp"]  # as `packshot fidelity` writes them
+    files += [".A1.jpg", "A1.JPG_original", "A1.jpg~", "A1.jpg.crdownload"]
     found = match_photos(files, rows("A1", "B2"))
     assert matched(found) == {"A1.jpg": ("A1", None)}
     assert [(one.row, one.wanted) for one in found.missing] == [(3, "B2")]
@@ -153,6 +165,10 @@ def test_every_file_has_its_place() -> None:
         "raw.CR3": "is a camera's raw file: export it as JPEG",
         "old.gif": "is a GIF picture: save it as JPEG or PNG",
         "p.xlsx": "is a spreadsheet",
+        ".A1.jpg": "is hidden: its name begins with a dot",
+        "A1.JPG_original": "is the backup copy of a file that was changed",
+        "A1.jpg~": "is the backup copy of a file that was changed",
+        "A1.jpg.crdownload": "is not yet fully downloaded",
         "A1.changes.webp": "is a change map of packshot fidelity",
         "a/B2.changes-2.webp": "is a change map of packshot fidelity",
     }
@@ -286,6 +302,17 @@ def test_names_that_are_too_long_are_left_out() -> None:
             "{sku}/{view}",
             [("A1", "front"), ("B1", "front"), ("A1", "x"), ("B1", "y"), ("C1", "z")],
         ),
+        (
+            ["A1/front/1.jpg", "A1/back/1.jpg", "B1/front/1.jpg"],
+            "{sku}/{view}",
+            [("A1", "front-1"), ("A1", "back-1"), ("B1", "front-1")],
+        ),
+        (
+            ["A1/front/1.jpg", "A1/back/1.jpg"],
+            "{sku}/{view}",
+            [("A1", "front-1"), ("A1", "back-1")],
+        ),
+        (["A1/images/1.jpg", "B1/images/1.jpg"], "{sku}/{view}", [("A1", "1"), ("B1", "1")]),
     ],
 )
 def test_the_pattern_that_is_proposed(
@@ -296,7 +323,7 @@ def test_the_pattern_that_is_proposed(
     assert list(matched(found).values()) == named
 
 
-ALONE = [
+ALONE: list[tuple[str, tuple[str | None, str | None]]] = [
     ("BOTL-1.jpg", ("BOTL-1", None)),
     ("BOTL-1_2.jpg", ("BOTL-1", "2")),
     ("BOTL-1-front.png", ("BOTL-1", "front")),
@@ -308,6 +335,25 @@ ALONE = [
     ("SHIRT-B.jpg", ("SHIRT-B", None)),
     ("CAM-V2.jpg", ("CAM-V2", None)),
     ("BOX.12.jpg", ("BOX.12", None)),
+    ("BOTL-1(2).jpg", ("BOTL-1", "2")),
+    ("BOTL(L).jpg", ("BOTL(L)", None)),
+    ("BOTL-1 copy.jpg", ("BOTL-1", "copy")),
+    ("BOTL-1 copy 2.jpg", ("BOTL-1", "copy-2")),
+    ("BOTL-1 - Kopie (2).jpg", ("BOTL-1", "kopie-2")),
+    ("BOTL-1 – Copie.jpg", ("BOTL-1", "copie")),
+    ("GIFT-BOX (2).jpg", ("GIFT-BOX", "2")),
+    ("GIFT BOX.jpg", ("GIFT BOX", None)),
+    ("BOTL-1_Rückseite.jpg", ("BOTL-1", "rückseite")),
+    ("SHOE-RETRO.jpg", ("SHOE-RETRO", None)),
+    ("4006381333931_A1N1.jpg", ("4006381333931", "a1n1")),
+    ("IMG_E1234.jpg", (None, None)),
+    ("FB_IMG_1234.jpg", (None, None)),
+    ("image (1).jpg", (None, None)),
+    ("download (2).jpg", (None, None)),
+    ("Scan0001.jpg", (None, None)),
+    ("2026-01-02 12.00.00.jpg", (None, None)),
+    ("Bildschirmfoto 2026-01-02 um 12.00.00.png", (None, None)),
+    ("3F2504E0-4F89-11D3-9A0C-0305E82C3301.jpg", (None, None)),
 ]
 BESIDE = ["JAR-1_front.jpg", "CUP-02_front.jpg", "MUG-3-back.jpg", "TEA.jpg", "TEA-2.jpg"]
 BESIDE += ["POT-1.jpg", "POT-2.jpg", "VASE (2).jpg", "A.PT01.jpg", "KEY-a.jpg"]
@@ -315,7 +361,7 @@ BESIDE += ["POT-1.jpg", "POT-2.jpg", "VASE (2).jpg", "A.PT01.jpg", "KEY-a.jpg"]
 
 @pytest.mark.parametrize(("photo", "named"), ALONE)
 def test_a_name_is_read_the_same_whatever_lies_beside_it(
-    photo: str, named: tuple[str, str | None]
+    photo: str, named: tuple[str | None, str | None]
 ) -> None:
     for beside in ([], BESIDE[:1], BESIDE[:2], BESIDE[2:], BESIDE):
         assert matched(name_photos([photo, *beside], ProductRow(0)))[photo] == named, beside

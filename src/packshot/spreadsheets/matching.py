@@ -126,8 +126,8 @@ def short_paths(photos: Sequence[str]) -> dict[str, str]:
 
 
 def _common_depth(photos: Sequence[str]) -> int:
-    """How many leading folders all photos share, up to one that directly contains a photo named
-    only by its view: that folder is the SKU."""
+    """How many leading folders all photos share, up to one that contains a photo named only by its
+    view, perhaps in folders of views: that folder is the SKU."""
     folders = [photo.split("/")[:-1] for photo in photos]
     names = [read_view(stem_of(photo)) for photo in photos]
     depth = 0
@@ -135,7 +135,7 @@ def _common_depth(photos: Sequence[str]) -> int:
         direct = [
             bool(name)
             for parts, name in zip(folders, names, strict=True)
-            if len(parts) == depth + 1
+            if all(map(is_no_sku, parts[depth + 1 :]))
         ]
         if len(set(tops)) > 1 or any(direct) or len(direct) == len(photos):
             break

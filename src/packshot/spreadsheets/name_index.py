@@ -12,6 +12,7 @@ from typing import Final
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
+from packshot.spreadsheets.table import INVISIBLE
 
 _LOOSE: Final = re.compile(r"[\W_]+")
 _NUMBER: Final = re.compile(r"\d{1,100}(?![^\W_])")
@@ -21,13 +22,16 @@ _MORE: Final = 10
 DEEPEST: Final = 6
 
 
-def _same(text: str) -> str:
-    """The name in one form: Macs write an accent as a separate character."""
-    return unicodedata.normalize("NFC", text)
+def same_name(text: str) -> str:
+    """The name in one form: Macs write an accent as a separate character, and invisible characters
+    come with text that was copied."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", text)).replace("\u00a0", " ")
 
 
 def caseless(text: str) -> str:
-    return _same(text).casefold()
+    return same_name(text).casefold()
 
 
 def _loose(text: str) -> str:
@@ -37,7 +41,7 @@ def _loose(text: str) -> str:
 
 #: How names are compared, the most exact way first, with the note for a match.
 _WAYS: Final = (
-    (_same, None),
+    (same_name, None),
     (caseless, "upper and lower case differ"),
     (_loose, "signs such as - and _ differ"),
 )
@@ -69,13 +73,13 @@ class Skus:
         for sku in known:
             if sku.isdecimal():
                 self._numbers[sku.lstrip("0")].append(sku)
-        self._longest = max((len(_same(sku)) for sku in known), default=0)
+        self._longest = max((len(same_name(sku)) for sku in known), default=0)
         self._first_words = {key.partition("-")[0] for key in self._ways[-1]}
 
     def fits(self, name: str) -> list[Fit]:
         """The longest SKU that the name begins with and whose rest is a view; otherwise the longest
         with any rest. Several if they differ only in what the comparison ignores."""
-        name = _same(name)
+        name = same_name(name)
         words = _loose(name[: self._longest + _MORE]).partition("-")
         if words[0] not in self._first_words:
             return []

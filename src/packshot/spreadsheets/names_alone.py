@@ -7,11 +7,11 @@ so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BO
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from packshot.spreadsheets.name_index import same_name
 from packshot.spreadsheets.naming import (
     FOLDER,
     PLAIN,
@@ -21,18 +21,27 @@ from packshot.spreadsheets.naming import (
     parse_pattern,
 )
 from packshot.spreadsheets.photo_files import stem_of
-from packshot.spreadsheets.photo_views import SEPARATORS, begins_with_word, read_view
+from packshot.spreadsheets.photo_views import (
+    SEPARATORS,
+    begins_with_copy,
+    begins_with_word,
+    read_view,
+)
 
 #: Signs before a view, and the pattern that reads it.
 _UNDERSCORE: Final = "{sku}_{view}"
 _BRACKETS: Final = "{sku} ({view})"
-_JOINED: Final = {".": "{sku}.{view}", "-": "{sku}-{view}"}
-_ORDER: Final = (FOLDER, _BRACKETS, _UNDERSCORE, *_JOINED.values())
+_CLOSE_BRACKETS: Final = "{sku}({view})"
+_SPACE: Final = "{sku} {view}"  # before a word for a copy only
+_SURE: Final = (_BRACKETS, _CLOSE_BRACKETS, _UNDERSCORE, _SPACE)
+_JOINED: Final = {sign: "{sku}.{view}" if sign == "." else "{sku}-{view}" for sign in ".-–—"}
+_ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values())))
 #: A view has at most four words, and perhaps a size.
 _MOST_CUTS: Final = 6
 #: The most SKUs that a question names.
 _NAMED: Final = 3
 _LONGEST_SKU: Final = 100
+_LONGEST_VIEW: Final = 40
 
 
 @dataclass(frozen=True)
@@ -74,17 +83,12 @@ class ReadNames:
 
 
 def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
-    """Read every path. `known` are SKUs that Packshot has, see `possible_skus`."""
-    composed = {path: _composed(path) for path in paths}
+    """Read every path, in the form in which Packshot saves SKUs. `known` are SKUs that Packshot
+    has, see `possible_skus`."""
+    composed = {path: same_name(path) for path in paths}
     found = _read(list(dict.fromkeys(composed.values())), frozenset(known))
     readings = {path: found.readings[one] for path, one in composed.items()}
     return ReadNames(readings, found.doubtful)
-
-
-def _composed(path: str) -> str:
-    """The path in the form in which Packshot saves SKUs: Macs write an accent as a separate
-    character."""
-    return unicodedata.normalize("NFC", path)
 
 
 def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
@@ -109,9 +113,9 @@ def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
 def possible_skus(paths: Sequence[str]) -> list[str]:
     """The SKUs that the names may begin with: those among them that Packshot has are `known`."""
     skus: dict[str, None] = {}
-    for path in map(_composed, paths):
+    for path in map(same_name, paths):
         stem = stem_of(path)
-        folder = path.rpartition("/")[0].rpartition("/")[2]
+        folder, _ = _folder_of_sku(path)
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
         skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
     return [sku for sku in skus if 0 < len(sku) <= _LONGEST_SKU and not is_no_sku(sku)]
@@ -119,13 +123,24 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
 
 def _read_folder(path: str, known: Collection[str]) -> Reading | None:
     """The folder is the SKU, unless Packshot has only that of the name."""
-    named = parse_pattern(FOLDER).read(path)
+    folder, views = _folder_of_sku(path)
+    named = parse_pattern(FOLDER).read(f"{folder}/{path.rpartition('/')[2]}")
     stem = stem_of(path)
     if named is None or (named.sku not in known and stem in known):
         return None
     if stem.startswith(named.sku) and (view := read_view(stem[len(named.sku) :])):
         named = NameParts(named.sku, view)
-    return Reading(named, FOLDER)
+    view = "-".join(filter(None, (*views, named.view)))
+    return Reading(NameParts(named.sku, view[:_LONGEST_VIEW] or None), FOLDER)
+
+
+def _folder_of_sku(path: str) -> tuple[str, list[str]]:
+    """The deepest folder that may be a SKU, and the views that the folders below it name:
+    `A1/front/1.jpg`, `A1/images/1.jpg`."""
+    folders, views = path.split("/")[:-1], list[str]()
+    while folders and is_no_sku(folders[-1]):
+        views.insert(0, read_view(folders.pop()) or "")
+    return (folders[-1] if folders else ""), views
 
 
 def _read_surely(stem: str, known: Collection[str]) -> Reading | None:
@@ -133,6 +148,8 @@ def _read_surely(stem: str, known: Collection[str]) -> Reading | None:
     of_known = _fit(stem, known)
     if of_known and of_known.named.sku == stem:
         return of_known
+    if is_no_sku(stem):  # FB_IMG_1 is not the SKU FB
+        return Reading(NameParts(stem))
     sure = _read_sign(stem)
     if of_known and not (sure and len(sure.named.sku) >= len(of_known.named.sku)):
         joined = _read_words(stem)
@@ -147,10 +164,12 @@ def _read_sign(stem: str) -> Reading | None:
         reading = _reading(sku, rest)
         if reading is None:
             continue
-        if found is None and reading.pattern in (_UNDERSCORE, _BRACKETS):
+        if found is None and reading.pattern in _SURE:
             found = reading
         elif found and reading.pattern == found.pattern and begins_with_word(rest):
             found = reading  # A1_left_2
+        elif found and begins_with_copy(rest):
+            found = reading  # A1 - Kopie (2)
         elif found:
             break
     return found
@@ -210,13 +229,17 @@ def _reading(sku: str, rest: str) -> Reading | None:
     view = read_view(rest)
     if view is None:
         return None
-    sure = pattern in (_UNDERSCORE, _BRACKETS) or not view or begins_with_word(rest)
+    sure = pattern in _SURE or not view or begins_with_word(rest)
     return Reading(NameParts(sku, view or None), pattern, sure)
 
 
 def _pattern_of(sign: str, rest: str) -> str | None:
     if sign == " (" and rest.endswith(")"):
         return _BRACKETS
+    if sign == "(" and rest.endswith(")") and rest[1:-1].isdecimal():
+        return _CLOSE_BRACKETS
+    if sign == " " and begins_with_copy(rest):
+        return _SPACE
     signs = set(sign.strip())
     if signs == {"_"}:
         return _UNDERSCORE

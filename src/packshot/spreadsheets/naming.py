@@ -33,9 +33,16 @@ _NO_SKUS: Final = frozenset(
         *("originals", "raw photos", "raw images", "product photos", "product images"),
     )
 )
+#: Names that cameras, phones, scanners, browsers and messengers give.
 _CAMERA: Final = re.compile(
-    r"(?:img|dsc|dscn|dscf|_dsc|_mg|imag|pxl|mvi|dji|gopr|whatsapp image|screenshot)[ _-]*\d.*"
-    r"|p\d{7}|\d{8}_\d{6}.*",
+    r"(?:img|dsc|dscn|dscf|_dsc|_mg|imag|pxl|mvi|mvimg|fb_img|cimg|hpim|dji|gopr|whatsapp image"
+    r"|screenshot|screen shot)[ _-]*\d.*"
+    r"|img_e\d.*|p\d{7}|sam_\d{4}|\d{8}_\d{6}.*|\d{4}-\d\d-\d\d[ _T-]\d\d[.:_-]?\d\d.*"
+    r"|received_\d{6}.*|signal-\d{4}-.*|chatgpt image .*|fullsizerender.*|s-l\d{3,4}|il_\d+xn\..*"
+    r"|(?:bildschirmfoto|capture d.écran|captura de pantalla|schermafbeelding|schermata) .*"
+    r"|(?:photo|image|picture|foto|bild|scan|untitled|unbenannt|sans titre|senza titolo|unnamed"
+    r"|download)(?:[ _-]*\(?\d{1,4}\)?)?"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}.*",
     re.IGNORECASE,
 )
 

@@ -8,7 +8,8 @@ from typing import Final
 
 #: Endings of photos; their content is checked later.
 ENDINGS: Final = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo", ".png", ".webp"),
+    *(".heic", ".heif", ".hif", ".avif"),
     *(".tif", ".tiff"),
 )
 #: `packshot fidelity` ends the name of a change map with this, perhaps with a number: see below.
@@ -16,6 +17,8 @@ CHANGES: Final = "changes"
 _CHANGE_MAP: Final = re.compile(rf"\.{CHANGES}(-\d+)?\.webp$", re.IGNORECASE)
 #: Names that programs give to a file they are still writing.
 UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download")
+#: What exiftool and editors leave beside a file that they change: `A1.jpg_original`, `A1.jpg~`.
+_BACKUP: Final = re.compile(r"\.[a-z0-9]{2,5}(?:_original|~)$", re.IGNORECASE)
 _SYSTEM_NAMES: Final = frozenset(
     (
         *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".ds_store"),
@@ -46,7 +49,19 @@ _OTHERS: Final = {
         (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".numbers", ".xlsm"), "is a spreadsheet"
     ),
     **dict.fromkeys(
-        (".log", ".pid", ".lock", ".bak", ".db", ".ini", ".cfg", ".conf", ".url", ".lnk"),
+        (
+            ".log",
+            ".pid",
+            ".lock",
+            ".bak",
+            ".db",
+            ".ini",
+            ".cfg",
+            ".conf",
+            ".url",
+            ".lnk",
+            ".webloc",
+        ),
         "is not a photo",
     ),
     **dict.fromkeys(UNFINISHED, "is not yet fully downloaded"),
@@ -80,6 +95,10 @@ def why_not_a_photo(path: str) -> str | None:
     """
     if is_change_map(path):
         return "is a change map of packshot fidelity"
+    if path.rpartition("/")[2].startswith("."):
+        return "is hidden: its name begins with a dot"
+    if _BACKUP.search(path):
+        return "is the backup copy of a file that was changed"
     ending = ending_of(path)
     if not ending or ending in ENDINGS:
         return None
@@ -99,20 +118,22 @@ def ending_of(path: str) -> str:
 
     `ID.MAIN` and `ID.PT01`, Amazon's names, have no ending.
     """
-    name = path.rsplit("/", 1)[-1]
+    name = path.rsplit("/", 1)[-1].rstrip()
     stem, dot, after = name.rpartition(".")
     ending = f".{after}".casefold()
+    if stem and ending in _OTHERS:
+        return ending
     if not stem or not dot or not _LIKE_AN_ENDING.fullmatch(ending):
         return ""
     if ending in _RATHER_WORDS:
         return ""
-    known = ending in ENDINGS or ending in _OTHERS or mimetypes.guess_type(f"x{ending}")[0]
+    known = ending in ENDINGS or mimetypes.guess_type(f"x{ending}")[0]
     return ending if known else ""
 
 
 def stem_of(path: str) -> str:
     """The file's name without its endings: `d.jpg.jpeg` -> `d`."""
-    name = path.rsplit("/", 1)[-1]
+    name = path.rsplit("/", 1)[-1].rstrip()
     while (ending := ending_of(name)) in ENDINGS:
         name = name[: -len(ending)]
     return name
