@@ -930,6 +930,12 @@ def test_a_sku_that_looks_like_a_date_is_kept_and_noted(sku: str) -> None:
         ("Κούπα", "cp1253"),
         ("咖啡杯子", "gb18030"),
         ("머그컵", "euc_kr"),
+        ("マグカップ 白", "shift_jis"),
+        ("きれいなコップ", "shift_jis"),
+        ("ｶｯﾌﾟ", "shift_jis"),
+        ("Кружка", "cp866"),
+        ("Кружка", "koi8_r"),
+        ("כוס", "cp1255"),
     ],
 )
 def test_an_encoding_that_can_not_be_recognised_is_refused(text: str, encoding: str) -> None:
@@ -939,11 +945,46 @@ def test_an_encoding_that_can_not_be_recognised_is_refused(text: str, encoding: 
 
 
 @pytest.mark.parametrize(
-    "text", ["Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖÆØ éèêë", "— ———— —"]
+    "text",
+    [
+        *("Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖÆØ éèêë", "— ———— —"),
+        *("Señor fenêtre Müller", "¿Él? ¡Ñandú!", "PÃO DE AÇÚCAR", "Smørrebrød Ægir", "Þór ýmsir"),
+        *("šakki pöytä", "100m²Fläche 3×5 cm", "Café¹", "Köln–Bonn", "L’été à 20°C", "5 £ für Öl"),
+    ],
 )
 def test_western_texts_in_windows_1252_are_read(text: str) -> None:
     data = f"sku,category,name,image\nA,Cups,{text},https://x.example/a.jpg\n".encode("cp1252")
     assert [row.name for row in imported(data).rows] == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "name"),
+    [
+        ("Kubek żółty duży", "cp1250", "Windows-1250"),
+        ("Łódź", "cp1250", "Windows-1250"),
+        ("Žluťoučký kůň", "cp1250", "Windows-1250"),
+        ("Čaša žuta", "cp1250", "Windows-1250"),
+        ("Ayakkabı kış", "cp1254", "Windows-1254"),
+        ("Puodelis žalias ąčęė", "cp1257", "Windows-1257"),
+        ("Café Größe", "mac_roman", "Mac Roman"),
+        ("Café Größe", "cp850", "DOS 850"),
+    ],
+)
+def test_an_encoding_that_its_letters_show_is_read(text: str, encoding: str, name: str) -> None:
+    data = f"sku,category,name,image\nA,Cups,{text},https://x.example/a.jpg\n".encode(encoding)
+    found = imported(data)
+    assert [row.name for row in found.rows] == [text]
+    assert found.form == f"CSV, {name}, commas"
+    [(_, _, detail)] = reported(found, "note")
+    assert f"was read as {name}: check its accents" in detail
+
+
+def test_texts_that_were_encoded_twice_are_noted() -> None:
+    found = imported("sku,category,name,image\nA,Cups,Café,a.jpg\n".encode().decode("cp1252"))
+    [(_, _, detail)] = reported(found, "note")
+    assert detail.startswith("the file holds CafÃ©: ")
+    portuguese = imported("sku,category,name,image\nA,PÃES,MAÇÃ,a.jpg\n")
+    assert reported(portuguese, "note") == []
 
 
 @pytest.mark.parametrize("cell", ["GST_18", "GST @ 18%", "IGST 18", "18 %"])

@@ -57,6 +57,8 @@ _ZIP_KINDS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (lambda name: name.startswith("word/"), "is a text document"),
 )
 _ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,20}")
+#: How UTF-8 reads that was taken for Windows-1252 once: Ã© for é, â€œ for a quotation mark.
+_ENCODED_TWICE: Final = re.compile(r"\w*(?:Ã[\xa1-\xbfŸ]|Â[\xa1-\xbf]|â€[™œ“¦])\w*")
 _ENTRIES: Final = 5_000
 
 
@@ -122,10 +124,14 @@ def _read_csv(data: bytes, filename: str, limits: SheetLimits) -> Table:
 def _doubts(text: str, encoding: str) -> list[SheetProblem]:
     """Notes on what a person should check, because a program can't be sure."""
     doubts = []
-    if encoding == "Windows-1252":
+    if not encoding.startswith("UTF"):
         shown = ", ".join(list(dict.fromkeys(_ACCENTED.findall(text)))[:3])
+        detail = f"the file is not in UTF-8 and was read as {encoding}: check its accents ({shown})"
+        doubts.append(SheetProblem(None, None, detail, "note"))
+    if twice := _ENCODED_TWICE.search(text):
         detail = (
-            f"the file is not in UTF-8 and was read as Windows-1252: check its accents ({shown})"
+            f"the file holds {twice[0]}: its texts were once saved in a wrong encoding; export them"
+            " again from the program they come from"
         )
         doubts.append(SheetProblem(None, None, detail, "note"))
     if "\ufffd" in text:

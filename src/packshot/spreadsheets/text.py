@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.old_encodings import USUAL_SIGNS, WESTERN, find_encoding
 
 _MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF8, "utf-8", "UTF-8"),
@@ -17,12 +18,9 @@ _MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
 )
 _SAMPLE: Final = 4_096
 #: No language of Western Europe has so many letters outside ASCII in a row.
-_FOREIGN: Final = re.compile("[^\x00-\x7f]{4,}")
-#: Letters that are allowed in a row, as in a list of one language's letters.
-_ALPHABETS: Final = tuple(
-    map(frozenset, ("äöüß", "åäöæøéü", "àâæçèéêëîïôœùûüÿ", "áéíóúüñç", "àèéìíòóùú", "ãáâàçéêíóôõú"))
-)
-_USUAL_SIGNS: Final = frozenset("“”‘’„‚«»‹›–—…•€£©®™°²³½¼¾\xa0")
+_FOREIGN: Final = re.compile("[^\x00-\x7f]{3,}")
+#: How Japanese in Shift-JIS reads: every letter begins with one of these signs.
+_SHIFT_JIS: Final = re.compile(r"(?:[ƒ‚][^\s,;]){3}")
 _SAVE_AS: Final = "save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
 
 
@@ -30,8 +28,8 @@ def decode(data: bytes) -> tuple[str, str]:
     """The text, and the name of the encoding it was in. Raises SpreadsheetError.
 
     A mark at the beginning decides. Without one, UTF-16 is recognised by its zero bytes, and text
-    that is not UTF-8 is read as Windows-1252, unless half of it is UTF-8: then a few bytes are
-    broken.
+    that is not UTF-8 is read as Windows-1252 or in the encoding that its letters show, unless half
+    of it is UTF-8: then a few bytes are broken.
     """
     text, name = _decode(data)
     text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
@@ -53,6 +51,8 @@ def _decode(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), "UTF-8"
     except UnicodeDecodeError as error:
         _refuse_mixed(data, error.start)
+    if found := find_encoding(data):
+        return found
     text = _strict(data, "cp1252", "Windows-1252")
     _refuse_other_alphabet(text)
     return text, "Windows-1252"
@@ -98,7 +98,7 @@ def _refuse_mixed(data: bytes, first_bad: int) -> None:
 def _refuse_other_alphabet(text: str) -> None:
     """Raises if the text is in no language of Windows-1252: Cyrillic, Greek, Chinese and others in
     their own encodings read as rows of accented letters."""
-    for run in _FOREIGN.finditer(text):
+    for run in (*_FOREIGN.finditer(text), *_SHIFT_JIS.finditer(text)):
         if _is_foreign(run[0]):
             where = _row_of(text[: run.start()], run.start())
             raise SpreadsheetError(
@@ -107,11 +107,13 @@ def _refuse_other_alphabet(text: str) -> None:
 
 
 def _is_foreign(run: str) -> bool:
+    if _SHIFT_JIS.match(run):
+        return True
     letters = {sign for sign in run.lower() if sign.isalpha()}
-    others = {sign for sign in run if not sign.isalpha()} - _USUAL_SIGNS
+    others = {sign for sign in run if not sign.isalpha()} - USUAL_SIGNS
     if len(others) > 1:
         return True
-    return len(letters) > 2 and not any(letters <= alphabet for alphabet in _ALPHABETS)
+    return len(letters) > 2 and not any(letters <= alphabet for alphabet in WESTERN)
 
 
 def _row_of(text: str, end: int) -> str:

@@ -1,0 +1,104 @@
+"""Recognises the encoding of a text from before Unicode, if its own letters show it.
+
+Windows-1252 is what such a file is in most often. The others differ in a few letters only, so that
+`Łódź` reads as `£ódŸ`: what no language writes shows that, and a language that has all letters of
+the other reading confirms it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Signs that are no letters, but usual in texts of all languages.
+USUAL_SIGNS: Final = frozenset("“”‘’„‚«»‹›–—…•€£©®™°²³½¼¾×±§\xa0")
+#: The letters outside ASCII of single languages of Western Europe, for a row of such letters.
+WESTERN: Final = tuple(
+    map(frozenset, ("äöüß", "åäöæøéü", "àâæçèéêëîïôœùûüÿ", "áéíóúüñç", "àèéìíòóùú", "ãáâàçéêíóôõú"))
+)
+#: A file may hold names in several of them.
+_ANY_WESTERN: Final = frozenset[str]().union(*WESTERN)
+#: Of Icelandic and Finnish, each with those that no text of it lacks: Turkish reads as ý and þ.
+_OTHER_WESTERN: Final = (
+    (frozenset("áðéíóúýþæö"), frozenset("áéíóúæ")),
+    (frozenset("åäöõüšž"), frozenset("äö")),
+)
+#: (codec, name, letters of each language that is written in it)
+_OTHERS: Final = (
+    (
+        "cp1250",
+        "Windows-1250",
+        ("ąćęłńóśźż", "áčďéěíňóřšťúůýžö", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîşţșț"),
+    ),
+    ("cp1254", "Windows-1254", ("çğıiöşüâîû",)),
+    ("cp1257", "Windows-1257", ("ąčęėįšųūž", "āčēģīķļņšūž")),
+)
+_RARE: Final = (
+    ("mac_roman", "Mac Roman", (_ANY_WESTERN,)),
+    ("cp850", "DOS 850", (_ANY_WESTERN,)),
+)
+_LETTER: Final = r"[^\W\d_]"
+#: A sign within a word, except those that words do contain.
+_SIGN_WITHIN: Final = re.compile(
+    rf"(?<={_LETTER})(?![’‘´–—…®™©°ºª•\xa0\xad])[^\x00-\x7f\w](?={_LETTER})|(?<={_LETTER})[¹²³](?={_LETTER})"
+)
+#: A sign that belongs to numbers, beside a letter with an accent.
+_ACCENTED: Final = r"[^\W\d_\x00-\x7f]"
+_SIGN_BESIDE: Final = re.compile(
+    rf"[¤¢£¥¦§¨¬¯¶¸ƒ†‡ˆ‰˜×÷](?={_ACCENTED})|(?<={_ACCENTED})[¤¢¥¦¨¬¯¶¸ƒ†‡ˆ˜]"
+)
+#: Two letters, of which the second, or else the first, has an accent.
+_PAIR: Final = re.compile(rf"({_LETTER})(?=({_ACCENTED}))")
+_PAIR_BEFORE: Final = re.compile(rf"({_ACCENTED})(?=({_LETTER}))")
+
+
+def find_encoding(data: bytes) -> tuple[str, str] | None:
+    """The text in an old encoding other than Windows-1252, and its name; None if Windows-1252 may
+    be right, or not exactly one other is."""
+    western = _decode(data, "cp1252")
+    if western is not None and not _is_odd(western) and _may_be_western(western):
+        return None
+    for encodings in (_OTHERS, _RARE):
+        read = [(_decode(data, codec), name, languages) for codec, name, languages in encodings]
+        found = [(text, name) for text, name, languages in read if text and _fits(text, languages)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _decode(data: bytes, codec: str) -> str | None:
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_odd(text: str) -> bool:
+    """Whether it holds what no language writes, such as signs within words."""
+    if _SIGN_WITHIN.search(text) or _SIGN_BESIDE.search(text):
+        return True
+    return _has_capital_within(_PAIR, text)
+
+
+def _has_capital_within(pairs: re.Pattern[str], text: str) -> bool:
+    return any(first.islower() and second.isupper() for first, second in pairs.findall(text))
+
+
+def _may_be_western(text: str) -> bool:
+    letters = _letters(text)
+    if letters <= _ANY_WESTERN:
+        return True
+    return any(letters <= possible and letters & usual for possible, usual in _OTHER_WESTERN)
+
+
+def _fits(text: str, languages: tuple[str | frozenset[str], ...]) -> bool:
+    signs = {sign for sign in set(text) if sign > "\x7f" and not sign.isalpha()}
+    if signs - USUAL_SIGNS or _is_odd(text) or _has_capital_within(_PAIR_BEFORE, text):
+        return False
+    letters = _letters(text)
+    return bool(letters) and any(letters <= frozenset(language) for language in languages)
+
+
+def _letters(text: str) -> set[str]:
+    """The letters outside ASCII, in lower case."""
+    return {letter for letter in set(text.lower()) if letter > "\x7f" and letter.isalpha()}
