@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from packshot.settings import Settings
-from packshot.web import create_app
+from packshot.web.app import create_app
 from packshot.wiring import build
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"

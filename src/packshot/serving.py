@@ -109,7 +109,7 @@ def prepare_process() -> Settings:
 @exit_with_one_line()
 def create_app(*, with_worker: bool = True) -> APIFlask:
     """The application with its settings, up-to-date tables and its worker."""
-    from packshot.web import create_app as create_web_app
+    from packshot.web.app import create_app as create_web_app
 
     settings = prepare_process()
     ignore_path_headers()
@@ -146,7 +146,7 @@ def import_before_forks() -> None:
     garbage collector ignores all objects made until then (gc.freeze): it would write to those
     pages, and so copy them.
     """
-    import packshot.web
+    import packshot.web.app
 
     if _early_setting("GEMINI_API_KEY"):
         import google.genai  # noqa: F401

@@ -25,7 +25,7 @@ from packshot.database.models import (
 from packshot.pictures import imaging
 from packshot.products.object_keys import normalised_key, preview_key, variant_key
 from packshot.settings import Settings
-from packshot.web import create_app
+from packshot.web.app import create_app
 from packshot.wiring import Services, build
 from packshot.work.worker import Worker
 from support.fakes import FakeEnhancer

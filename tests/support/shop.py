@@ -17,7 +17,7 @@ from packshot.database.models import PENDING_REVIEW, Product, ProductImage, Roun
 from packshot.database.types import now
 from packshot.products.object_keys import variant_key
 from packshot.settings import Settings
-from packshot.web import create_app
+from packshot.web.app import create_app
 from packshot.wiring import Services, build
 
 Json = dict[str, Any]

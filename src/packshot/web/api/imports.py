@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -18,22 +17,19 @@ from packshot.products.known_skus import find_known_skus
 from packshot.spreadsheets import (
     ImportChoices,
     ImportInput,
-    PhotoArchive,
     Plan,
     ProductRow,
     SheetLimits,
     SheetProblem,
     columns_by_field,
-    plan_import,
     possible_skus,
 )
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
-from packshot.web.api.product_schemas import NewProductIn
+from packshot.web.api.import_planning import plan_in_child
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.multipart import Part, read_parts
-from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
@@ -47,13 +43,9 @@ MAX_NAMES_BYTES: Final = 8_000_000
 #: Bytes of each choice as JSON.
 MAX_CHOICES: Final = 256_000
 MAX_PARTS: Final = 5_000
-#: Characters of attributes in one answer: many pictures of one row repeat them.
-MAX_ATTRIBUTES: Final = 40_000_000
 #: Seconds to wait for a child process, and for its work: 20,000 rows of 20 cells take about 5.
 WAIT_SECONDS: Final = 20.0
 READ_SECONDS: Final = 40.0
-#: A placeholder for the photo of a row that is still to be uploaded.
-ANY_PICTURE: Final = "/media/uploads/"
 
 bp: APIBlueprint = blueprint("imports", "Imports")
 
@@ -194,46 +186,6 @@ def _text(part: Part) -> str:
         return part.data.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidRequest([FieldError(f"/{part.name}", "not_text", "must be UTF-8")]) from None
-
-
-# -- in the child process ------------------------------------------------------------------------
-
-
-def plan_in_child(given: ImportInput, archive: bytes | None) -> Plan:
-    """The plan by the API's own rules. Raises SpreadsheetError."""
-    if archive is not None:
-        with io.BytesIO(archive) as file:
-            zipped = PhotoArchive(file)
-        names = dict.fromkeys([*given.photos, *zipped.photos])
-        given = replace(given, photos=list(names))
-        found = _with_left_out(plan_import(given, wrong_fields), zipped)
-    else:
-        found = plan_import(given, wrong_fields)
-    texts = chain.from_iterable(row.product.attributes.values() for row in found.rows)
-    if sum(map(len, texts)) > MAX_ATTRIBUTES:
-        raise SpreadsheetError(
-            "the attributes of all pictures are too much text: split the spreadsheet"
-        )
-    return found
-
-
-def _with_left_out(found: Plan, zipped: PhotoArchive) -> Plan:
-    photos = replace(
-        found.photos,
-        left_out=(*found.photos.left_out, *zipped.left_out),
-        system_files=found.photos.system_files + zipped.system_files,
-    )
-    return replace(found, photos=photos)
-
-
-def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
-    """The errors that the bulk call would find in a row, except in its address."""
-    given = {"category": "-", **row.as_product(), "raw_image": row.raw_image or ANY_PICTURE}
-    try:
-        check(NewProductIn, given)
-    except InvalidRequest as refused:
-        return [(error.pointer.removeprefix("/"), error.detail) for error in refused.errors]
-    return []
 
 
 # -- addresses -----------------------------------------------------------------------------------

@@ -8,10 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from packshot.products.intake import NewProduct
-from packshot.products.sku_corrections import SkuFacts
 from packshot.spreadsheets.numbers import shown_amount
-from packshot.web.requests.prefix import without_prefix
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
     Attributes,
@@ -57,9 +54,19 @@ class SellerFieldsIn(FactsIn):
     filename: FileName | None = None
 
 
+def _as_stored(address: str) -> str:
+    """One of our own addresses (`/media/...`) without the prefix that the client sees."""
+    if not address.startswith("/"):
+        return address
+    # Not at the top: it imports Flask, which the process that reads spreadsheets does not need.
+    from packshot.web.requests.prefix import without_prefix
+
+    return without_prefix(address)
+
+
 RawImage = Annotated[
     str,
-    AfterValidator(without_prefix),
+    AfterValidator(_as_stored),
     Field(
         min_length=1,
         max_length=2048,
@@ -76,13 +83,6 @@ class NewProductIn(SellerFieldsIn):
     raw_image: RawImage = Field(
         examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"]
     )
-
-    def as_new_product(self, submitted_by: str) -> NewProduct:
-        given = dict(self)
-        if self.mrp is not None and self.price is not None:
-            given["discount"] = self.mrp - self.price if self.discount is None else self.discount
-            given["gst"] = self.gst or Decimal(0)
-        return NewProduct(**given, submitted_by=submitted_by)
 
 
 class CorrectionIn(SellerFieldsIn):
@@ -119,9 +119,6 @@ class SkuFactsIn(FactsIn):
 
     sku: Sku = Field(examples=["SKU-1042"])
     category: Category | None = None
-
-    def as_facts(self) -> SkuFacts:
-        return SkuFacts(self.sku, self.model_dump(exclude={"sku"}, exclude_none=True))
 
 
 class SkuCorrectionsIn(StrictModel):

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from itertools import groupby
 
 from apiflask import APIBlueprint
@@ -15,8 +16,8 @@ from packshot.errors import FetchError, PackshotError
 from packshot.products.corrections import note_on_view
 from packshot.products.duplicates import find_differences, find_elsewhere, look_for_duplicates
 from packshot.products.idempotency import Idempotency
-from packshot.products.intake import Created
-from packshot.products.sku_corrections import Corrector, preview_corrections
+from packshot.products.intake import Created, NewProduct
+from packshot.products.sku_corrections import Corrector, SkuFacts, preview_corrections
 from packshot.products.sku_corrections import correct_skus as correct_skus_in
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
@@ -42,8 +43,10 @@ from packshot.web.api.answer_models import (
 from packshot.web.api.product_schemas import (
     CorrectionIn,
     CorrectionQuery,
+    NewProductIn,
     SkuCorrectionsIn,
     SkuCorrectionsQuery,
+    SkuFactsIn,
 )
 from packshot.web.api.schemas import (
     BulkIn,
@@ -108,6 +111,14 @@ def _with_good_addresses(batch: CheckedRows) -> CheckedRows:
     return replace(batch, rows=rows, field_errors=in_order)
 
 
+def _new_product(row: NewProductIn) -> NewProduct:
+    given = dict(row)
+    if row.mrp is not None and row.price is not None:
+        given["discount"] = row.mrp - row.price if row.discount is None else row.discount
+        given["gst"] = row.gst or Decimal(0)
+    return NewProduct(**given, submitted_by=caller().name)
+
+
 def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
     catalog = services().catalog
     meant = (*vars(query).values(), total, batch.rows, batch.field_errors, batch.lane)
@@ -118,7 +129,7 @@ def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
     give_back = charge_products(0 if known else len(batch.rows))
     skip = query.on_duplicate == "skip"
     try:
-        products = [row.as_new_product(caller().name) for row in batch.rows.values()]
+        products = [_new_product(row) for row in batch.rows.values()]
         created = catalog.create(
             products,
             lane=batch.lane or services().settings.gemini_lane,
@@ -225,7 +236,7 @@ def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Respons
     product's history. Sent again, the same request changes nothing; with the same
     `Idempotency-Key` it gets the first one's answer.
     """
-    facts = [each.as_facts() for each in given.products]
+    facts = [_facts(each) for each in given.products]
     dry_run = query.dry_run == "true"
     corrector = Corrector(caller().name, only_submits=not caller().may("review"))
     database, idempotency = services().database, _idempotency(facts)
@@ -237,6 +248,10 @@ def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Respons
     words = "Nothing was changed" if dry_run else f"{changed} products are corrected"
     data = SkuCorrectionsData(products=[SkuProductOut.model_validate(each) for each in found])
     return answer(SkuCorrectionsAnswer(message=words, data=data))
+
+
+def _facts(given: SkuFactsIn) -> SkuFacts:
+    return SkuFacts(given.sku, given.model_dump(exclude={"sku"}, exclude_none=True))
 
 
 @bp.get("/api/products")

@@ -8,9 +8,8 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NoReturn
 
-from flask import Request
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,6 +22,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from packshot.spreadsheets.fields import LONGEST
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, malformed, pointer
+
+if TYPE_CHECKING:
+    from flask import Request
 
 #: Bytes of the largest batch of 1,000 products, and of any other body (2,000 escaped characters are
 #: 24 KB).
