@@ -17,6 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import Import, ImportChoices, SheetLimits, read_products, read_table
+from packshot.spreadsheets.workbook import read_workbook
 
 HEADER = ("sku", "category", "image", "price")
 
@@ -276,6 +277,17 @@ def test_a_damaged_workbook_is_refused_in_words(damage: Callable[[str], str]) ->
     data = edited(workbook(HEADER, ("A", "Cups", "a.jpg", 1)), SHEET, damage)
     with pytest.raises(SpreadsheetError, match=r"damaged|no visible sheet"):
         read_table(data, "a.xlsx")
+
+
+class Unreadable(zipfile.ZipFile):
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        raise MemoryError
+
+
+def test_a_lack_of_memory_is_no_damage() -> None:
+    data = workbook(HEADER, ("A", "Cups", "a.jpg", 1))
+    with pytest.raises(MemoryError):
+        read_workbook(data, Unreadable(io.BytesIO(data)), SheetLimits())
 
 
 def bomb(part: str, size: int) -> bytes:

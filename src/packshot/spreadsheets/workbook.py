@@ -37,13 +37,16 @@ _DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and
 
 def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     """`archive` is `data` opened as a ZIP. Raises SpreadsheetError."""
+    from openpyxl import load_workbook  # takes 0.2 s
+
     _check_size(archive, limits)
     try:
-        return _read(data, archive, limits)
-    except SpreadsheetError:
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        return _read(book, archive, limits)
+    except (SpreadsheetError, MemoryError):  # a lack of memory says nothing about the file
         raise
-    except Exception:  # openpyxl raises whatever a wrong part makes Python raise
-        raise SpreadsheetError(_DAMAGED) from None
+    except Exception as error:  # openpyxl raises whatever a wrong part makes Python raise
+        raise SpreadsheetError(_DAMAGED) from error
 
 
 def _check_size(archive: zipfile.ZipFile, limits: SheetLimits) -> None:
@@ -80,10 +83,7 @@ def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
     return text.count(b"<") + (text.count(b"<", after) * 30 if after >= 0 else 0)
 
 
-def _read(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
-    from openpyxl import load_workbook  # takes 0.2 s
-
-    book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     sheet, others = _choose_sheet(book.worksheets, limits)
     # openpyxl reads no links, formulas and merged cells of a sheet that it reads row by row.
     extras = read_extras(archive, sheet._worksheet_path)
