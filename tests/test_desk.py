@@ -38,7 +38,9 @@ from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key, lock_key, variant_key
 from packshot.products.takes import Remakes, finish_check, open_next
 
-expect.set_options(timeout=45_000)  # as long as a busy machine may take
+#: Milliseconds, as long as a busy machine may take.
+BUSY = 45_000
+expect.set_options(timeout=BUSY)
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -82,7 +84,7 @@ class Desk:
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.context: BrowserContext = browser.new_context(**{"viewport": DESKTOP, **options})
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(BUSY)
         self.faults: list[str] = []
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
@@ -910,7 +912,11 @@ def press_at_random(page: Page, chance: random.Random, times: int) -> None:
 
 @pytest.mark.parametrize(
     ("seed", "times"),
-    [(1, 150), pytest.param(2, 1_000, marks=[pytest.mark.extra, pytest.mark.timeout(600)])],
+    [
+        (1, 150),
+        pytest.param(2, 300, marks=pytest.mark.extra),
+        pytest.param(3, 1_000, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
+    ],
 )
 def test_random_keys_and_clicks_approve_nothing_doubtful(
     shop: DeskShop, open_desk: Open, seed: int, times: int
@@ -1605,7 +1611,7 @@ def choose(page: Page, *files: Path) -> None:
 
 
 def click_when_ready(button: Locator) -> None:
-    """Wait for the plan of the chosen files like any expectation: a click alone waits 10 s."""
+    """Wait for the plan of the chosen files."""
     expect(button).to_be_enabled()
     button.click()
 
