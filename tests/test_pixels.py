@@ -37,6 +37,11 @@ def add(left: int, right: int) -> int:
     return left + right
 
 
+def count_for_ever() -> None:
+    while True:
+        pass
+
+
 def echo(data: bytes) -> bytes:
     return data
 
@@ -202,6 +207,14 @@ def test_a_job_past_its_deadline_is_killed(pixels: Pixels) -> None:
     assert time.monotonic() - started < 2
     assert (caught.value.code, caught.value.retryable) == ("picture_too_slow", True)
     assert not child.is_running()
+    assert pixels.run(add, 1, 1) == 2
+
+
+def test_a_job_past_its_cpu_seconds_is_killed_and_waiting_is_free(pixels: Pixels) -> None:
+    pixels.run(sleep, 0.5, cpu_seconds=0.3)
+    with pytest.raises(PictureError) as caught:
+        pixels.run(count_for_ever, cpu_seconds=0.3)
+    assert caught.value.code == "picture_crashed"
     assert pixels.run(add, 1, 1) == 2
 
 

@@ -25,7 +25,7 @@ import sys
 import threading
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
@@ -101,16 +101,18 @@ class Pixels:
         *args: object,
         deadline: float | None = None,
         wait: float | None = None,
+        cpu_seconds: float | None = None,
     ) -> T:
         """Call `function(*args)` in a child: a module-level function, arguments that pickle.
 
         Exceptions of the function are raised here. Raises PictureError `picture_crashed` when the
-        child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting for a
-        free child not counted), both retryable; Unavailable once closed, when the machine can't
-        start a child, or when none is free within `wait` seconds (None: no limit).
+        child died, ran out of memory or used `cpu_seconds`, `picture_too_slow` after `deadline`
+        seconds (waiting for a free child not counted), both retryable; Unavailable once closed,
+        when the machine can't start a child, or when none is free within `wait` seconds (None: no
+        limit).
         """
         deadline = self._deadline if deadline is None else deadline
-        succeeded, answer = self._ask((function, args), deadline, wait)
+        succeeded, answer = self._ask((function, args, cpu_seconds), deadline, wait)
         if not succeeded:
             raise cast(BaseException, answer)
         return cast(T, answer)
@@ -301,13 +303,24 @@ def _die_with_parent(descriptor: int) -> NoReturn:
 
 def _answer(job: bytes) -> tuple[bool, object]:
     try:
-        function, args = pickle.loads(job)  # noqa: S301 - our own parent wrote it
+        function, args, cpu_seconds = pickle.loads(job)  # noqa: S301 - our own parent wrote it
         del job  # the photo would be in memory twice
-        return True, function(*args)
+        with _at_most(cpu_seconds):
+            return True, function(*args)
     except Exception as error:
         if isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY:
             os._exit(os.EX_OSERR)  # its state is unknown after that, and a new child is cheap
         return False, _portable(error)
+
+
+@contextlib.contextmanager
+def _at_most(cpu_seconds: float | None) -> Iterator[None]:
+    """SIGPROF, which nothing handles, ends the process after these seconds of CPU."""
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds or 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _portable(error: Exception) -> Exception:

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
-from packshot.errors import FetchError, PictureError, SpreadsheetError
+from packshot.errors import FetchError, PictureError, SpreadsheetError, Unavailable
 from packshot.lanes import LANES, Lane
 from packshot.products.known_skus import find_known_skus
 from packshot.spreadsheets import (
@@ -43,9 +43,11 @@ MAX_NAMES_BYTES: Final = 8_000_000
 #: Bytes of each choice as JSON.
 MAX_CHOICES: Final = 256_000
 MAX_PARTS: Final = 5_000
-#: Seconds to wait for a child process, and for its work: 20,000 rows of 20 cells take about 5.
+#: Seconds to wait for a child process, and for its work, and the CPU seconds that this may take:
+#: 20,000 rows of 20 cells take about 5.
 WAIT_SECONDS: Final = 20.0
 READ_SECONDS: Final = 40.0
+CPU_SECONDS: Final = 20.0
 
 bp: APIBlueprint = blueprint("imports", "Imports")
 
@@ -82,11 +84,19 @@ def plan() -> Response:
 def _plan(given: ImportInput, archive: bytes | None) -> Plan:
     try:
         return services().pixels.run(
-            plan_in_child, given, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
+            plan_in_child,
+            given,
+            archive,
+            deadline=READ_SECONDS,
+            wait=WAIT_SECONDS,
+            cpu_seconds=CPU_SECONDS,
         )
     except SpreadsheetError as error:
         raise Refused("bad_spreadsheet", error.message) from None
-    except PictureError:  # the child process was stopped
+    except PictureError as error:  # the child process was stopped
+        if error.code == "picture_too_slow":  # other programs kept the CPU from it
+            message = "this machine is too busy to read the files now; try again"
+            raise Unavailable(message, code="busy", retry_after=5) from None
         detail = "the spreadsheet takes too much time or memory: split it"
         raise Refused("bad_spreadsheet", detail) from None
 
