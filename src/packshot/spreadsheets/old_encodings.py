@@ -37,6 +37,7 @@ _RARE: Final = (
     ("mac_roman", "Mac Roman", (_ANY_WESTERN,)),
     ("cp850", "DOS 850", (_ANY_WESTERN,)),
 )
+_SAMPLE: Final = 1_000_000  # bytes: judging takes 0.3 s for as many
 _LETTER: Final = r"[^\W\d_]"
 #: A sign within a word, except those that words do contain.
 _SIGN_WITHIN: Final = re.compile(
@@ -55,15 +56,21 @@ _PAIR_BEFORE: Final = re.compile(rf"({_ACCENTED})(?=({_LETTER}))")
 def find_encoding(data: bytes) -> tuple[str, str] | None:
     """The text in an old encoding other than Windows-1252, and its name; None if Windows-1252 may
     be right, or not exactly one other is."""
-    western = _decode(data, "cp1252")
+    sample = data[:_SAMPLE]
+    western = _decode(sample, "cp1252")
     if western is not None and not _is_odd(western) and _may_be_western(western):
         return None
     for encodings in (_OTHERS, _RARE):
-        read = [(_decode(data, codec), name, languages) for codec, name, languages in encodings]
-        found = [(text, name) for text, name, languages in read if text and _fits(text, languages)]
+        found = [
+            (codec, name) for codec, name, languages in encodings if _fits(sample, codec, languages)
+        ]
         if found:
-            return found[0] if len(found) == 1 else None
-    return None
+            break
+    if len(found) != 1:
+        return None
+    [(codec, name)] = found
+    text = _decode(data, codec)
+    return None if text is None else (text, name)
 
 
 def _decode(data: bytes, codec: str) -> str | None:
@@ -91,7 +98,10 @@ def _may_be_western(text: str) -> bool:
     return any(letters <= possible and letters & usual for possible, usual in _OTHER_WESTERN)
 
 
-def _fits(text: str, languages: tuple[str | frozenset[str], ...]) -> bool:
+def _fits(data: bytes, codec: str, languages: tuple[str | frozenset[str], ...]) -> bool:
+    text = _decode(data, codec)
+    if text is None:
+        return False
     signs = {sign for sign in set(text) if sign > "\x7f" and not sign.isalpha()}
     if signs - USUAL_SIGNS or _is_odd(text) or _has_capital_within(_PAIR_BEFORE, text):
         return False
