@@ -22,6 +22,7 @@ from support.pictures import (
     chunk,
     chunks_of,
     damages,
+    distance,
     exif_jpeg,
     flat,
     grainy,
@@ -357,6 +358,25 @@ def test_a_camera_may_say_adobe_rgb_in_its_exif_alone(
     assert far(stored, scene()) > 10
 
 
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_adobe_rgb_in_exif_alone_survives_a_conversion(kind: str) -> None:
+    """Programs that convert a camera's JPEG pass its EXIF on."""
+    stored = stored_with(2.2, TO_ADOBE)
+    photo = vips().Image.new_from_buffer(exif_jpeg(jpeg(stored, Q=98), 0xFFFF, b"R03"), "")
+    data = photo.pngsave_buffer() if kind == "png" else photo.webpsave_buffer(lossless=True)
+    data = without_chunks(data) if kind == "png" else data
+    assert distance(shown(data), scene()) < 2 < 5 < distance(stored, scene())
+    if kind == "png":
+        assert far(shown(png_with(data, chunk(b"sRGB", b"\0"))), stored) <= 5
+
+
+def without_chunks(data: bytes) -> bytes:
+    """A PNG with its pixels and EXIF alone."""
+    kept = (b"IHDR", b"eXIf", b"IDAT", b"IEND")
+    chunks = [chunk(name, body) for name, body in chunks_of(data) if name in kept]
+    return data[:8] + b"".join(chunks)
+
+
 def test_the_colour_charts_come_out_alike() -> None:
     charts = needs_shared("cases", "pictures")
     reference = shown((charts / "c-srgb.png").read_bytes())
@@ -625,6 +645,12 @@ def test_pages_of_a_tiff_are_counted_without_its_previews() -> None:
     error = refusal(tiff_pages(0, 0, 0))
     assert error.code == "picture_many_pages"
     assert "3 pages" in error.message
+
+
+@pytest.mark.parametrize("space", ["lab", "labs", "labq"])
+def test_a_tiff_in_lab_colour_is_refused_by_its_name(space: str) -> None:
+    error = refusal(image_of(scene()).colourspace(space).tiffsave_buffer())
+    assert (error.code, "Lab colour" in error.message) == ("picture_unsupported", True)
 
 
 def test_the_files_of_a_phones_folder_are_accepted_with_any_ending() -> None:

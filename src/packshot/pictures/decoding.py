@@ -96,10 +96,8 @@ def _open_jpeg(data: bytes) -> Opened:
     limits.check_size(*unwrapped.size)
     limits.check_held(unwrapped.bytes_held, *unwrapped.size, "in several scans (progressive)")
     image = _header_of(unwrapped.data)
-    if jpeg.says_adobe_rgb(_exif(image)) and "icc-profile-data" not in image.get_fields():
-        from packshot.pictures import colour
-
-        unwrapped.data = jpeg.with_profile(unwrapped.data, colour.adobe_rgb())
+    if (profile := _profile_in_exif(image)) is not None:
+        unwrapped.data = jpeg.with_profile(unwrapped.data, profile)
         image = _header_of(unwrapped.data)
     subsampled = image.get("jpeg-chroma-subsample") == "4:2:0"
     header = _header("image/jpeg", image, subsampled, unwrapped.metadata)
@@ -153,11 +151,12 @@ def _open_png(data: bytes) -> Opened:
     image = _header_of(unwrapped.data)
     limits.check_size(image.width, image.height)
     limits.check_held(unwrapped.bytes_held, image.width, image.height, "in interlaced form")
-    header = _header("image/png", image, False, unwrapped.metadata, unwrapped.profile)
+    profile = unwrapped.profile if unwrapped.states_colour else _profile_in_exif(image)
+    header = _header("image/png", image, False, unwrapped.metadata, profile)
 
     def decode(side: int) -> Any:
         image = _header_of(unwrapped.data, fail_on="error")
-        return _fit(_with_profile(image, unwrapped.profile), header, side)
+        return _fit(_with_profile(image, profile), header, side)
 
     return Opened(header, decode)
 
@@ -167,14 +166,23 @@ def _open_webp(data: bytes) -> Opened:
     limits.check_frames(_field(image, "n-pages", 1))
     limits.check_size(image.width, image.height)
     webp.check_holes(data, image.width * image.height)
-    header = _header("image/webp", image, True)
-    return Opened(header, lambda side: _thumbnail(data, "[fail_on=error]", header, side))
+    profile = _profile_in_exif(image)
+    header = _header("image/webp", image, True, profile=profile)
+
+    def decode(side: int) -> Any:
+        if profile is None:
+            return _thumbnail(data, "[fail_on=error]", header, side)
+        image = _header_of(data, fail_on="error")
+        return _fit(_with_profile(image, profile), header, side)
+
+    return Opened(header, decode)
 
 
 def _open_tiff(data: bytes) -> Opened:
     directories = tiff.read_directories(data)
     page = tiff.check_pages(directories)
     for directory in directories[page : page + 1]:
+        tiff.check_colours(directory)
         tiff.check_tiles(directory)
     image = _header_of(data, page=page)
     limits.check_size(image.width, image.height)
@@ -251,6 +259,18 @@ def _header_of(data: bytes, **options: Any) -> Any:
 
 def _field(image: Any, name: str, default: Any) -> Any:
     return image.get(name) if name in image.get_fields() else default
+
+
+def _profile_in_exif(image: Any) -> bytes | None:
+    """Adobe RGB's profile, if the picture has none and only its EXIF says that it is in Adobe RGB:
+    as cameras write it, and programs that convert their photos pass it on."""
+    if image.bands < 3 or "icc-profile-data" in image.get_fields():
+        return None
+    if not jpeg.says_adobe_rgb(_exif(image)):
+        return None
+    from packshot.pictures import colour
+
+    return colour.adobe_rgb()
 
 
 def _exif(image: Any) -> dict[str, str]:

@@ -17,6 +17,7 @@ MOST_PROFILE = 4_000_000  # bytes, unpacked; printers' profiles have up to 3 MB
 MOST_EXIF = 65_536
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 NAMES = {b"eXIf": "exif-data", b"iCCP": "icc-profile-data", b"tEXt": "png-comment"}
+COLOUR_CHUNKS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
 XMP = b"XML:com.adobe.xmp"
 
 
@@ -26,6 +27,7 @@ class Png:
 
     data: bytes
     profile: bytes | None  # ICC: embedded, or made from gAMA, cHRM and cICP
+    states_colour: bool  # in any of these ways, or as sRGB
     metadata: tuple[str, ...]
     bytes_held: int  # bytes that the decoder keeps at once: all pixels when interlaced
 
@@ -39,6 +41,7 @@ def unwrap(data: bytes) -> Png:
     return Png(
         b"".join([SIGNATURE, *needed, END]),
         _profile(notes, grey),
+        not notes.keys().isdisjoint(COLOUR_CHUNKS),
         tuple(dict.fromkeys(metadata)),
         width * height * CHANNELS.get(colour, 4) * max(depth, 8) // 8 if interlaced else 0,
     )

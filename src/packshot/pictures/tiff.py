@@ -25,6 +25,7 @@ class Tag(IntEnum):
     HEIGHT = 257
     BITS = 258
     COMPRESSION = 259
+    PHOTOMETRIC = 262
     MAKE = 271
     SAMPLES = 277
     TILE_HEIGHT = 323
@@ -33,6 +34,17 @@ class Tag(IntEnum):
 
 
 Directory = dict[int, Sequence[int]]
+
+#: Values of PHOTOMETRIC that the decoder can't convert, and their names.
+COLOURS = {
+    8: "Lab colour (CIELab)",
+    9: "Lab colour (ICCLab)",
+    10: "Lab colour (ITULab)",
+    32803: "a sensor's colours (CFA)",
+    32844: "HDR colour (LogL)",
+    32845: "HDR colour (LogLuv)",
+    34892: "a sensor's colours (LinearRaw)",
+}
 
 
 def read_directories(data: bytes, most: int = MOST_DIRECTORIES) -> list[Directory]:
@@ -93,6 +105,12 @@ def check_layout(image: Any) -> None:
     """Check a libvips image before it is decoded: 8 or 16 bits, at most CMYK with alpha."""
     if image.format not in ("uchar", "ushort") or image.bands > 5 or image.coding != "none":
         raise unsupported(f"The TIFF has {image.bands} channels of type {image.format}")
+
+
+def check_colours(directory: Directory) -> None:
+    name = COLOURS.get(directory.get(Tag.PHOTOMETRIC, (2,))[0])
+    if name is not None:
+        raise unsupported(f"The TIFF is in {name}")
 
 
 def check_tiles(directory: Directory) -> None:
