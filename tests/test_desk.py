@@ -1144,6 +1144,26 @@ def test_the_slower_reviewer_sees_who_was_faster(guarded_shop: DeskShop, open_de
     until(lambda: guarded_shop.statuses([number]) == ["rejected"])
 
 
+def test_two_reviewers_of_one_list_soon_decide_different_products(
+    guarded_shop: DeskShop, open_desk: Open
+) -> None:
+    ids = guarded_shop.stock(40, kinds=1)
+    asha, ben = open_desk(guarded_shop.url), open_desk(guarded_shop.url)
+    sign_in(asha, KEY)
+    sign_in(ben, OTHER_KEY)
+    for desk in (asha, ben):
+        expect(left(desk.page)).to_have_text("40 left")
+    for _ in range(8):
+        for desk in (asha, ben):
+            desk.press("a")
+            expect(desk.page.locator("#saving")).to_be_hidden()
+    expect(ben.page.locator(".toast").first).to_contain_text("You go on further down the list.")
+    decided = [id_ for id_ in ids if guarded_shop.statuses([id_]) == ["approved"]]
+    assert len(decided) >= 13  # of 16 keys few were about the same product
+    history = guarded_shop.services.catalog.history
+    assert {history(id_)[0].who for id_ in decided} == {"asha", "ben"}
+
+
 @pytest.mark.extra
 def test_what_others_decide_leaves_the_queue(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(3)
