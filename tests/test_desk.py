@@ -1645,8 +1645,13 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
     listed = tmp_path / "products.csv"
     listed.write_text("Item code;Type;cost\nJAR-1;Food;1,299\nJAR-2;Food;9\n")
     page = open_desk(f"{shop.url}/upload").page
+    held: list[Route] = []
+    page.route("**/api/imports", lambda route: held.append(route), times=1)
     with shop.working():
         choose(page, *photos, listed)
+        expect(page.get_by_role("status").get_by_text("Reading the files")).to_be_visible()
+        until(lambda: bool(held), page)
+        held.pop().continue_()
         facts = page.locator(".import-facts")
         expect(facts).to_contain_text("2 photos matched")
         expect(page.locator(".import-list")).to_contain_text(

@@ -81,10 +81,18 @@ export class UploadPage {
 
   async #take(files) {
     const sheet = this.#chosen.sheet;
+    if (!this.#plan) this.#showReading();
     await this.#chosen.add(files);
     if (this.#chosen.sheet !== sheet)
       Object.assign(this.#choices, { mapping: {}, conventions: {}, assigned: {}, withoutSku: false });
     await this.#replan();
+  }
+
+  /** A large folder or spreadsheet takes seconds. */
+  #showReading() {
+    this.#form.hidden = false;
+    this.#drop.toggleAttribute("data-small", true);
+    this.#body.replaceChildren(h("p", { class: "hint", role: "status" }, "Reading the files…"));
   }
 
   /** Request the plan again. Sending waits for it: the click on Send may also end the editing of a field. */
@@ -95,10 +103,8 @@ export class UploadPage {
 
   /** Of several answers only the newest counts. */
   async #askAgain() {
-    if (this.#chosen.isEmpty) return;
+    if (this.#chosen.isEmpty) return this.#clear();
     const asked = ++this.#asked;
-    this.#form.hidden = false;
-    this.#drop.toggleAttribute("data-small", true);
     this.#form.setAttribute("aria-busy", "true");
     try {
       const plan = await askPlan(this.#chosen, this.#choices);
@@ -184,6 +190,7 @@ export class UploadPage {
 
   #clear() {
     this.#asked += 1;
+    this.#plan = null;
     this.#chosen.clear();
     this.#form.hidden = true;
     this.#drop.toggleAttribute("data-small", false);
