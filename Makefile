@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE =
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 
-.PHONY: help demo model run test test-extra check check-desk format lock chromium bench soak clean audit
+.PHONY: help demo model run test prepared test-extra check check-desk format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures from the sample photos (PHOTOS=folder, ONCE=1 to exit when done, FRESH=1 to begin again)"
 	@echo "make test            install what the tests need and run them: five minutes"
@@ -42,8 +42,8 @@ $(BIN)/python:
 # doesn't read pip's settings), pip does it, and says what is wrong.
 define install
   { $(BIN)/pip install --quiet uv==$(UV_VERSION) \
-    && $(BIN)/uv pip install --quiet --python $(BIN)/python $(1); } >/dev/null 2>&1 \
-    || $(BIN)/pip install --quiet $(1)
+    && $(BIN)/uv pip install --quiet --python $(or $(2),$(VENV))/bin/python $(1); } >/dev/null 2>&1 \
+    || $(BIN)/pip --python $(or $(2),$(VENV))/bin/python install --quiet $(1)
 endef
 
 $(APP): requirements.txt pyproject.toml | $(BIN)/python
@@ -72,11 +72,11 @@ demo: $(APP) model $(READS)
 run: $(APP) model $(READS)
 	@$(BIN)/python run.py
 
-# In a separate environment, so that neither restricts the other's versions; our pip installs it.
-$(AWS): requirements-aws.txt | $(BIN)/python
+# In a separate environment, so that neither restricts the other's versions; it has no pip.
+$(AWS): requirements-aws.txt | $(DEV)
 	@echo "== Installing the AWS command line that the tests run (once)"
 	@$(PYTHON) -m venv --clear --without-pip .venv-aws
-	@$(BIN)/pip --python .venv-aws/bin/python install --quiet -r requirements-aws.txt
+	@$(call install,-r requirements-aws.txt,.venv-aws)
 	@touch $@
 
 # Each of the tests' processes would compile every file it imports: two do it first, half of the tests each.
@@ -97,8 +97,11 @@ test: $(DEV) $(COMPILED) model chromium
 	@echo "== Running the tests"
 	@$(call pytest,-n 6 --dist worksteal $(TESTS))
 
+# All that both need, without running them.
+prepared: $(DEV) $(COMPILED) $(AWS) model chromium
+
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
-test-extra: $(DEV) $(COMPILED) $(AWS) model chromium
+test-extra: prepared
 	@echo "== Running the extra tests"
 	@$(call pytest,-n 5 --dist worksteal -m "extra and not soak" $(TESTS))
 
