@@ -6,10 +6,12 @@ import csv
 import hashlib
 import io
 import json
+import sqlite3
 import threading
 import time
 import zipfile
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -263,6 +265,15 @@ def test_a_new_round_takes_the_names_of_the_one_it_replaces(shop: Shop) -> None:
         (2, back, 0),
         (3, front, 1),
     ]
+
+
+def test_pictures_with_numbers_are_exported_without_a_write(shop: Shop, sqlite_url: str) -> None:
+    """A write waits for the disk, and for other writes."""
+    approved(shop, sku="A")
+    before = list(approved_groups(shop.services.database))
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert list(approved_groups(shop.services.database)) == before
 
 
 def test_a_product_that_changes_its_sku_is_numbered_there(shop: Shop) -> None:

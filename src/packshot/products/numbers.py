@@ -24,8 +24,11 @@ def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
 
     Main view first. A later round takes over the numbers of earlier rounds, whose pictures it
     replaces. Otherwise a number is never given twice, even if its picture was rejected since. One
-    is left free for each view that comes first and still waits.
+    is left free for each view that comes first and still waits. Writes nothing if all have one: a
+    write waits for the disk, and for other writes.
     """
+    if not _are_missing(database, column, keys):
+        return
     with database.write() as session:
         if not database.is_sqlite:  # SQLite has one writer anyway
             session.execute(select(func.pg_advisory_xact_lock(NUMBERS_LOCK)))
@@ -36,6 +39,22 @@ def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
         ]
         if given:
             session.execute(update(ProductImage), given)
+
+
+def _are_missing(database: Database, column: Any, keys: Sequence[Any]) -> bool:
+    without = (
+        select(ProductImage.id)
+        .join(Product, Product.id == ProductImage.product_id)
+        .where(
+            column.in_(keys),
+            Product.status == APPROVED,
+            ProductImage.status == APPROVED,
+            ProductImage.round == Product.round,
+            ProductImage.number.is_(None),
+        )
+    )
+    with database.read() as session:
+        return session.scalar(without.limit(1)) is not None
 
 
 def find_main(database: Database, product_id: int) -> int | None:
