@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Product, ProductImage
@@ -18,9 +18,6 @@ from packshot.products.export import ALL, Selection
 MOST: Final = 20
 #: Products in one statement: databases limit the number of parameters.
 _TOGETHER: Final = 1_000
-
-
-WithView = Select[str | None, str | None, int]
 
 
 @dataclass(frozen=True)
@@ -44,39 +41,44 @@ class SameView:
 def find_same_views(database: Database, chosen: Selection = ALL) -> list[SameView]:
     """Those with a product that an export of this selection has, by SKU. Several products of a SKU
     without a view may well be its views, so they are none of these."""
-    exported = chosen.narrow(select(Product.id).join(ProductImage))
     of_view: dict[tuple[str, str], list[int]] = defaultdict(list)
-    with database.read() as session:
-        for sku, view, product_id in session.execute(_with_view(exported, chosen)):
-            if sku is not None:
+    with database.read_rows() as connection:
+        for sku, view, product_id, status in connection.execute(_of_repeated_skus(chosen)):
+            if sku is not None and status == APPROVED:
                 of_view[sku, view_key(view)].append(product_id)
-        several = {key: ids for key, ids in of_view.items() if len(ids) > 1}
+        several = {key: sorted(ids) for key, ids in of_view.items() if len(ids) > 1}
         members = [product_id for ids in several.values() for product_id in ids]
-        mine: set[int] = set()
-        for start in range(0, len(members), _TOGETHER):
-            part = members[start : start + _TOGETHER]
-            mine.update(session.scalars(exported.where(Product.id.in_(part))))
+        exported = _exported(connection, chosen, members)
     return [
         SameView(sku, view, ids)
         for (sku, view), ids in sorted(several.items())
-        if not mine.isdisjoint(ids)
+        if not exported.isdisjoint(ids)
     ]
 
 
-def _with_view(exported: Select[int], chosen: Selection) -> WithView:
-    """The approved products that have a view, of SKUs with several of these."""
-    conditions = [
-        Product.status == APPROVED,
-        Product.sku.is_not(None),
-        Product.view.is_not(None),
-    ]
+def _of_repeated_skus(chosen: Selection) -> Select[str | None, str | None, int, str]:
+    """The products with a view, of SKUs that several products have and the selection may export.
+
+    The SKUs are counted from their index alone. The status is compared by the caller: here, SQLite
+    would read all approved products instead of those of these SKUs.
+    """
+    mine = [Product.sku.is_not(None)]
     if chosen != ALL:
-        of_mine = select(Product.sku).where(Product.id.in_(exported))
-        conditions.append(Product.sku.in_(of_mine))
-    several = select(Product.sku).where(*conditions).group_by(Product.sku)
-    several = several.having(func.count() > 1)
-    found = select(Product.sku, Product.view, Product.id).where(*conditions)
-    return found.where(Product.sku.in_(several)).order_by(Product.id)
+        exported = chosen.narrow(select(Product.sku).join(ProductImage))
+        mine.append(Product.sku.in_(exported))
+    repeated = select(Product.sku).where(*mine).group_by(Product.sku).having(func.count() > 1)
+    products = select(Product.sku, Product.view, Product.id, Product.status)
+    return products.where(*mine, Product.view.is_not(None), Product.sku.in_(repeated))
+
+
+def _exported(connection: Connection, chosen: Selection, products: Sequence[int]) -> set[int]:
+    """Those of these products that an export of this selection has."""
+    query = chosen.narrow(select(Product.id).join(ProductImage))
+    found: set[int] = set()
+    for start in range(0, len(products), _TOGETHER):
+        part = products[start : start + _TOGETHER]
+        found.update(connection.scalars(query.where(ProductImage.product_id.in_(part))))
+    return found
 
 
 def short(found: Sequence[SameView]) -> str:
