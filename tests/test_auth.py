@@ -88,6 +88,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("GET", "/products/{product_id}"): SIGNED_IN,
     ("GET", "/desk/products/{product_id}"): SIGNED_IN,
     ("GET", "/desk/state"): SIGNED_IN,
+    ("GET", "/desk/views"): SIGNED_IN,
     ("GET", "/upload"): SUBMITTERS,
     ("GET", "/sign-in"): ANYBODY,
 }

@@ -1581,10 +1581,10 @@ def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> 
     name_views(shop, ids)
     desk = open_desk(f"{shop.url}/?product={ids[0]}")
     page = desk.page
-    expect(page.locator(".view-line")).to_contain_text("View 2 of 2")
+    expect(page.locator(".view-line")).to_contain_text("View 1 of 2")
     desk.press("n")
     expect(shown_number(page)).to_have_text(f"#{ids[1]}")
-    expect(page.locator(".view-line")).to_contain_text("View 1 of 2")
+    expect(page.locator(".view-line")).to_contain_text("View 2 of 2")
     page.goto(f"{shop.url}/products/{ids[0]}")
     expect(page.locator(".view-list li")).to_have_count(2)
     page.goto(f"{shop.url}/sku/A-1")

@@ -82,6 +82,22 @@ def test_pictures_are_named_by_their_sku_main_view_first(shop: Shop) -> None:
         assert (entry["sku"], entry["approved_by"]) == ("SKU-1042", "ann")
 
 
+@pytest.mark.parametrize(
+    ("front", "back"),
+    [
+        *(("vorne", "hinten"), ("Vorderseite", "R\u00fcckseite"), ("frontansicht", "detail")),
+        *(("avant", "arri\u00e8re"), ("Vue avant", "Vue arriere"), ("fronte", "dietro")),
+        *(("frente", "espalda"), ("voorkant", "achterkant"), ("frente", "costas")),
+        *(("front-1", "back-1"), ("hauptbild", "Seite"), ("vorne", "2"), ("front-1", "front-2")),
+    ],
+)
+def test_the_front_comes_first_in_any_language(shop: Shop, front: str, back: str) -> None:
+    approved(shop, sku="A", view=back)
+    approved(shop, sku="A", view=front)
+    manifest = json.loads(download(shop).read("manifest.json"))["pictures"]
+    assert [entry["view"] for entry in manifest] == [front, back]
+
+
 def test_the_spreadsheet_has_what_came_in_with_the_pictures_added(shop: Shop) -> None:
     approved(shop, sku="A", name="=cmd", attributes={"Colour": "blue"})
     approved(shop, sku="B", attributes={"Size": "XL"})

@@ -134,8 +134,8 @@ def test_photos_alone_are_read_by_a_pattern_that_can_be_changed(shop: Shop) -> N
     data = planned(shop, photos=photos, pattern="{sku}__{view}", defaults=defaults)
     assert data["photos"]["pattern"] == "{sku}__{view}"
     assert [(row.get("sku"), row.get("view"), row["price"]) for row in data["rows"]] == [
-        ("AB-1", "left", "90"),
         ("AB-1", "2", "90"),
+        ("AB-1", "left", "90"),
         ("C", None, "90"),
     ]
     refused = ask(shop, photos=photos, pattern="{what}", defaults=defaults)

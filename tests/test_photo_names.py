@@ -220,6 +220,14 @@ def test_a_view_goes_to_the_row_of_this_view() -> None:
     ]
 
 
+@pytest.mark.parametrize("known", [[], rows("M 2", "A1")])
+def test_photos_come_in_the_order_of_their_views(known: list[ProductRow]) -> None:
+    files = ["M 2_hinten.png", "A1_2.jpg", "M 2_vorne.png", "A1_main.jpg"]
+    found = match_photos(files, known) if known else name_photos(files, ROW)
+    wanted = ["M 2_vorne.png", "M 2_hinten.png", "A1_main.jpg", "A1_2.jpg"]
+    assert [one.photo for one in found.matched] == wanted
+
+
 def test_the_same_view_twice_is_reported() -> None:
     found = match_photos(["A1_2.jpg", "A1-2.png"], rows("A1"))
     assert [one.hint for one in found.matched] == [None, "has the same SKU and view as A1_2.jpg"]
@@ -320,7 +328,8 @@ def test_the_pattern_that_is_proposed(
 ) -> None:
     found = name_photos(files, ProductRow(0, category="Cups"))
     assert found.pattern == pattern
-    assert list(matched(found).values()) == named
+    named_by_file = matched(found)
+    assert [named_by_file[file] for file in files] == named
 
 
 ALONE: list[tuple[str, tuple[str | None, str | None]]] = [
@@ -405,7 +414,7 @@ def test_numbers_that_may_be_views_are_said_once() -> None:
 
 def test_a_name_in_its_skus_folder_may_repeat_the_sku() -> None:
     found = name_photos(["A1/A1_front.jpg", "A1/A1_2.jpg", "B1/1.jpg", "B1/2.jpg", "A1/1.jpg"], ROW)
-    assert list(matched(found).values())[:2] == [("A1", "front"), ("A1", "2")]
+    assert list(matched(found).values())[:3] == [("A1", "front"), ("A1", "1"), ("A1", "2")]
 
 
 def test_many_photos_without_a_spreadsheet_cost_little() -> None:

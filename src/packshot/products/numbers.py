@@ -12,11 +12,10 @@ from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, PENDING, PENDING_REVIEW, Product, ProductImage
+from packshot.spreadsheets.view_words import ViewPlace, place_of_view
 
-#: Views that show the product as a whole, best first; then numbers, then other words.
-MAIN_VIEWS: Final = ("main", "front")
 NUMBERS_LOCK: Final = 0x6E756D62  # PostgreSQL advisory lock: "numb"
-SortKey = tuple[int, int, str, int, int]
+SortKey = tuple[ViewPlace, int, int]
 
 
 def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
@@ -120,8 +119,4 @@ def _find_replaced(group: list[Any]) -> dict[int, list[int]]:
 
 def _sort_key(row: Any) -> SortKey:
     """The sort key of a picture within its SKU."""
-    view = (row.view or "").casefold()
-    number = int(view) if view.isascii() and view.isdigit() else None
-    rank = MAIN_VIEWS.index(view) if view in MAIN_VIEWS else 2 if not view else 3
-    rank = 4 if rank == 3 and number is None else rank
-    return rank, number or 0, view, row.product_id, row.variant or 0
+    return place_of_view(row.view), row.product_id, row.variant or 0

@@ -13,9 +13,10 @@ from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus, cas
 from packshot.spreadsheets.names_alone import read_names
 from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
-from packshot.spreadsheets.photo_views import SEPARATORS, read_view
+from packshot.spreadsheets.photo_views import read_view
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
+from packshot.spreadsheets.view_words import SEPARATORS, place_of_view
 
 #: The characters of a name in which a SKU is looked for after other words.
 LONGEST_NAME: Final = 120
@@ -115,7 +116,7 @@ def name_photos(
         read = {photo: found.readings[short[photo]].named for photo in photos}
         source, question = found.pattern, found.question()
     named = [_match_by_name(photo, read[photo], source, defaults) for photo in photos]
-    matched = _mark_doubles(named)
+    matched = _mark_doubles(_front_first(named))
     return MatchedPhotos(matched, (), (), tuple(left_out), system_files, source, question)
 
 
@@ -181,12 +182,24 @@ def match_photos(
         if photo not in finder.taken:
             finder.take_by_sku(photo)
     return MatchedPhotos(
-        _mark_doubles(finder.matched),
+        _mark_doubles(_front_first(finder.matched)),
         tuple(finder.ambiguous),
         tuple(finder.missing()),
         (*left_out, *finder.left_out),
         system_files,
     )
+
+
+def _front_first(matches: Sequence[Match]) -> list[Match]:
+    """The photos of each row, and of each SKU without a spreadsheet, beside its first one and in
+    the order of their views."""
+    first: dict[tuple[int, str | None], int] = {}
+    places = []
+    for index, match in enumerate(matches):
+        row, sku = match.product.row, match.product.sku
+        group = first.setdefault((row, sku), index) if row or sku else index
+        places.append((group, place_of_view(match.product.view), index))
+    return [matches[index] for _, _, index in sorted(places)]
 
 
 def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from packshot.spreadsheets.photo_files import stem_of
-from packshot.spreadsheets.photo_views import SEPARATORS, read_view
+from packshot.spreadsheets.photo_views import read_view
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.table import INVISIBLE
+from packshot.spreadsheets.view_words import SEPARATORS
 
 _LOOSE: Final = re.compile(r"[\W_]+")
 _NUMBER: Final = re.compile(r"\d{1,100}(?![^\W_])")

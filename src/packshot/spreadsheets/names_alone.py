@@ -22,11 +22,11 @@ from packshot.spreadsheets.naming import (
 )
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import (
-    SEPARATORS,
     begins_with_copy,
     begins_with_word,
     read_view,
 )
+from packshot.spreadsheets.view_words import SEPARATORS
 
 #: Signs before a view, and the pattern that reads it.
 _UNDERSCORE: Final = "{sku}_{view}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
-#: Characters between a SKU and a view, and between the words of a view.
-SEPARATORS: Final = "_-–—. ()[]（）+~#,@"
-_TOKEN: Final = re.compile(rf"[^{re.escape(SEPARATORS)}]+")
+from packshot.spreadsheets.view_words import GENERAL, TOKEN, VIEW_WORDS, without_accents
+
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
 _LONGEST: Final = 40
 _MOST_WORDS: Final = 4
@@ -20,50 +18,22 @@ _COPIES: Final = frozenset(
         *("копия", "копія", "αντιγραφο", "コピー", "副本", "사본", "نسخة"),
     )
 )
-#: Without accents. Words that are styles, too ("retro", "superior"), are left out.
-_WORDS: Final = _COPIES | frozenset(
-    (
-        *("main", "hero", "primary", "cover", "default", "base", "front", "back", "rear"),
-        *("left", "right", "top", "bottom", "side", "sideways", "detail", "details", "close"),
-        *("closeup", "up", "zoom", "macro", "angle", "angled", "diagonal", "perspective"),
-        *("lifestyle", "model", "worn", "inuse", "packshot", "package", "packaging"),
-        *("box", "label", "tag", "inside", "inner", "outside", "interior", "open", "closed"),
-        *("swatch", "alt", "alternate", "additional", "extra", "image", "img", "photo", "pic"),
-        *("picture", "view", "shot", "size", "chart", "scale", "flat"),
-        *("profile", "underside", "sole", "heel", "texture", "facts"),
-        *("thumb", "thumbs", "thumbnail", "thumbnails", "final", "edited", "edit", "hires"),
-        *("original", "vorne", "vorn", "vorderseite", "vorderansicht", "hinten", "ruckseite"),
-        *("rueckseite", "ruckansicht", "seite", "seitlich", "seitenansicht", "oben", "unten"),
-        *("oberseite", "unterseite", "links", "rechts", "innen", "aussen", "schrag", "ansicht"),
-        *("draufsicht", "detailansicht", "nahaufnahme", "verpackung", "etikett"),
-        *("avant", "arriere", "devant", "derriere", "cote", "dessus", "dessous", "gauche"),
-        *("droite", "face", "dos", "profil", "vue", "interieur", "exterieur", "emballage"),
-        *("frente", "frontal", "delantera", "trasera", "atras", "detras", "espalda", "lado"),
-        *("lateral", "perfil", "detalle", "arriba", "abajo", "izquierda", "derecha", "principal"),
-        *("etiqueta", "fronte", "lato", "laterale", "dettaglio", "sopra", "sotto", "sinistra"),
-        *("destra", "interno", "esterno", "confezione", "etichetta"),
-        *("voorkant", "voorzijde", "achterkant", "achterzijde", "zijkant", "bovenkant"),
-        *("onderkant", "binnenkant", "verpakking", "przod", "tyl", "bok", "gora", "dol", "detal"),
-        *("prawy", "lewy", "wnetrze", "costas", "detalhe", "esquerda", "direita", "embalagem"),
-        *("framsida", "baksida", "sida", "forside", "bagside", "bakside", "detalj", "detalje"),
-        *("спереди", "сзади", "сбоку", "сверху", "снизу", "слева", "справа", "деталь", "вид"),
-        *(
-            "正面",
-            "背面",
-            "侧面",
-            "側面",
-            "细节",
-            "主图",
-            "顶部",
-            "底部",
-            "앞면",
-            "뒷면",
-            "정면",
-            "측면",
-        ),
+#: Words beside those of `view_words`, without accents.
+_WORDS: Final = (
+    _COPIES
+    | VIEW_WORDS
+    | GENERAL
+    | frozenset(
+        (
+            *("default", "base", "close", "up", "zoom", "macro", "angle", "angled", "diagonal"),
+            *("perspective", "lifestyle", "model", "worn", "inuse", "packshot", "box", "tag"),
+            *("open", "closed", "swatch", "alt", "alternate", "additional", "extra", "size"),
+            *("chart", "scale", "flat", "sole", "heel", "texture", "facts", "thumb", "thumbs"),
+            *("thumbnail", "thumbnails", "final", "edited", "edit", "hires", "original"),
+            *("schrag",),
+        )
     )
 )
-_ACCENTS: Final = re.compile("[\u0300-\u036f]")
 #: `SKU_a` is a view; later letters are sizes (M, S, L, X).
 _LETTERS: Final = frozenset("abcdef")
 #: Amazon's names of views (seller help, "Image file naming", JV4FNMT7563SF5F).
@@ -90,7 +60,7 @@ _AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
 def read_view(text: str) -> str | None:
     """The view in `_2`, ` (2)`, `.PT01` or `-front_detail`; None for other words. Sizes that
     programs add (`-scaled`, `-1024x768`) are ignored: only these, or only separators, give ""."""
-    words = [word for word in _TOKEN.findall(text) if not _SIZE.fullmatch(word)]
+    words = [word for word in TOKEN.findall(text) if not _SIZE.fullmatch(word)]
     if len(words) > _MOST_WORDS or not all(
         _is_view_word(word) or (word.isdecimal() and before.casefold() in _CAMERAS)
         for before, word in zip(["", *words], words, strict=False)
@@ -107,7 +77,7 @@ def read_view(text: str) -> str | None:
 def _is_view_word(word: str) -> bool:
     if word.isdecimal():
         return len(word) <= 3
-    lower = _without_accents(word)
+    lower = without_accents(word)
     if lower in _WORDS or lower in _AMAZON or lower in _CAMERAS or lower == "on":
         return True
     if any(kind.fullmatch(word) for kind in (_AMAZON_PART, _VERSION_OR_ANGLE, _GS1)):
@@ -116,25 +86,16 @@ def _is_view_word(word: str) -> bool:
     return bool(numbered and numbered[1] in _WORDS) or lower in _LETTERS
 
 
-def _without_accents(word: str) -> str:
-    """In lower case; Japanese and Korean letters keep their marks."""
-    lower = word.casefold()
-    if lower.isascii():
-        return lower
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", lower)).replace("ł", "l")
-    return unicodedata.normalize("NFC", bare)
-
-
 def begins_with_copy(text: str) -> bool:
     """Whether the first word says that the file is a copy."""
-    word = next(iter(_TOKEN.findall(text)), "")
-    return _without_accents(word) in _COPIES
+    word = next(iter(TOKEN.findall(text)), "")
+    return without_accents(word) in _COPIES
 
 
 def begins_with_word(text: str) -> bool:
     """Whether a view's word comes first, or a size: a number, a letter or a version may as well be
     the end of a SKU."""
-    word = next(iter(_TOKEN.findall(text)), "")
+    word = next(iter(TOKEN.findall(text)), "")
     if len(word) < 2 or word.isdecimal():
         return False
     if _VERSION_OR_ANGLE.fullmatch(word) or _GS1.fullmatch(word):
@@ -149,7 +110,7 @@ def _plain_number(word: str) -> str:
 
 def view_in(name: str) -> str | None:
     """The view in a column's name: `Back image` -> back."""
-    general = {"image", "img", "photo", "pic", "picture", "view", "shot", "base", "set", "size"}
-    tokens = _TOKEN.findall(name.casefold())
-    words = [word for word in tokens if _without_accents(word) in _WORDS - general]
+    general = GENERAL | {"base", "set", "size"}
+    tokens = TOKEN.findall(name.casefold())
+    words = [word for word in tokens if without_accents(word) in _WORDS - general]
     return "-".join(words)[:_LONGEST] or None

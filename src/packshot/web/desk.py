@@ -28,6 +28,7 @@ from packshot.products.views import ProductView
 from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
+from packshot.spreadsheets.view_words import place_of_view
 from packshot.web.api.schemas import ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
@@ -39,7 +40,7 @@ from packshot.web.requests.visibility import present
 #: Products that come with a page; others are requested when they are needed.
 FIRST_PRODUCTS: Final = 50
 #: The most views of one SKU that its pages show.
-MOST_VIEWS: Final = 100
+MOST_VIEWS: Final = 200
 #: The most decisions that the desk can undo.
 UNDO_DEPTH: Final = 20
 #: Statuses of products with pictures to decide on.
@@ -221,10 +222,17 @@ def _everything(product_id: int) -> dict[str, Any]:
     }
 
 
+@bp.get("/desk/views")
+@needs()
+def sku_views() -> Response:
+    """The products of a SKU, in the order of their views."""
+    return conditional(jsonify({"products": _views_of(request.args.get("sku", ""))}))
+
+
 def _views_of(sku: str) -> list[dict[str, Any]]:
-    """All products of the SKU, by their view."""
+    """All products of the SKU, in the order in which exports number their views."""
     found = services().catalog.products(Filter(sku=sku), limit=MOST_VIEWS).products
-    return _show_all(sorted(found, key=lambda product: (product.view or "", product.id)))
+    return _show_all(sorted(found, key=lambda each: (place_of_view(each.view), each.id)))
 
 
 @bp.get("/upload")

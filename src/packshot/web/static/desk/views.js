@@ -1,12 +1,9 @@
 // The views of one SKU: which one is on the stage, and which is next.
 
-import { isExpected, products as list } from "./api.js";
+import { call, isExpected } from "./api.js";
 
 /** Delay in ms: the views of a product that is only skipped past are not loaded. */
 const REST_MS = 200;
-const MOST = 200;
-
-const byView = (a, b) => (a.view ?? "").localeCompare(b.view ?? "", "en", { numeric: true }) || a.id - b.id;
 
 /** Two products that show the same side of the same thing. */
 export const isDuplicate = (one, other) =>
@@ -39,10 +36,11 @@ export class Views {
 
   async #ask(product) {
     try {
-      const { products } = await list({ sku: product.sku, limit: MOST });
+      const url = `/desk/views?${new URLSearchParams({ sku: product.sku })}`;
+      const { products } = (await call("GET", url)).body;
       if (this.product?.id !== product.id) return;
       this.#sku = product.sku;
-      this.#products = products.sort(byView);
+      this.#products = products;
       this.#tell();
     } catch (error) {
       if (!isExpected(error)) throw error;

@@ -1,0 +1,109 @@
+"""The words for views in many languages, and the order of a product's views: the front first.
+
+Photos' names are read with these words, and plans, pages and exports have views in this order.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+#: Characters between a SKU and a view, and between the words of a view.
+SEPARATORS: Final = "_-–—. ()[]（）+~#,@"
+TOKEN: Final = re.compile(rf"[^{re.escape(SEPARATORS)}]+")
+#: A view in English -> the words for it, without accents. Words that are styles, too ("retro",
+#: "superior"), are left out.
+MEANINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "main": (
+            *("main", "hero", "primary", "cover", "hauptbild", "hauptansicht", "principal"),
+            *("principale", "hoofdfoto", "hoofdbeeld", "主图", "メイン"),
+        ),
+        "front": (
+            *("front", "vorne", "vorn", "vorderseite", "vorderansicht", "frontansicht"),
+            *("avant", "devant", "face", "recto", "frente", "frontal", "delantera", "delantero"),
+            *("fronte", "frontale", "davanti", "anteriore", "dianteira", "voorkant", "voorzijde"),
+            *("vooraanzicht", "przod", "framsida", "forside", "framside", "спереди"),
+            *("正面", "前面", "앞면", "정면"),
+        ),
+        "back": (
+            *("back", "rear", "hinten", "ruckseite", "rueckseite", "ruckansicht", "rueckansicht"),
+            *("hinteransicht", "arriere", "derriere", "dos", "verso", "trasera", "trasero"),
+            *("atras", "detras", "espalda", "dietro", "posteriore", "costas", "traseira"),
+            *("achterkant", "achterzijde", "achteraanzicht", "tyl", "baksida", "bagside"),
+            *("bakside", "сзади", "背面", "뒷면"),
+        ),
+        "side": (
+            *("side", "sideways", "profile", "seite", "seitlich", "seitenansicht", "cote"),
+            *("profil", "lado", "lateral", "perfil", "lato", "laterale", "fianco", "zijkant"),
+            *("zijaanzicht", "bok", "sida", "сбоку", "侧面", "側面", "측면"),
+        ),
+        "left": (
+            *("left", "links", "gauche", "izquierda", "sinistra", "esquerda", "linkerkant"),
+            *("lewy", "слева"),
+        ),
+        "right": (
+            *("right", "rechts", "droite", "derecha", "destra", "direita", "rechterkant"),
+            *("prawy", "справа"),
+        ),
+        "top": (
+            *("top", "oben", "oberseite", "draufsicht", "dessus", "arriba", "sopra"),
+            *("bovenkant", "gora", "сверху", "顶部"),
+        ),
+        "bottom": (
+            *("bottom", "underside", "unten", "unterseite", "dessous", "abajo", "sotto"),
+            *("onderkant", "dol", "снизу", "底部"),
+        ),
+        "inside": (
+            *("inside", "inner", "interior", "innen", "interieur", "interno", "binnenkant"),
+            *("wnetrze",),
+        ),
+        "outside": ("outside", "aussen", "exterieur", "esterno", "buitenkant"),
+        "detail": (
+            *("detail", "details", "detailansicht", "nahaufnahme", "closeup", "detalle"),
+            *("dettaglio", "detalhe", "detal", "detalj", "detalje", "деталь", "细节"),
+        ),
+        "packaging": (
+            *("packaging", "package", "verpackung", "emballage", "confezione", "verpakking"),
+            *("embalagem",),
+        ),
+        "label": ("label", "etikett", "etiqueta", "etichetta"),
+    }
+)
+_ENGLISH: Final = {word: view for view, words in MEANINGS.items() for word in words}
+VIEW_WORDS: Final = frozenset(_ENGLISH)
+#: Words that say that a picture shows a view, and not which one.
+GENERAL: Final = frozenset(
+    (
+        *("image", "img", "photo", "pic", "picture", "view", "shot"),
+        *("ansicht", "vue", "вид"),
+    )
+)
+#: Views that show the product as a whole, best first.
+_FIRST: Final = {"main": 0, "front": 1}
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+_PART: Final = re.compile(r"\d+|[^\W\d_]+")
+ViewPlace = tuple[int, str, tuple[int, ...]]
+
+
+def place_of_view(view: str | None) -> ViewPlace:
+    """Where a view comes among those of its product: main and front, none, numbers, then other
+    words in the order of their English ones. `front-2` comes behind `front`."""
+    parts = [_ENGLISH.get(part, part) for part in _PART.findall(without_accents(view or ""))]
+    words = "-".join(part for part in parts if not part.isdecimal() and part not in GENERAL)
+    numbers = tuple(int(part) for part in parts if part.isdecimal())
+    if words:
+        return _FIRST.get(words, 4), words, numbers
+    return 3 if numbers else 2, "", numbers
+
+
+def without_accents(word: str) -> str:
+    """In lower case; Japanese and Korean letters keep their marks."""
+    lower = word.casefold()
+    if lower.isascii():
+        return lower
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", lower)).replace("ł", "l")
+    return unicodedata.normalize("NFC", bare)
