@@ -79,6 +79,7 @@ def matched(photos: MatchedPhotos) -> dict[str, tuple[str | None, str | None]]:
         ("A1_C1L1.jpg", "A1", "c1l1"),
         ("\u200bA1\u00a0(2).jpg ", "A1", "2"),
         ("A1_2.HIF", "A1", "2"),
+        ("x/../A1_2.jpg", "A1", "2"),
         ("A1_2.mpo", "A1", "2"),
         ("SKU-1042.jpg", "SKU-1042", None),
         ("SKU-1042-B.jpg", "SKU-1042-B", None),
@@ -154,7 +155,7 @@ def test_every_file_has_its_place() -> None:
     files = ["A1.jpg", "IMG_0001.jpg", "notes.txt", "clip.mov", "._A1.jpg", "Thumbs.db"]
     files += [".DS_Store", "a/desktop.ini", "__MACOSX/a/._b.jpg", "raw.CR3", "old.gif", "p.xlsx"]
     files += ["A1.changes.webp", "a/B2.changes-2.webp"]  # as `packshot fidelity` writes them
-    files += [".A1.jpg", "A1.JPG_original", "A1.jpg~", "A1.jpg.crdownload"]
+    files += [".A1.jpg", "x/.old/B2.jpg", "A1.JPG_original", "A1.jpg~", "A1.jpg.crdownload"]
     found = match_photos(files, rows("A1", "B2"))
     assert matched(found) == {"A1.jpg": ("A1", None)}
     assert [(one.row, one.wanted) for one in found.missing] == [(3, "B2")]
@@ -165,7 +166,8 @@ def test_every_file_has_its_place() -> None:
         "raw.CR3": "is a camera's raw file: export it as JPEG",
         "old.gif": "is a GIF picture: save it as JPEG or PNG",
         "p.xlsx": "is a spreadsheet",
-        ".A1.jpg": "is hidden: its name begins with a dot",
+        ".A1.jpg": "is hidden: its name, or its folder's, begins with a dot",
+        "x/.old/B2.jpg": "is hidden: its name, or its folder's, begins with a dot",
         "A1.JPG_original": "is the backup copy of a file that was changed",
         "A1.jpg~": "is the backup copy of a file that was changed",
         "A1.jpg.crdownload": "is not yet fully downloaded",

@@ -676,8 +676,12 @@ def test_long_descriptions_go_in_as_many_requests_as_they_need(shop: Shop, tmp_p
 
 def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "A1.jpg")
+    (tmp_path / "B2").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "A2.jpg").write_bytes(photo_bytes(1))
     notes: list[str] = []
     [row] = read_rows([tmp_path], {}, report=notes.append)
     assert row.fields["sku"] == "A2"
-    assert notes == [f"left out {tmp_path.name}/A1.jpg: is not an ordinary file"]
+    assert notes == [
+        f"left out {tmp_path.name}/A1.jpg: is not an ordinary file",
+        f"left out {tmp_path.name}/B2: is a link to a folder: give that folder itself",
+    ]

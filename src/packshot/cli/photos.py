@@ -46,7 +46,9 @@ class PhotoFiles:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def add_file(self, name: str, path: Path) -> None:
-        if is_endless(path):
+        if path.is_dir():
+            self.left_out.append(LeftOut(name, "is a link to a folder: give that folder itself"))
+        elif is_endless(path):
             self.left_out.append(LeftOut(name, "is not an ordinary file"))
         else:
             self.add(name, path)
@@ -87,10 +89,11 @@ def collect_photos(paths: Sequence[Path]) -> PhotoFiles:
 
 
 def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """A folder's files, named with the folder, which may be a SKU."""
+    """A folder's files and its links to folders, which are not followed: they may lead in circles.
+    They are named with the folder, which may be a SKU."""
     top = folder.resolve().name
     for path in sorted(folder.rglob("*")):
-        if not path.is_dir():
+        if path.is_symlink() or not path.is_dir():
             yield f"{top}/{path.relative_to(folder).as_posix()}", path
 
 

@@ -95,8 +95,9 @@ def why_not_a_photo(path: str) -> str | None:
     """
     if is_change_map(path):
         return "is a change map of packshot fidelity"
-    if path.rpartition("/")[2].startswith("."):
-        return "is hidden: its name begins with a dot"
+    first, *inner = path.split("/")  # a hidden folder that is given itself is meant
+    if any(part.startswith(".") and part.strip(".") for part in inner or [first]):
+        return "is hidden: its name, or its folder's, begins with a dot"
     if _BACKUP.search(path):
         return "is the backup copy of a file that was changed"
     ending = ending_of(path)
