@@ -180,7 +180,10 @@ class Contest:
         self.gemini = gemini
 
     def start(self) -> PackshotProcess:
-        process = PackshotProcess(self.rig.folder, self.command, self.environment).start()
+        folder = self.rig.folder
+        # In ROOT gunicorn would read Packshot's gunicorn.conf.py for the script, too.
+        at = folder if self.command == HANDWRITTEN else ROOT
+        process = PackshotProcess(folder, self.command, self.environment, working_folder=at).start()
         process.wait_until_serving()
         process.wait_for_line("Worker thread started", times=int(self.command[2]))
         return process

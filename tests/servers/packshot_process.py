@@ -26,7 +26,8 @@ BIN = Path(sys.executable).parent
 
 
 class PackshotProcess:
-    """`command` with `{port}` filled in, run from the checkout on a separate database.
+    """`command` with `{port}` filled in, run from the checkout (or `working_folder`) on a separate
+    database.
 
     The database has its tables already, unless it is to be `empty`: to make them takes as long as
     to start.
@@ -40,11 +41,12 @@ class PackshotProcess:
         environment: dict[str, str] | None = None,
         *,
         empty: bool = False,
+        working_folder: Path = ROOT,
     ) -> None:
         database = folder / "packshot.db"
         if not (empty or database.exists() or "DATABASE_URL" in (environment or {})):
             shutil.copy(database_at_head(), database)
-        self.folder = folder
+        self.folder, self.working_folder = folder, working_folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = folder / f"{Path(command[0]).name}-{self.port}.log"
@@ -65,7 +67,7 @@ class PackshotProcess:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                cwd=ROOT,
+                cwd=self.working_folder,
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
