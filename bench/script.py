@@ -23,11 +23,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -50,7 +51,10 @@ HANDWRITTEN = (
     "bench.handwritten:create_app()",
 )
 PROGRAMS = {"Packshot": gunicorn(4), "handwritten": HANDWRITTEN}
-VISIBLE_AGAIN = 15  # seconds after which SQS delivers a killed process's messages again
+START_SECONDS = 120  # for both programs at once, on a busy machine
+VISIBLE_AGAIN = 10  # seconds after which SQS delivers a killed process's messages again
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,25 +80,35 @@ class Case:
 
 def run(rig: Rig) -> list[Line]:
     lines = []
-    for name, latency in (("12 MP", 2.0), ("small", 2.0), ("12 MP", 10.0)):
-        long = latency > 2
-        case = case_of(name, latency, SLOTS if long else rig.size(200, 2 * SLOTS), 0 if long else 8)
+    for name in ("12 MP", "small"):
+        case = case_of(name, 2.0, rig.size(200, SLOTS), warm_up=8)
         # The script makes one product at a time in each process, so a few products are enough.
-        few = replace(case, count=4 if long else max(8, case.count // 8), warm_up=case.warm_up // 2)
-        ours, theirs = measure(rig, "Packshot", case), measure(rig, "handwritten", few)
-        lines += compared(f"{name}, {latency:.0f} s calls", ours, theirs, case.count, few.count)
+        few = replace(case, count=max(8, case.count // 8), warm_up=4)
+        with warm(rig, case, few) as (ours, theirs):
+            lines += compared(f"{name}, 2 s calls", case, few, ours.measure(), theirs.measure())
+    lines += compared_while_waiting(rig)
     return lines + killed(rig)
 
 
-def compared(what: str, ours: Ran, theirs: Ran, count: int, few: int) -> list[Line]:
-    pace, their_pace = count / ours.seconds, few / theirs.seconds
+def compared_while_waiting(rig: Rig) -> list[Line]:
+    case = case_of("12 MP", 10.0, SLOTS)
+    few = replace(case, count=4)
+    with warm(rig, case, few) as (ours, theirs):
+        both = at_once(ours.measure, theirs.measure)
+    # Not the CPU: it is that of few products, beside the other program's.
+    pace, _, memory = compared("12 MP, 10 s calls", case, few, *both)
+    return [pace, memory]
+
+
+def compared(what: str, case: Case, few: Case, ours: Ran, theirs: Ran) -> list[Line]:
+    pace, their_pace = case.count / ours.seconds, few.count / theirs.seconds
     return [
         Line(
             f"{what}: products a second, times the script's",
             pace / their_pace,
             "x",
             10,
-            note=f"{pace:.2f}/s against {their_pace:.2f}/s; {ours.ready} of {count} ready",
+            note=f"{pace:.2f}/s against {their_pace:.2f}/s; {ours.ready} of {case.count} ready",
         ),
         Line(
             "CPU a product, times the script's",
@@ -113,6 +127,12 @@ def compared(what: str, ours: Ran, theirs: Ran, count: int, few: int) -> list[Li
             note=f"{ours.memory:.0f} MB against {theirs.memory:.0f} MB",
         ),
     ]
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """Make all calls at the same time; their results."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [each.result() for each in [pool.submit(call) for call in calls]]
 
 
 def case_of(name: str, latency: float, count: int, warm_up: int = 0) -> Case:
@@ -184,8 +204,9 @@ class Contest:
         # In ROOT gunicorn would read Packshot's gunicorn.conf.py for the script, too.
         at = folder if self.command == HANDWRITTEN else ROOT
         process = PackshotProcess(folder, self.command, self.environment, working_folder=at).start()
-        process.wait_until_serving()
-        process.wait_for_line("Worker thread started", times=int(self.command[2]))
+        process.wait_until_serving(START_SECONDS)
+        times = int(self.command[2])
+        process.wait_for_line("Worker thread started", times, START_SECONDS)
         return process
 
     def create(self, process: PackshotProcess, count: int, skus: int = 0) -> None:
@@ -218,33 +239,61 @@ def _view_of(n: int, skus: int) -> dict[str, str]:
     return {"sku": f"SKU-{n % skus}", "view": str(n // skus)} if skus else {}
 
 
-def measure(rig: Rig, name: str, case: Case) -> Ran:
-    with stand_in(case.latency) as gemini:
-        contest = Contest(rig, PROGRAMS[name], gemini, case)
-        process = contest.start()
-        try:
+class Warm:
+    """A program that has made its first products, if its case has such."""
+
+    def __init__(self, rig: Rig, name: str, case: Case) -> None:
+        self._case = case
+        with ExitStack() as stack:
+            self._gemini = stack.enter_context(stand_in(case.latency))
+            self._contest = Contest(rig, PROGRAMS[name], self._gemini, case)
+            self._process = self._contest.start()
+            stack.callback(self._process.stop)
             if case.warm_up:
-                contest.create(process, case.warm_up)
-                contest.wait(case.warm_up, 600)
-            watch = Watch(process.pid, with_master=True, every=0.25)
-            began, paid = time.monotonic(), answered(gemini)
-            contest.create(process, case.count)
-            contest.wait(case.warm_up + case.count, 600)
-            seconds = time.monotonic() - began
-            cpu, memory = watch.cpu(), watch.stop()
-            ready, calls = contest.ready() - case.warm_up, answered(gemini) - paid
-            return Ran(seconds, 1000 * cpu / case.count, memory, ready, calls)
-        finally:
-            process.stop()
+                self._contest.create(self._process, case.warm_up)
+                self._contest.wait(case.warm_up, 600)
+            self.close = stack.pop_all().close
+
+    def measure(self) -> Ran:
+        case, contest = self._case, self._contest
+        watch = Watch(self._process.pid, with_master=True, every=0.25)
+        began, paid = time.monotonic(), answered(self._gemini)
+        contest.create(self._process, case.count)
+        contest.wait(case.warm_up + case.count, 600)
+        seconds = time.monotonic() - began
+        cpu, memory = watch.cpu(), watch.stop()
+        ready, calls = contest.ready() - case.warm_up, answered(self._gemini) - paid
+        return Ran(seconds, 1000 * cpu / case.count, memory, ready, calls)
+
+
+@contextmanager
+def warm(rig: Rig, case: Case, few: Case) -> Iterator[tuple[Warm, Warm]]:
+    """Packshot and the script, which start at the same time: nothing is measured yet."""
+    assert rig.aws and rig.postgres  # started by one thread, not by both
+    with ExitStack() as stack:
+        both = at_once(partial(Warm, rig, "Packshot", case), partial(Warm, rig, "handwritten", few))
+        for each in both:
+            stack.callback(each.close)
+        yield both[0], both[1]
+
+
+def measure(rig: Rig, name: str, case: Case) -> Ran:
+    """Measure one program alone."""
+    program = Warm(rig, name, case)
+    try:
+        return program.measure()
+    finally:
+        program.close()
 
 
 def killed(rig: Rig) -> list[Line]:
     """Kill each program after about half of its products, and start it again; both at once, as
     nothing here is timed."""
-    counts = {"Packshot": 48, "handwritten": 12}
-    with ThreadPoolExecutor(len(counts)) as both:
-        lines = both.map(partial(kill_and_restart, rig), counts, counts.values())
-        return [line for each in lines for line in each]
+    ours, theirs = at_once(
+        partial(kill_and_restart, rig, "Packshot", 32),
+        partial(kill_and_restart, rig, "handwritten", 8),
+    )
+    return ours + theirs
 
 
 def kill_and_restart(rig: Rig, name: str, count: int) -> list[Line]:
