@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from packshot.storage import LocalStorage
 from packshot.work import pipeline
 from packshot.work.claims import Claims
 from packshot.work.keep_trying import KeepTrying
+from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
 
 
@@ -424,3 +427,46 @@ def test_a_paid_picture_waits_for_room_to_be_finished(shop: Shop) -> None:
     crowded.close()
     assert crowded.refusals == 0
     assert set(shop.enhancer.asked.values()) == {1}
+
+
+class PausedPixels(Pixels):
+    """Begins no job before `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+
+    def run(self, function, *args, **seconds):  # type: ignore[no-untyped-def]
+        assert self.go.wait(20)
+        return super().run(function, *args, **seconds)
+
+
+@pytest.mark.parametrize(
+    ("raw_image", "read"), [("/media/uploads/box.jpg", 2), ("https://shop.example/box.jpg", 4)]
+)
+def test_only_downloads_do_not_wait_for_a_pixel_process(
+    shop: Shop, raw_image: str, read: int
+) -> None:
+    """A photo that is read long before its pixel work only takes memory."""
+    pixels, first_are_read = PausedPixels(), threading.Barrier(read + 1)
+
+    def read_raw(url: str) -> bytes:
+        if not pixels.go.is_set():
+            first_are_read.wait(20)
+        return photo_bytes()
+
+    parts = replace(shop.parts, pixels=pixels, read_raw=read_raw)
+    ids = [
+        shop.product_id,
+        *(
+            each.id
+            for each in shop.catalog.create([replace(BOX, raw_image=raw_image)] * 4).products
+        ),
+    ]
+    _, *claims = [taken(parts.claims, each) for each in ids]
+    with ThreadPoolExecutor(len(claims)) as pool:
+        photos = [pool.submit(load_photo, claim, parts) for claim in claims]
+        first_are_read.wait(20)
+        pixels.go.set()
+        assert {photo.result().width for photo in photos} == {120}
+    pixels.close()

@@ -187,6 +187,8 @@ def connect_parts(
         locking=PixelLock(settings.pixel_lock == "on", model_path(settings.model_dir)),
         with_checks=settings.fidelity == "on",
         keep_trying=keep_trying,
+        # One is read while each pixel process works on another.
+        reading_turns=threading.Semaphore(settings.pixel_processes + 1),
         batches=choose_batches(enhancer) is not None,
         stopping=stopping,
     )

@@ -139,10 +139,9 @@ class Pixels:
         try:
             while True:
                 child = self._ready(child)
-                # Not earlier: each waiting thread would have its photo in memory twice.
-                pickled = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
                 with contextlib.suppress(_Retired), self._turn(hurried=wait is not None):
-                    return child.ask(pickled, deadline)
+                    # Not earlier: each waiting thread would have its photo in memory twice.
+                    return child.ask(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL), deadline)
         except PictureError:
             if self._closed:
                 raise Stopping() from None

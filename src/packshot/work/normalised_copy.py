@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 from packshot.enhancers.contract import Photo
 from packshot.errors import NotFound
 from packshot.pictures import imaging
@@ -34,16 +36,24 @@ def load_photo(claim: Claim, parts: Parts) -> Photo:
 
 
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
-    with claim.progress.time("fetch"):
-        raw = parts.read_raw(claim.raw_image)
     # A signature names the normalised copy itself, so it must be the one that the enhancer gets.
     smaller_side = parts.enhancer.sees_side if parts.signing is None else None
-    with claim.progress.time("normalise"):
-        copy = parts.pixels.run(imaging.normalise, raw, smaller_side)
+    with turn_to_read(claim, parts):
+        with claim.progress.time("fetch"):
+            raw = parts.read_raw(claim.raw_image)
+        with claim.progress.time("normalise"):
+            copy = parts.pixels.run(imaging.normalise, raw, smaller_side)
     copy = store(key, copy, parts)
     save_digest(claim, copy.data, parts, raw)
     seen = copy.smaller or copy
     return Photo(seen.data, seen.mime_type, seen.width, seen.height)
+
+
+def turn_to_read(claim: Claim, parts: Parts) -> AbstractContextManager[object]:
+    """Wait until the pixel processes need another photo of our own storage: one that is read sooner
+    only takes memory. Downloads don't wait, because a slow one would stop the others."""
+    is_own = parts.storage.own_key(claim.raw_image) is not None
+    return parts.reading_turns if is_own else nullcontext()
 
 
 def save_digest(claim: Claim, data: bytes, parts: Parts, raw: bytes | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from packshot.enhancers.contract import Enhancer
 from packshot.errors import Stopping, WaitsForBatch
@@ -34,6 +35,9 @@ class Parts:
     keep_trying: KeepTrying = field(
         default_factory=KeepTrying
     )  # repeats the saving of paid answers
+    reading_turns: threading.Semaphore = field(
+        default_factory=partial(threading.Semaphore, 2)
+    )  # for raw images in our own storage
     batches: bool = False  # whether requests of the batch lane go into batch jobs
     stopping: threading.Event = field(
         default_factory=threading.Event
