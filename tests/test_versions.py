@@ -70,8 +70,12 @@ def test_commands_and_the_health_report_show_it(
         assert SENTENCE in result.output
 
 
-#: The way back to the first passes all others; to those between, `make test-extra` goes too.
-BETWEEN = [pytest.param(older, marks=pytest.mark.extra) for older in revisions()[1:-4]]
+#: The way back to the first passes all others. To every third of those between `make test-extra`
+#: goes too, and `make soak` to the rest.
+BETWEEN = [
+    pytest.param(older, marks=pytest.mark.soak if number % 3 else pytest.mark.extra)
+    for number, older in enumerate(revisions()[1:-4])
+]
 
 
 @pytest.mark.parametrize("older", [revisions()[0], *BETWEEN, *revisions()[-4:-1]])
