@@ -118,6 +118,23 @@ def test_a_shadow_that_the_frame_cuts_fades_out() -> None:
     assert steps[:, -120:].max() <= 6
 
 
+def test_a_dense_shadow_that_the_frame_cuts_fades_out_and_does_not_move_the_product() -> None:
+    """A seller's file whose drawn shadow is as dense as a see-through part of the product."""
+    rgba = np.zeros((400, 400, 4), np.uint8)
+    shadow = np.zeros((400, 600), np.float32)
+    shadow[230:280, 200:600] = 230
+    rgba[..., 3] = cv2.GaussianBlur(shadow, (0, 0), 12)[:, :400]
+    rgba[100:300, 100:250] = (180, 40, 40, 255)
+    rgba[120:200, 250:280] = (90, 140, 90, 170)  # a handle of glass
+    assert rgba[250, 399, 3] > 160
+    product = edges.from_alpha(rgba, longest=1700)
+    assert product.has_shadow
+    assert product.box.right - product.box.left == pytest.approx(180, abs=3)
+    made = compose.put_on(compose.prepare(product, 800), compose.white(800)).picture
+    steps = np.abs(np.diff(made.astype(int).min(axis=2), axis=1))
+    assert steps[:, -80:].max() <= 6  # beside the product
+
+
 def test_a_product_that_the_frame_cuts_stays_whole() -> None:
     rgba = np.zeros((400, 400, 4), np.uint8)
     rgba[100:300, 100:400] = (180, 40, 40, 255)

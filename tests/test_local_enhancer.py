@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Analysis, Brief, Photo, Picture
-from packshot.enhancers.local import upright
+from packshot.enhancers.local import findings, recipes, upright
 from packshot.enhancers.local.enhancer import LocalEnhancer
+from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import EnhancerError
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import encode_array, to_array
@@ -131,6 +133,16 @@ def test_no_picture_is_made_twice(name: str, aspect: str, asked: tuple[str, ...]
 def test_without_any_mask_no_picture_is_made_twice() -> None:
     _, pictures = run(mug(), 10, Settings(cutout="off"))
     assert len({picture.data for picture in pictures}) == 10
+
+
+def test_behind_an_unlikely_outline_nothing_is_blurred() -> None:
+    found = findings.measure(encode_array(mug()), PictureOptions())
+    assert found.cut is not None
+    kept = replace(found, treatment="scene")
+    assert "soft" in recipes.titles(kept)
+    unlikely = recipes.titles(replace(kept, cut=replace(found.cut, confidence=0.4)))
+    assert "soft" not in unlikely
+    assert len(set(unlikely)) == len(unlikely) >= 10
 
 
 def test_without_any_mask_nothing_is_whitened() -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import tone
-from packshot.enhancers.local.edges import CutProduct, box_of, solid_of
-from packshot.enhancers.local.framing import FramedPicture
+from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.framing import Box, FramedPicture
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 #: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
@@ -65,7 +65,8 @@ def prepare(
     there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
     alpha = np.ascontiguousarray(alpha[there])
     if product.has_shadow:
-        alpha = _fade_shadow(alpha, side)
+        edges = (np.array(product.box) * scale - (there[1].start, there[0].start) * 2).round()
+        alpha = _fade_shadow(alpha, Box(*(int(edge) for edge in edges)), side)
     cover = np.zeros((side, side), np.uint8)
     cover[here] = alpha
     light = None if product.has_shadow else _light(cover)
@@ -82,12 +83,12 @@ def prepare(
     )
 
 
-def _fade_shadow(alpha: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def _fade_shadow(alpha: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
     """Fade the shadow of a file out towards each side, so that no line shows where the photo's
     frame or the canvas cuts it off. Only outside the product's box: the product, its see-through
     parts and its smooth outline stay as they are."""
     faded = alpha.copy()
-    left, top, right, bottom = box_of(solid_of(alpha))
+    left, top, right, bottom = box
     height, width = alpha.shape
     clear = round(CLEAR * side)
     for turns, gap in enumerate((top, width - right, height - bottom, left)):

@@ -42,6 +42,11 @@ class CutOut:
         """Whether a cut by this mask may be shown to a reviewer, with a warning."""
         return self.confidence >= self.fair_from and not self.doubts
 
+    @property
+    def likely(self) -> bool:
+        """Whether the mask, doubts aside, probably shows where the product is."""
+        return self.confidence >= min(self.threshold, self.fair_from)
+
     def why(self) -> str:
         """One clause for the record."""
         head = f"cut-out confidence {self.confidence:.2f} ({self.method})"

@@ -22,6 +22,9 @@ MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
 SAME, LIGHT = 7.0, 160  # levels: a pixel this close to a backdrop at least this light belongs to it
 PALE = 200  # in each channel; light parts may be lost in a backdrop this light
+#: Alpha above this is opaque. A shadow in a file is looked for at SHADOW_SIDE px: there its colours
+#: and alpha differ by less than SHARP_STEP levels from pixel to pixel, on both sides together.
+OPAQUE, SHARP_STEP, SHADOW_SIDE = 240, 24, 512
 WIDER = 3  # times as wide outwards is the band where more may belong to the product
 
 
@@ -101,15 +104,15 @@ def cut(
 
 def from_alpha(rgba: Bytes, longest: int) -> CutProduct:
     """Use the file's own transparency unchanged: glass and lenses stay see-through."""
-    solid = solid_of(rgba[..., 3])
+    solid = solid_of(rgba)
     at = box_of(rgba[..., 3] > 2)
     scale = min(1.0, longest / max(box_of(solid).longer, 1))
     crop = at.crop(rgba)
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     alpha = resize(np.ascontiguousarray(crop[..., 3]), *size)
-    solid_small = solid_of(alpha)
-    shadow = _has_shadow(alpha, solid_small)
     colours = _shrink_colours(crop, alpha, size)
+    solid_small = solid_of(np.dstack([colours, alpha]))
+    shadow = _has_shadow(alpha, solid_small)
     return CutProduct(colours, alpha, box_of(solid_small), shadow, at.top, at.left, scale)
 
 
@@ -123,10 +126,30 @@ def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:
     return as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1 / 255))
 
 
-def solid_of(alpha: NDArray[np.uint8]) -> Mask:
+def solid_of(rgba: Bytes) -> Mask:
     """Where alpha is above one half: the product without a drawn shadow."""
-    solid = alpha > 127
-    return solid if solid.any() else alpha > 2
+    alpha = rgba[..., 3]
+    solid = (alpha > 127) & ~_dense_shadow(rgba)
+    return np.asarray(solid if solid.any() else alpha > 2)
+
+
+def _dense_shadow(rgba: Bytes) -> Mask:
+    """What is connected to the empty part of the file through colours and alpha that change slowly.
+    A see-through product, such as glass, has sharp edges there."""
+    height, width = rgba.shape[:2]
+    scale = min(1.0, SHADOW_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    alpha = cv2.resize(np.ascontiguousarray(rgba[..., 3]), size, interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(np.ascontiguousarray(rgba[..., :3]), size, interpolation=cv2.INTER_AREA)
+    seen = cv2.multiply(colours, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+    kernel, planes = np.ones((3, 3), np.uint8), np.dstack([seen, alpha])
+    steps = cv2.subtract(cv2.dilate(planes, kernel), cv2.erode(planes, kernel)).max(axis=2)
+    empty = alpha <= 2
+    slow = (steps < SHARP_STEP) & (alpha <= OPAQUE)
+    slow = (cv2.morphologyEx(slow.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0) | empty
+    shadow = (_pieces_of(slow, empty) & ~empty).astype(np.uint8)
+    at_size = cv2.resize(shadow, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(at_size > 0)
 
 
 def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:

@@ -64,7 +64,7 @@ class Findings:
     def box(self) -> Box:
         """The product's likely place in the photo's pixels; the whole frame when unknown."""
         if self.rgba is not None:
-            return edges.box_of(edges.solid_of(self.rgba[..., 3]))
+            return edges.box_of(edges.solid_of(self.rgba))
         if self.cut is None:
             return Box(0, 0, self.rgb.shape[1], self.rgb.shape[0])
         mask = self.cut.mask if self.treatment == "cut" else self.cut.extent

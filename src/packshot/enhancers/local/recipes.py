@@ -74,7 +74,10 @@ def titles(findings: Findings) -> list[str]:
     # Without the product's place these two look much like the others.
     last = () if findings.has_known_place else ("soft", "close")
     ordered = [t for t in listed if t not in last] + [t for t in listed if t in last]
-    return [t for t in (*ordered, *SPARE) if not scenes.shows_the_same(findings, t)]
+    made = [t for t in (*ordered, *SPARE) if not scenes.shows_the_same(findings, t)]
+    # Behind an unlikely outline "soft" would blur a part of the product.
+    likely = findings.cut is not None and findings.cut.likely
+    return [t for t in made if t != "soft" or likely]
 
 
 def make(findings: Findings, title: str) -> FramedPicture:
