@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -143,6 +144,15 @@ def _lit(photo: BgrPixels, scene: Scene) -> BgrPixels:
 def _sample(picture: BgrPixels) -> BgrPixels:
     """The word "sample" across the picture: nobody can take it for Gemini's and sell with it."""
     height, width = picture.shape[:2]
+    cover, rest = _sample_word(width, height)
+    light = sum(cv2.mean(picture)[:3]) / 3
+    ink = np.full_like(picture, 255 if light < 128 else 60)
+    return np.asarray(cv2.blendLinear(ink, picture, cover, rest), np.uint8)
+
+
+@lru_cache(2)  # half of a picture's time, and pictures in a row are of one size
+def _sample_word(width: int, height: int) -> tuple[Floats, Floats]:
+    """How much of each pixel the word covers, and the rest."""
     word, font = "SAMPLE", cv2.FONT_HERSHEY_SIMPLEX
     scale = 0.8 * min(width, height) / cv2.getTextSize(word, font, 1.0, 2)[0][0]
     thick = max(2, round(2.5 * scale))
@@ -151,9 +161,9 @@ def _sample(picture: BgrPixels) -> BgrPixels:
     at = ((width - wide) // 2, (height + tall) // 2)
     cv2.putText(layer, word, at, font, scale, 255, thick, cv2.LINE_AA)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 30, 1.0)
-    alpha = cv2.warpAffine(layer, turn, (width, height)).astype(np.float32) / 255 * 0.4
-    ink = np.full_like(picture, 255 if picture.mean() < 128 else 60)
-    return np.asarray(cv2.blendLinear(ink, picture, alpha, 1 - alpha), np.uint8)
+    turned = cv2.warpAffine(layer, turn, (width, height))
+    cover = np.multiply(turned, 0.4 / 255, dtype=np.float32)
+    return cover, np.subtract(1, cover, dtype=np.float32)
 
 
 def _caption(picture: Any, title: str) -> None:
