@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -71,12 +72,18 @@ def run(
     ]
 
 
+@cache
+def made_of_the_mug() -> tuple[Analysis, list[Picture]]:
+    """Made once for all the tests that only look at it."""
+    return run(mug())
+
+
 def titles(analysis: Analysis) -> list[str]:
     return [variant.title for variant in analysis.variants]
 
 
 def test_a_product_on_a_plain_sheet_becomes_white_studio_natural() -> None:
-    analysis, pictures = run(mug())
+    analysis, pictures = made_of_the_mug()
     assert titles(analysis) == ["white", "studio", "natural"]
     assert [picture.title for picture in pictures] == titles(analysis)
     assert not any(picture.made_by_ai for picture in pictures)
@@ -89,7 +96,7 @@ def test_a_product_on_a_plain_sheet_becomes_white_studio_natural() -> None:
 
 
 def test_the_product_fills_85_percent_and_is_centred() -> None:
-    _, pictures = run(mug())
+    _, pictures = made_of_the_mug()
     white = to_array(pictures[0].data)
     dark = white.min(axis=2) < 150  # the mug, not its shadow
     rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
@@ -121,8 +128,7 @@ def photos_without_a_crop() -> dict[str, Bytes]:
 
 
 @pytest.mark.parametrize("name", photos_without_a_crop())
-@pytest.mark.parametrize("aspect", ["1:1", "3:4"])
-@pytest.mark.parametrize("asked", [(), ("keep_background",)])
+@pytest.mark.parametrize(("aspect", "asked"), [("1:1", ()), ("3:4", ("keep_background",))])
 def test_no_picture_is_made_twice(name: str, aspect: str, asked: tuple[str, ...]) -> None:
     settings = Settings(cutout="classical", enhanced_image_aspect=aspect)
     analysis, pictures = run(photos_without_a_crop()[name], 10, settings, *asked)
@@ -161,7 +167,7 @@ def test_ten_variants_have_ten_names(make: Callable[[], Bytes]) -> None:
 
 
 def test_the_same_photo_gives_the_same_bytes() -> None:
-    assert run(mug())[1][0].data == run(mug())[1][0].data
+    assert run(mug(), 1)[1][0].data == made_of_the_mug()[1][0].data
 
 
 def test_a_variant_that_was_never_planned_is_refused() -> None:
@@ -211,7 +217,7 @@ def test_a_scene_that_fits_no_other_shape_keeps_its_own_and_says_so() -> None:
     ],
 )
 def test_a_redo_changes_what_was_asked_for(name: str) -> None:
-    _, before = run(mug(), 1)
+    _, before = made_of_the_mug()
     _, after = run(mug(), 1, CLASSICAL, name)
     first, second = to_array(before[0].data), to_array(after[0].data)
     first, second = (cv2.resize(picture, (400, 400)).astype(int) for picture in (first, second))
