@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from servers import guard
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 #: Photos, recorded answers and hostile files, used in place; see `needs_shared`.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+#: As in a pixel child: several test processes share the processors, and a library's threads would
+#: spend a third of an image test's CPU time waiting for each other.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
 FOREIGN = ("AWS_", "GEMINI_", "GOOGLE_", "BOTO", "PACKSHOT_")
 
 
@@ -38,6 +42,7 @@ def pytest_configure() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # no library is loaded yet
     guard.begin()
     os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
 
@@ -56,6 +61,26 @@ def network() -> Path:
     if not model_file.is_present(path):
         missing("the cut-out network is not here: run `packshot cutout-model`")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def equal_routes_compiled_once() -> None:
+    """Werkzeug compiles each route's URL builder for every application: two thirds of its start.
+
+    A builder finds its converters through the rule it is called with, so equal rules share one.
+    """
+    from werkzeug.routing import Rule
+
+    compile_builder = Rule._compile_builder
+    built: dict[tuple[object, ...], Any] = {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, repr(rule.defaults), *rule._trace, append_unknown)
+        if key not in built:
+            built[key] = compile_builder(rule, append_unknown)
+        return built[key]
+
+    Rule._compile_builder = compile_once  # type: ignore[assignment, method-assign]
 
 
 @pytest.fixture(autouse=True)
