@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from servers.photo_host import PhotoHost, hang
 
 from packshot.database.engine import Database
 from packshot.database.models import Product
+from packshot.errors import SettingsError
+from packshot.listening import GIVEN_SOCKET, browser_warning, check_port
 
 STARTED = "Worker thread started"
 FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
@@ -83,6 +86,61 @@ def test_it_says_where_to_open_it(tmp_path: Path, command: tuple[str, ...]) -> N
         server.wait_until_serving()
         server.wait_for_line(f'"Open http://localhost:{server.port}/ in a browser')
         assert all(line.startswith("{") for line in server.log().splitlines())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [RUN_PY, (str(BIN / "packshot"), "serve"), (str(BIN / "packshot"), "serve", "--fake-gemini")],
+    ids=["run.py", "packshot-serve", "fake-gemini"],
+)
+def test_a_port_that_is_taken_ends_it_before_anything_starts(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    server = PackshotProcess(tmp_path, command, empty=True)
+    with socket.create_server(("127.0.0.1", server.port)), server:
+        assert server.process is not None
+        assert server.process.wait(60) == 1
+    words = "stop that one, or choose another port, as in PORT="
+    [line] = server.log().splitlines()
+    assert line.startswith(f"packshot: port {server.port} is used by another program: {words}")
+    assert not (tmp_path / "packshot.db").exists()
+
+
+def test_a_port_just_closed_is_free(tmp_path: Path) -> None:
+    """Its connections stay in TIME_WAIT for a minute, which keeps no server from listening."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        caller = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = listener.accept()
+        accepted.close()  # this end closes first, and keeps the port
+        caller.close()
+    check_port("127.0.0.1", port)
+
+
+def test_a_server_that_is_given_its_socket_needs_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By systemd, or by the gunicorn that it replaces."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(SettingsError, match="used by another program"):
+            check_port("127.0.0.1", port)
+        for name in GIVEN_SOCKET:
+            monkeypatch.setenv(name, "3")
+            check_port("127.0.0.1", port)
+            monkeypatch.delenv(name)
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"HOST=192\.0\.2\.1 is no address of this machine"):
+        check_port("192.0.2.1", 5000)
+
+
+def test_a_port_that_browsers_refuse_is_warned_of() -> None:
+    assert [port for port in (5000, 5061, 6000, 6666, 8080, 0) if browser_warning(port)] == [
+        5061,
+        6000,
+        6666,
+    ]
+    assert "browsers refuse port 6666 as unsafe" in (browser_warning(6666) or "")
 
 
 @pytest.mark.parametrize(

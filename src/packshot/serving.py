@@ -26,6 +26,7 @@ from packshot.database.engine import bring_to_head, migrate_back
 from packshot.database.urls import redact_url
 from packshot.env_file import plain_value, read_env_file
 from packshot.errors import PackshotError, SettingsError
+from packshot.listening import browser_warning, check_port
 from packshot.pictures.allocator import give_large_blocks_back
 from packshot.settings import SETTING_NAMES, Settings, load_settings
 from packshot.wiring import Services, build
@@ -103,6 +104,17 @@ def prepare_process() -> Settings:
     load_environment()
     settings = load_settings()
     logs.configure(as_format=settings.log_format)
+    return settings
+
+
+@exit_with_one_line()
+def prepare_server() -> Settings:
+    """`prepare_process` for a command that listens on HOST and PORT: it fails before it starts
+    anything."""
+    settings = prepare_process()
+    check_port(settings.host, settings.port)
+    if warning := browser_warning(settings.port):
+        warn_once(warning)
     return settings
 
 
@@ -328,7 +340,7 @@ def run_development() -> None:
     from flask.helpers import get_debug_flag
     from werkzeug.serving import is_running_from_reloader, run_simple
 
-    settings = prepare_process()
+    settings = prepare_server()
     reloading = get_debug_flag()
     app = create_app(with_worker=not reloading or is_running_from_reloader())
     log.info("Open %s in a browser; Ctrl-C stops it", browser_address(settings))
@@ -345,7 +357,7 @@ def run_gunicorn(workers: int = 1) -> None:
     """`packshot serve`: gunicorn on HOST and PORT, configured as `gunicorn.conf.py` does."""
     from gunicorn.app.base import BaseApplication
 
-    settings = prepare_process()
+    settings = prepare_server()
 
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:

@@ -43,6 +43,7 @@ def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
         raise click.UsageError("--fake-fault goes with --fake-gemini")
     if fake_gemini:
         _refuse_real_services()
+        serving.prepare_server()
         keep_apart()
         start_fake_gemini(faults)
     serving.run_gunicorn(workers)
