@@ -22,8 +22,8 @@ from support.fakes import photo_bytes
 from support.shop import Shop, becomes
 
 from packshot.cli import COMMANDS, main
-from packshot.cli.options import no_answer
 from packshot.cli.progress import table
+from packshot.cli.server_errors import no_answer
 from packshot.database.models import FAILED
 from packshot.testing.fake_gemini import FakeGemini
 
@@ -81,7 +81,7 @@ def test_retry_queues_failed_products_again(shop: Shop, url: str) -> None:
     first, second, third = (shop.create()[0] for _ in range(3))
     becomes(shop, [first, second], FAILED)
     one = packshot("retry", str(first), "--url", url)
-    assert (one.exit_code, one.output) == (0, "1 products are waiting again.\n")
+    assert (one.exit_code, one.output) == (0, "1 product is waiting again.\n")
     rest = packshot("retry", "--all-failed", "--json", "--url", url)
     assert (rest.exit_code, json.loads(rest.output)) == (0, [second])
     waiting = packshot("retry", str(third), "--json", "--url", url)
@@ -170,7 +170,7 @@ def test_redrive_moves_the_dead_letters(
     monkeypatch.setenv("SQS_QUEUE_URL", queue)
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
     done = packshot("redrive")
-    assert (done.exit_code, done.stdout) == (0, "1 messages are in the queue again.\n")
+    assert (done.exit_code, done.stdout) == (0, "1 message is in the queue again.\n")
     assert "Messages" in aws.sqs.receive_message(QueueUrl=queue)
 
 

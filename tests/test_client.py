@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,12 @@ def test_it_follows_retry_after_but_not_for_half_a_day() -> None:
 
 def crowded(times: int) -> Application:
     """Busy with others so many times, then it answers."""
+    return unavailable(times, "too many others", "/problems/busy", [("Retry-After", "5")])
+
+
+def unavailable(
+    times: int, message: str, problem: str = "", headers: Sequence[tuple[str, str]] = ()
+) -> Application:
     left = [times]
 
     def application(environ: Json, start_response: Any) -> Iterable[bytes]:
@@ -131,9 +137,9 @@ def crowded(times: int) -> Application:
             start_response("200 OK", [("Content-Type", "application/json")])
             return [b'{"data": {"products": 1}}']
         left[0] -= 1
-        headers = [("Retry-After", "5"), ("Content-Type", "application/problem+json")]
-        start_response("503 SERVICE UNAVAILABLE", headers)
-        return [json.dumps({"type": "/problems/busy", "message": "too many others"}).encode()]
+        as_json = ("Content-Type", "application/problem+json")
+        start_response("503 SERVICE UNAVAILABLE", [*headers, as_json])
+        return [json.dumps({"type": problem, "message": message}).encode()]
 
     return application
 
@@ -149,6 +155,35 @@ def test_a_busy_server_is_asked_again_beyond_the_tries_but_not_forever() -> None
     with served(crowded(10_000)) as url, pytest.raises(ApiError, match="too many others"):
         Client(url, tries=1, sleep=slept.append).stats()
     assert 600 <= sum(slept) < 610
+
+
+def test_an_outage_is_waited_for_and_its_reason_is_passed_on() -> None:
+    """Beyond the tries, as long as the caller allows; a success after it is passed on, too."""
+    client, heard = Client("", tries=2, sleep=lambda seconds: heard.append(seconds)), list[Any]()
+    client.before_retry, client.after_retry = heard.append, lambda: heard.append("well")
+    client.outage_wait = 100.0
+    down = unavailable(5, "the disk is full")
+    with served(down) as url:
+        client.url = f"{url}/"
+        assert client.stats() == {"products": 1}
+    assert [str(each) for each in heard[:-1:2]] == ["503: the disk is full"] * 5
+    assert heard[1::2] == [0.5, 1, 2, 4, 8]
+    assert heard[-1] == "well"
+    with served(unavailable(1000, "the disk is full")) as url, pytest.raises(ApiError):
+        client.url = f"{url}/"
+        heard.clear()
+        client.stats()
+    assert 100 <= sum(heard[1::2]) < 120
+    assert max(heard[1::2]) == 15
+
+
+def test_a_client_that_gives_up_ends_its_pauses() -> None:
+    client = Client("", tries=1)
+    client.outage_wait = 100.0
+    client.before_retry = lambda error: client.give_up()
+    with served(unavailable(1000, "down")) as url, pytest.raises(ApiError, match="down"):
+        client.url = f"{url}/"
+        client.stats()
 
 
 def test_it_waits_for_many_and_sees_each_change(shop: Shop) -> None:
@@ -182,5 +217,5 @@ def test_it_waits_for_many_and_sees_each_change(shop: Shop) -> None:
 
 def test_waiting_ends_with_its_time(shop: Shop) -> None:
     ids = shop.create()
-    with served(shop.app) as url, pytest.raises(TimeoutError, match="1 products are still waiting"):
+    with served(shop.app) as url, pytest.raises(TimeoutError, match="1 product is still waiting"):
         Client(url, sleep=lambda _: None).wait(ids, timeout=0.0)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import signal
+import threading
+import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 from click.testing import CliRunner, Result
-from servers.loopback import losing_answers, served
+from rich.console import Console
+from servers.loopback import Application, losing_answers, served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
 from support.fakes import photo_bytes
-from support.shop import API_KEYS, SECRETS, Shop, row
+from support.shop import API_KEYS, SECRETS, Shop, becomes, row
 
+from packshot.cli.progress import wait_with_bar
+from packshot.cli.retry_notices import RetryNotices, print_to_stderr
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.cli.upload import upload
 from packshot.client import Client
+from packshot.database.models import PENDING_REVIEW
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
@@ -257,7 +267,7 @@ def test_a_folder_is_read_with_its_subfolders_and_names_what_is_left_out(tmp_pat
     ]
     assert notes == [
         "left out photos/film.mp4: is a video",
-        "1 files of operating systems were ignored",
+        "1 file of operating systems was ignored",
     ]
 
 
@@ -625,12 +635,12 @@ def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: 
     assert without.output.endswith(asked)
     assert wrong.output.endswith("does not know this key: check --key or PACKSHOT_API_KEY\n")
     assert "0 products" not in without.output + wrong.output
-    assert "not sent" not in without.output + wrong.output
+    assert "stopped" not in without.output + wrong.output
     assert done.exit_code == 1
     assert (
         "1 product created, 0 rows refused." in done.output or "2 products created" in done.output
     )
-    assert "stopped: not sent: " in done.output
+    assert " without a result; the same command continues." in done.output
     assert "bytes per day is used up" in done.output
 
 
@@ -685,3 +695,98 @@ def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
         f"left out {tmp_path.name}/A1.jpg: is not an ordinary file",
         f"left out {tmp_path.name}/B2: is a link to a folder: give that folder itself",
     ]
+
+
+# -- while the server can't, it says so ------------------------------------------------------------
+
+
+def refusing_uploads(shop: Shop, times: int, heard: Callable[[], object]) -> Application:
+    """The disk is full for so many uploads."""
+    left = [times]
+
+    def wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].endswith("/api/uploads") or not left[0]:
+            return shop.app(environ, start_response)
+        left[0] -= 1
+        heard()
+        start_response("503 Service Unavailable", [("Content-Type", "application/problem+json")])
+        return [b'{"message": "the disk of MEDIA_DIR=var/media is full: make room"}']
+
+    return wrapped
+
+
+def test_an_upload_says_once_why_it_waits_and_goes_on(shop: Shop, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"A-{number}.jpg").write_bytes(photo_bytes(side=200 + number))
+    with served(refusing_uploads(shop, 5, lambda: None)) as url:
+        done = run(*sorted(tmp_path.glob("*.jpg")), "--url", url)
+    words = "the disk of MEDIA_DIR=var/media is full: make room; trying again"
+    assert done.stderr == f"waiting: {words}\nthe server answers again\n"
+    assert done.exit_code == 0
+    assert "3 products created" in done.stdout
+
+
+def test_ctrl_c_ends_the_pauses_and_says_what_was_sent(shop: Shop, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"A-{number}.jpg").write_bytes(photo_bytes(side=200 + number))
+    main = threading.main_thread().ident or 0
+
+    def press_once(pressed: list[int] = []) -> None:  # noqa: B006 - kept between calls
+        if not pressed:
+            pressed.append(main)
+            threading.Timer(1.0, signal.pthread_kill, (main, signal.SIGINT)).start()
+
+    began = time.monotonic()
+    with served(refusing_uploads(shop, 1000, press_once)) as url:
+        done = run(*sorted(tmp_path.glob("A*.jpg")), "--url", url)
+    assert time.monotonic() - began < 8
+    assert done.exit_code == 1
+    assert "stopped: 0 products created, 0 photos sent, 6 rows without a result" in done.output
+    assert done.output.rstrip().endswith("Aborted!")
+
+
+def test_waiting_for_pictures_survives_a_restart_and_says_what_is_wrong(
+    shop: Shop, tmp_path: Path
+) -> None:
+    ids = shop.create()
+    shop.services.worker = StuckWorker("Gemini refuses the key. Products wait.")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    client = Client(url, tries=1)
+    client.outage_wait = 60.0
+    notices = RetryNotices(url, print_to_stderr)
+    client.before_retry, client.after_retry = notices.begin, notices.end
+    printed = io.StringIO()
+
+    def restart() -> None:
+        with served(shop.app, port):
+            may_stop.wait(20)
+        down.wait(0.7)
+        with served(shop.app, port):
+            becomes(shop, ids, PENDING_REVIEW)
+            over.wait(20)
+
+    may_stop, down, over = (threading.Event() for _ in range(3))
+    thread = threading.Thread(target=restart)
+    thread.start()
+    threading.Timer(1.0, may_stop.set).start()
+    with contextlib.redirect_stderr(printed):
+        client.http.request("GET", url, retries=20)
+        [product] = wait_with_bar(client, ids, Console(file=io.StringIO()))
+    over.set()
+    thread.join()
+    assert product["status"] == PENDING_REVIEW
+    said = printed.getvalue()
+    assert said.count("waiting: Gemini refuses the key. Products wait.\n") == 1
+    assert f"waiting: no Packshot answers at {url}" in said
+    assert said.endswith("the server answers again\n")
+
+
+@dataclass
+class StuckWorker:
+    """A worker that can't work, and says why."""
+
+    words: str
+
+    def problem(self) -> str:
+        return self.words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ BUSY_WAIT = 600.0  # seconds in all of retries while the server is busy, see `_s
 LONGEST_WAIT = (
     120.0  # the longest Retry-After that is waited for; a longer one is raised to the caller
 )
+LONGEST_PAUSE = 15.0  # between two requests, where the server names no time
 
 
 class Photo(Protocol):
@@ -94,6 +96,9 @@ class Client:
     safe: creating and correcting send an Idempotency-Key, and a redo the version it is for. If
     nothing listens at the first request, the error is raised at once. Requests to a busy server are
     repeated for up to ten minutes.
+
+    `outage_wait`: repeat requests beyond `tries` until so many seconds were waited. `before_retry`
+    gets each error after which a request is repeated, `after_retry` is called when one succeeds.
     """
 
     def __init__(
@@ -103,10 +108,14 @@ class Client:
         *,
         tries: int = 6,
         timeout: float = 60.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.url = (url if "://" in url else f"http://{url}").rstrip("/") + "/"
-        self.tries, self.sleep = tries, sleep
+        self._given_up = threading.Event()
+        self.tries, self.sleep = tries, sleep or self._given_up.wait
+        self.outage_wait = 0.0
+        self.before_retry: Callable[[Exception], object] = lambda error: None
+        self.after_retry: Callable[[], object] = lambda: None
         self._reached = False
         self.headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.http = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16, block=True)
@@ -216,8 +225,10 @@ class Client:
         *,
         every: float = 0.5,
         timeout: float | None = None,
+        before_pause: Callable[[], object] = lambda: None,
     ) -> list[Json]:
-        """Wait until none of these is pending; `progress` gets each product that changed."""
+        """Wait until none of these is pending; `progress` gets each product that changed.
+        `before_pause` is called whenever some still are."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         latest: dict[int, Json] = {}
         waiting = set(product_ids)
@@ -229,8 +240,10 @@ class Client:
                 latest[number] = product
             waiting = {number for number in waiting if latest[number]["status"] == "pending"}
             if waiting and time.monotonic() > deadline:
-                raise TimeoutError(f"{len(waiting)} products are still waiting for their pictures")
+                few = "1 product is" if len(waiting) == 1 else f"{len(waiting):,} products are"
+                raise TimeoutError(f"{few} still waiting for pictures")
             if waiting:
+                before_pause()
                 self.sleep(every)
         return [latest[number] for number in product_ids]
 
@@ -292,28 +305,44 @@ class Client:
         data: Json = json.loads(self._send(method, path, **request).data)["data"]
         return data
 
+    def give_up(self) -> None:
+        """End all pauses and repeat nothing more: requests of other threads raise their error."""
+        self._given_up.set()
+
     def _send(self, method: str, path: str, **request: Any) -> urllib3.BaseHTTPResponse:
         request["headers"] = self.headers | request.get("headers", {})
-        tries, busy_for = 0, 0.0
+        tries, waited = 0, 0.0
         while True:
             tries += 1
-            pause = backoff(tries, no_jitter, first=0.5, longest=math.inf)
-            try:
-                response = self.http.request(method, urljoin(self.url, path), **request)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                nobody = isinstance(error, urllib3.exceptions.NewConnectionError)
-                if tries == self.tries or (nobody and not self._reached):
-                    raise
-            else:
-                self._reached = True
-                if response.status < 400:
-                    return response
-                refused = ApiError(response, tries)
-                pause = refused.retry_after or pause
-                if refused.is_busy and busy_for < BUSY_WAIT:
-                    tries = 0  # the server is up, and has not begun this request
+            answer = self._ask(method, path, tries, request)
+            if not isinstance(answer, Exception):
+                if waited:
+                    self.after_retry()
+                return answer
+            pause = backoff(tries, no_jitter, first=0.5, longest=LONGEST_PAUSE)
+            is_last = tries >= self.tries and waited >= self.outage_wait
+            if isinstance(answer, ApiError):
+                pause = answer.retry_after or pause
+                if answer.is_busy:
+                    tries, is_last = 0, waited >= BUSY_WAIT  # it is up, and has not begun this
                     pause *= random.uniform(1, 1.5)  # so that not all clients come back at once
-                    busy_for += pause
-                elif tries == self.tries or not refused.may_pass_after(pause):
-                    raise refused
+                elif not answer.may_pass_after(pause):
+                    raise answer
+            if is_last or self._given_up.is_set():
+                raise answer
+            self.before_retry(answer)
+            waited += pause
             self.sleep(pause)
+
+    def _ask(
+        self, method: str, path: str, tries: int, request: Json
+    ) -> urllib3.BaseHTTPResponse | Exception:
+        """The answer, or the error in its place. Raises where nothing ever listened."""
+        try:
+            response = self.http.request(method, urljoin(self.url, path), **request)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, urllib3.exceptions.NewConnectionError) and not self._reached:
+                raise
+            return error
+        self._reached = True
+        return response if response.status < 400 else ApiError(response, tries)

@@ -94,6 +94,11 @@ class Services:
             report["worker"] = self.worker.problem()
         return report
 
+    def problem(self) -> str | None:
+        """Why no pictures are being made, as far as this process knows."""
+        of_worker = None if self.worker is None else self.worker.problem()
+        return of_worker or self.enhancer.health().problem
+
     def notes(self) -> list[str]:
         """Notes on unusual settings, logged at the start and shown by `/readyz`."""
         notes = list(self.enhancer.health().notes)

@@ -9,6 +9,8 @@ from typing import Any
 import click
 import urllib3
 
+from packshot.cli.retry_notices import RetryNotices, print_to_stderr
+from packshot.cli.server_errors import no_answer, refusal
 from packshot.client import ApiError, Client
 
 
@@ -27,8 +29,10 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def run(*args: Any, url: str, key: str | None, **options: Any) -> Any:
+        client, notices = Client(url, key), RetryNotices(url, print_to_stderr)
+        client.before_retry, client.after_retry = notices.begin, notices.end
         try:
-            return command(*args, client=Client(url, key), **options)
+            return command(*args, client=client, **options)
         except ApiError as error:
             raise click.ClickException(refusal(error, url, key)) from error
         except OSError as error:  # of a file: urllib3 raises network errors as its own types
@@ -38,33 +42,3 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(no_answer(url, error)) from error
 
     return run
-
-
-def refusal(error: ApiError, url: str, key: str | None) -> str:
-    """Why the server refused, in a shell's terms: the error in each option, or the key."""
-    if not error.asks_for_key:
-        return error.explanation
-    if key:
-        return f"{url} does not know this key: check --key or PACKSHOT_API_KEY"
-    return f"{url} asks for a key: give one with --key or PACKSHOT_API_KEY"
-
-
-def no_answer(url: str, error: urllib3.exceptions.HTTPError) -> str:
-    """Why no answer came from the server and what to do, in one sentence."""
-    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-    match cause:
-        case urllib3.exceptions.NameResolutionError():
-            return f"the name in {url} has no address: check --url for a typing error"
-        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.ConnectTimeoutError():
-            return (
-                f"no Packshot answers at {url}: start one with `packshot serve`, or name another"
-                " with --url"
-            )
-        case urllib3.exceptions.TimeoutError():
-            return f"{url} accepted the request, but did not answer in time: see the server's log"
-        case urllib3.exceptions.SSLError():
-            return f"no TLS connection to {url} could be set up ({cause}): check --url"
-        case urllib3.exceptions.LocationParseError() | urllib3.exceptions.URLSchemeUnknown():
-            return f"{url} is not an address like http://127.0.0.1:5000: check --url"
-        case _:
-            return f"the connection to {url} ended without an answer: see the server's log"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,8 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from packshot.cli.plain import escape_text, pluralise
+from packshot.cli.retry_notices import print_to_stderr
 from packshot.client import Client, Json
 
+#: Seconds between two looks at why no pictures come.
+PROBLEM_SECONDS: Final = 5.0
 STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
 
 
@@ -47,7 +52,24 @@ def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) 
                 console.print(f"  product {product['id']}: {state}")
 
         totals: dict[int, int | None] = dict.fromkeys(product_ids)
-        return client.wait(product_ids, show)
+        return client.wait(product_ids, show, before_pause=ProblemNotices(client))
+
+
+@dataclass
+class ProblemNotices:
+    """Says, once for each reason, why no pictures are being made."""
+
+    client: Client
+    _said: str | None = None
+    _asked_at: float = -PROBLEM_SECONDS
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._asked_at < PROBLEM_SECONDS:
+            return
+        problem = self.client.stats().get("problem")
+        if problem and problem != self._said:
+            print_to_stderr(f"waiting: {problem}")
+        self._said, self._asked_at = problem, time.monotonic()
 
 
 def _total(totals: dict[int, int | None]) -> int:

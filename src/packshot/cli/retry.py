@@ -7,6 +7,7 @@ import json
 import click
 
 from packshot.cli.options import connection
+from packshot.cli.plain import pluralise
 from packshot.client import ApiError, Client
 
 
@@ -28,5 +29,7 @@ def retry(product_ids: tuple[int, ...], all_failed: bool, as_json: bool, client:
         except ApiError as error:
             refused.append(product_id)
             click.echo(f"product {product_id}: {error.explanation}", err=True)
-    click.echo(json.dumps(retried) if as_json else f"{len(retried)} products are waiting again.")
+    are = "is" if len(retried) == 1 else "are"
+    words = f"{pluralise(len(retried), 'product')} {are} waiting again."
+    click.echo(json.dumps(retried) if as_json else words)
     raise SystemExit(1 if refused else 0)

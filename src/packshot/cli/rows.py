@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from packshot.cli.photos import PhotoFiles, collect_photos, is_endless
+from packshot.cli.plain import pluralise
 from packshot.client import Photo
 from packshot.errors import SpreadsheetError
 from packshot.pictures.limits import MAX_BYTES
@@ -164,7 +165,8 @@ def _report_photos(found: MatchedPhotos, photos: PhotoFiles, report: Report) -> 
     for line in left_out_lines(photos.left_out):
         report(line)
     if found.system_files:
-        report(f"{found.system_files:,} files of operating systems were ignored")
+        was = "was" if found.system_files == 1 else "were"
+        report(f"{pluralise(found.system_files, 'file')} of operating systems {was} ignored")
 
 
 def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:

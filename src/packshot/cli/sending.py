@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,7 +82,8 @@ class SendResult:
     skipped: list[tuple[Row, ExistingProduct]] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
     elsewhere: list[tuple[Row, Json]] = field(default_factory=list)
-    stopped: Exception | None = None
+    stopped: BaseException | None = None
+    uploaded: int = 0  # photos
 
     @property
     def products(self) -> list[Json]:
@@ -117,7 +119,8 @@ def send_rows(
     """Upload the photos and create the products; rows with errors are refused.
 
     A photo that has a product of its SKU and view is skipped, unless `again`: it is not uploaded.
-    An error that concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`.
+    An error that concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`, and so
+    is Ctrl-C.
     """
     sent = SendResult(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
@@ -128,7 +131,7 @@ def send_rows(
     for part in (*_parts(files), *_parts(addresses)):
         try:
             _send_part(client, part, sent, choices, progress)
-        except (ApiError, urllib3.exceptions.HTTPError) as error:
+        except (ApiError, urllib3.exceptions.HTTPError, KeyboardInterrupt) as error:
             sent.stopped = error
         if sent.stopped is not None:
             break
@@ -154,9 +157,11 @@ def _send_part(
         progress(rows[place])
     new = [row for place, row in enumerate(rows) if place not in known]
     ready: list[Row] = []
-    for row in _upload_photos(client, new, sent):
-        progress(row)
-        (sent.refused if row.errors else ready).append(row)
+    with closing(_upload_photos(client, new, sent)) as uploaded:
+        for row in uploaded:
+            sent.uploaded += row.photo is not None and not row.errors
+            progress(row)
+            (sent.refused if row.errors else ready).append(row)
     if ready:
         _create(client, ready, sent, choices)
 
@@ -217,7 +222,9 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _upload_photos(client: Client, rows: Sequence[Row], sent: SendResult) -> Iterator[Row]:
+def _upload_photos(
+    client: Client, rows: Sequence[Row], sent: SendResult
+) -> Generator[Row, None, None]:
     """The rows with their uploads or errors, in order; ends at an error that concerns all rows."""
 
     def upload(row: Row) -> Row | None:
@@ -228,7 +235,12 @@ def _upload_photos(client: Client, rows: Sequence[Row], sent: SendResult) -> Ite
             return None
 
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
-        yield from (row for row in threads.map(upload, rows) if row is not None)
+        try:
+            yield from (row for row in threads.map(upload, rows) if row is not None)
+        except BaseException as error:  # Ctrl-C, too: no thread goes on waiting for the server
+            sent.stopped = sent.stopped or error
+            client.give_up()
+            raise
 
 
 def _upload_photo(client: Client, row: Row) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 
 import click
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from packshot.cli.options import connection
+from packshot.cli.plain import escape_text
 from packshot.client import Client, Json
 
 
@@ -28,6 +30,7 @@ def status(watch: bool, as_json: bool, client: Client) -> None:
     if not (watch and console.is_terminal):
         console.print(_table(stats, address))
         return
+    client.outage_wait = math.inf
     with Live(_table(stats, address), console=console) as live:
         while True:
             time.sleep(2)
@@ -50,6 +53,8 @@ def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
         for name, count in queue.items()
         if isinstance(count, int)
     ]
+    if stats.get("problem"):
+        lines.append(("why they wait", escape_text(stats["problem"])))
     if stats["products"].get("failed"):
         lines.append(("why they failed", f"{address}/failed"))
     mark = " (simulated)" if stats.get("simulated") else ""

@@ -29,11 +29,13 @@ from packshot.cli.sending import (
     send_rows,
 )
 from packshot.cli.updating import Updated, update_products, without_known
-from packshot.client import Client, Json
+from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
 
 #: The most rows that a dry run shows.
 FIRST_ROWS = 5
+#: Seconds in all for which a request is repeated while the server is away: a restart, a full disk.
+OUTAGE_SECONDS = 600.0
 
 
 @click.command()
@@ -90,6 +92,8 @@ def upload(
     facts that the spreadsheet has; pictures stay as they are, and no photos are needed. With
     --dry-run it shows what would change.
 
+    While the server is away or can't take photos, it says why and tries again for ten minutes.
+
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
     Its columns are recognised by their names, or said with --column; a picture is an address, or a
     file beside the spreadsheet; unknown columns are kept as attributes. Exits with 1 when a row was
@@ -124,6 +128,7 @@ def _upload(
     as_json: bool,
 ) -> int:
     """Send the rows and print the result; return the exit code."""
+    client.outage_wait = OUTAGE_SECONDS
     updated = _update(client, rows, console) if update else None
     rows = rows if updated is None else without_known(rows, updated)
     sent = send(client, rows, console, choices)
@@ -132,7 +137,7 @@ def _upload(
         _print_note(elsewhere_words(row, other, "now also"), console)
     products = sent.products
     if wait and products:
-        products = wait_with_bar(client, [product["id"] for product in products], console)
+        products = _wait(client, products, console)
     if as_json:
         click.echo(json.dumps(products))
     elif sent.rows or (rows and sent.stopped is None):
@@ -140,6 +145,18 @@ def _upload(
     _raise_if_stopped(sent, len(rows), console)
     is_update_refused = updated is not None and bool(updated.refusals())
     return 1 if sent.refused or _has_failed(products) or is_update_refused else 0
+
+
+def _wait(client: Client, products: Sequence[Json], console: Console) -> list[Json]:
+    try:
+        return wait_with_bar(client, [product["id"] for product in products], console)
+    except (KeyboardInterrupt, ApiError, urllib3.exceptions.HTTPError):
+        created = pluralise(len(products), "product")
+        console.print(
+            f"[red]stopped:[/] {created} created; the server goes on with the pictures"
+            " (packshot status)."
+        )
+        raise
 
 
 def _has_failed(products: Sequence[Json]) -> bool:
@@ -163,8 +180,14 @@ def _update(client: Client, rows: Sequence[Row], console: Console) -> Updated:
 def _raise_if_stopped(sent: SendResult, rows: int, console: Console) -> None:
     if sent.stopped is None:
         return
-    if sent.rows:
-        console.print(f"[red]stopped:[/] not sent: {pluralise(rows - sent.rows, 'row')}.")
+    if sent.rows or sent.uploaded or isinstance(sent.stopped, KeyboardInterrupt):
+        created = pluralise(len(sent.created), "product")
+        photos = pluralise(sent.uploaded, "photo")
+        rest = pluralise(rows - sent.rows, "row")
+        console.print(
+            f"[red]stopped:[/] {created} created, {photos} sent, {rest} without a result;"
+            " the same command continues."
+        )
     raise sent.stopped
 
 

@@ -19,11 +19,13 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from packshot.cli.known_skus import find_skus
-from packshot.cli.options import connection, no_answer
+from packshot.cli.options import connection
 from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
+from packshot.cli.retry_notices import RetryNotices
 from packshot.cli.rows import Row, Sheets
 from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows
+from packshot.cli.server_errors import error_text
 from packshot.cli.updating import Updated, parts_of, update_part, without_known
 from packshot.cli.watched_batch import WatchedBatch
 from packshot.cli.watched_folder import (
@@ -133,7 +135,9 @@ class Watcher:
         self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
         self._stuck: dict[str, object] = {}  # files that could not be moved, and their stamps
+        self._notices = RetryNotices(client.url, self._print_line)
         client.sleep = self._pause
+        client.before_retry, client.after_retry = self._notices.begin, self._notices.end
 
     def ask_to_stop(self, *_: object) -> None:
         """A second signal ends it at once, as a kill would."""
@@ -231,7 +235,7 @@ class Watcher:
         before are recognised."""
         sent = SendResult()
 
-        def send() -> Exception | None:
+        def send() -> BaseException | None:
             nonlocal sent
             sent = send_rows(self.client, rows, self._choices)
             return sent.stopped
@@ -239,22 +243,19 @@ class Watcher:
         self._try_until_answered(send)
         return sent
 
-    def _try_until_answered(self, attempt: Callable[[], Exception | None]) -> ApiError | None:
+    def _try_until_answered(self, attempt: Callable[[], BaseException | None]) -> ApiError | None:
         """Repeat the attempt while it returns an error that may pass; return one that is final.
         Raises what a wrong key causes."""
-        pause, away = FIRST_PAUSE, False
+        pause = FIRST_PAUSE
         while (error := attempt()) is not None:
             if isinstance(error, ApiError) and error.status in (401, 403):
                 raise error
             if isinstance(error, ApiError) and error.is_final:
                 break
-            if not away:
-                self._print_line(f"waiting: {_error_text(self.client, error)}")
-            away = True
+            self._notices.begin(error)
             self._pause(max(pause, getattr(error, "retry_after", None) or 0))
             pause = min(pause * 2, LONGEST_PAUSE)
-        if away:
-            self._print_line("the server answers again")
+        self._notices.end()
         return error if isinstance(error, ApiError) else None
 
     def _finish(
@@ -279,7 +280,7 @@ class Watcher:
                 self._print_line(line)
             refused = updated[file.path].refusals()
             if sent.stopped is not None:
-                refused = [*refused, _error_text(self.client, sent.stopped)]
+                refused = [*refused, error_text(self.client.url, sent.stopped)]
             self._move(file, [*file.errors, *refused, *reasons[file.path]])
 
     def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:
@@ -328,9 +329,3 @@ def _parts(files: Sequence[TakenFile]) -> Iterator[Sequence[TakenFile]]:
             together = []
     if together:
         yield together
-
-
-def _error_text(client: Client, error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.HTTPError):
-        return no_answer(client.url, error)
-    return error.explanation if isinstance(error, ApiError) else str(error)

@@ -385,11 +385,5 @@ def _state(filters: Filters | None) -> dict[str, Any]:
         "working": shop.in_flight,
         "pace": catalog.pace(),
         "reviewed_last_hour": shop.reviewed_last_hour,
-        "worker": _worker_problem(),
+        "worker": services().problem(),
     }
-
-
-def _worker_problem() -> str | None:
-    """Why no pictures are being made, if this process has a worker that knows."""
-    worker = services().worker
-    return worker.problem() if worker is not None else None

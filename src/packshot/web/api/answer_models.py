@@ -138,6 +138,7 @@ class StatsData(Out):
     currency: str | None = Field(None, description="of products' prices, from CURRENCY")
     spent_today: AmountOut
     spent_by_lane: dict[str, AmountOut] = Field(description="US dollars")
+    problem: str | None = Field(None, description="why no pictures are being made")
     batched: int = Field(description="products that wait for the answers of batch jobs")
     cost_per_product: AmountOut | None = Field(
         description="US dollars, per product with paid calls"

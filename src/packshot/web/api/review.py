@@ -157,6 +157,10 @@ def get_stats() -> Response:
     """Counts by status, the queue, pictures, and their cost"""
     data = StatsData.model_validate(services().catalog.stats())
     settings = services().settings
-    said = {"simulated": settings.simulated, "currency": settings.currency}
+    said = {
+        "simulated": settings.simulated,
+        "currency": settings.currency,
+        "problem": services().problem(),
+    }
     data = data.model_copy(update=said)
     return conditional(answer(StatsAnswer(message="Counts", data=data)))

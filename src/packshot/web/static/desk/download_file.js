@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { at } from "./place.js";
 import { toast } from "./toast.js";
 import { entriesOf } from "./upload/zip.js";
-import { bytes, count, many } from "./words.js";
+import { bytes, count, ended, many } from "./words.js";
 
 /** What is received goes into a Blob, which a browser keeps on disk, once it is this large. */
 const BLOB_BYTES = 16e6;
@@ -41,7 +41,7 @@ export class Download {
       close();
       if (error.name === "AbortError") return;
       if (!(error instanceof Away || error instanceof Problem)) throw error;
-      toast(`${error.message}. Nothing was saved.`, { title: "No download", kind: "bad", stay: true });
+      toast(`${ended(error.message)} Nothing was saved.`, { title: "No download", kind: "bad", stay: true });
     }
   }
 

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { announce } from "./dom.js";
 import { outbox } from "./outbox.js";
 import { toast } from "./toast.js";
-import { ago, foundWords, STATUS } from "./words.js";
+import { ago, ended, foundWords, STATUS } from "./words.js";
 
 const REFRESH_MS = 20_000;
 
@@ -63,7 +63,7 @@ export class Elsewhere {
     if (problem.found?.length) return this.#tell(job.product, foundWords(problem, job), "Look again");
     if (problem.status === 412 && problem.product) return this.#conflict(job, problem.product);
     const words = job.done ? "It is rejected, but not being made again" : `“${job.words}” was not saved`;
-    this.#tell(job.product, `${words}: ${problem.message}.`, "Show it");
+    this.#tell(job.product, `${words}: ${ended(problem.message)}`, "Show it");
   }
 
   #tell(id, text, action) {

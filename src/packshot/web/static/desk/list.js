@@ -21,7 +21,7 @@ import { mayDelete, mayReview, maySubmit } from "./rights.js";
 import { endWords, paceWords } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, isCancelled, many, moment, sentence, waiting } from "./words.js";
+import { ago, count, ended, isCancelled, many, moment, sentence, waiting } from "./words.js";
 
 const REFRESHED = 100;
 
@@ -177,7 +177,7 @@ class List {
     });
     pressed.disabled = false;
     const refused = failed ? `; ${failed} could not be` : "";
-    const broke = error ? ` Then it stopped: ${error}.` : "";
+    const broke = error ? ` Then it stopped: ${ended(error)}` : "";
     const kind = refused || broke ? "bad" : "";
     toast(`${many(done, "product")} ${said}${refused}.${broke}`, { kind });
   }
@@ -190,7 +190,7 @@ class List {
       state.pace && [paceWords(state.pace), "in this run"],
       state.pace && [endWords(state), "at this pace, for all that wait"],
     ];
-    const problem = state.worker && `Nothing is being made: ${state.worker}.`;
+    const problem = state.worker && `Nothing is being made: ${ended(state.worker)}`;
     return h(
       "div",
       { class: "summary-figures" },

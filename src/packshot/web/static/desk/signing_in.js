@@ -6,7 +6,7 @@ import { $, h } from "./dom.js";
 import { outbox } from "./outbox.js";
 import { go } from "./place.js";
 import { toast } from "./toast.js";
-import { many } from "./words.js";
+import { ended, many } from "./words.js";
 
 const OVER =
   "Your session is over. Nothing is lost: what you decided is kept and saved as soon as you are back.";
@@ -53,7 +53,7 @@ export class SigningIn {
       go("/sign-in");
     } catch (error) {
       if (!isExpected(error)) throw error;
-      toast(`You are still signed in: ${error.message}. Try again.`, { kind: "bad" });
+      toast(`You are still signed in: ${ended(error.message)} Try again.`, { kind: "bad" });
     }
   }
 

@@ -19,8 +19,11 @@ export const KINDS = {
 
 export const PICTURE_STATUS = { pending: "Undecided", approved: "Approved", rejected: "Rejected" };
 
+/** A program's message with one full stop at its end. */
+export const ended = (text) => text + (/[.!?]$/.test(text) ? "" : ".");
+
 /** A program's message as a sentence. */
-export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+export const sentence = (text) => text[0].toUpperCase() + ended(text.slice(1));
 
 const number = new Intl.NumberFormat("en");
 const decimal = new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: 2 });
@@ -60,7 +63,8 @@ export const percent = (value) => (value === null ? "" : `${decimal.format(value
 const SIMULATED = "simulated" in document.body.dataset;
 export const cost = (value) =>
   value ? dollars.format(value) + (SIMULATED ? " (simulated)" : "") : "no cost";
-export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
+export const noun = (n, one, more = `${one}s`) => (n === 1 ? one : more);
+export const many = (n, one, more) => `${count(n)} ${noun(n, one, more)}`;
 export const moment = (iso) => exact.format(new Date(iso));
 
 const UNITS = [

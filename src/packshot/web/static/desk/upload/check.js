@@ -2,6 +2,8 @@
 // too large, too small or too narrow.
 // The server decides when a photo is sent; here only what is certain counts.
 
+import { ended } from "../words.js";
+
 const SMALLEST = 24;
 const MOST_PIXELS = 50_000_000;
 const NARROWEST = 20; // times as long as wide
@@ -31,7 +33,7 @@ export async function faultOf(photo) {
     if (isAnimated(kind, bytes)) return "It is animated: send a single still picture.";
     return await faultOfPixels(file, kind);
   } catch (error) {
-    return `It can't be read: ${error.message}.`;
+    return `It can't be read: ${ended(error.message)}`;
   }
 }
 

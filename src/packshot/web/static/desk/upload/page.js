@@ -4,7 +4,7 @@ import { Away, isExpected, Problem } from "../api.js";
 import { announce, button, h, icon } from "../dom.js";
 import { at } from "../place.js";
 import { toast } from "../toast.js";
-import { count, many } from "../words.js";
+import { count, ended, many } from "../words.js";
 import { planActions } from "./actions.js";
 import { Chosen } from "./chosen.js";
 import { defaultFields } from "./defaults.js";
@@ -31,7 +31,7 @@ const byPhoto = (found) => new Map([...found].map(([row, one]) => [row.photo, on
 
 function whyNotSent(error) {
   const away = error instanceof Away || (error instanceof Problem && error.isTemporary);
-  return away ? "Packshot can't be reached. What was uploaded is kept: try again." : `${error.message}.`;
+  return away ? "Packshot can't be reached. What was uploaded is kept: try again." : ended(error.message);
 }
 
 export class UploadPage {

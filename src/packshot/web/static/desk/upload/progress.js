@@ -5,7 +5,7 @@ import { announce, h } from "../dom.js";
 import { at } from "../place.js";
 import { Poll } from "../poll.js";
 import { toast } from "../toast.js";
-import { count, duration, many } from "../words.js";
+import { count, duration, ended, many } from "../words.js";
 import { isDone, making, wantedOf } from "./making.js";
 import { Pace } from "./pace.js";
 
@@ -166,6 +166,6 @@ export async function resume(place) {
   } catch (error) {
     if (!isExpected(error)) throw error;
     const actions = [["Try again", () => resume(place)]];
-    toast(`The progress can't be shown: ${error.message}.`, { kind: "bad", actions });
+    toast(`The progress can't be shown: ${ended(error.message)}`, { kind: "bad", actions });
   }
 }
