@@ -300,7 +300,7 @@ def test_the_command_asks_before_it_removes(
     monkeypatch.setenv("REJECTED_KEEP_DAYS", "7")
     before = objects(shop)
     assert run(main, ["prune"]).output == (
-        "Would remove the raw photos of 1 products and 2 rejected pictures (0.0 MB)."
+        "Would remove the raw photos of 1 product and 2 rejected pictures (0.0 MB)."
         " Nothing was changed: add --delete to do it.\n"
     )
     assert objects(shop) == before

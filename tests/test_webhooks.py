@@ -305,7 +305,7 @@ def test_the_webhook_commands_list_and_replay_events(
     table = runner.invoke(main, ["webhooks", "list"])
     assert "product.reviewed" in table.output
     again = runner.invoke(main, ["webhooks", "replay", "--hours", "1"])
-    assert again.output == "1 deliveries are due again.\n"
+    assert again.output == "1 delivery is due again.\n"
 
 
 def test_a_reviewed_product_names_its_approved_pictures(make: ShopMaker) -> None:

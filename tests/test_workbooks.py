@@ -232,7 +232,7 @@ def test_pictures_inside_the_workbook_are_named() -> None:
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("xl/media/image1.png", b"picture")
     found = imported(file.getvalue())
-    note = "1 pictures inside the workbook were not read: give them as files"
+    note = "1 picture inside the workbook was not read: give it as a file"
     assert reported(found, "note") == [(None, None, note)]
 
 
@@ -371,4 +371,4 @@ def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:
     assert [row.sku for row in found.rows] == ["A", "B"]
     notes = [problem.detail for problem in found.problems]
     assert "other sheets were not read: 'Old (hidden)'" in notes
-    assert "1 hidden rows are read like the others" in notes
+    assert "1 hidden row is read like the others" in notes

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from packshot.cli.aws_costs import AwsCost, aws_cost
+from packshot.cli.plain import pluralise
 from packshot.cli.rows import read_rows
 from packshot.enhancers.gemini.lanes import all_ready_in
 from packshot.enhancers.gemini.prices import Estimate, estimates, gemini_estimates
@@ -74,7 +75,7 @@ def _count(products: str, most_views: int) -> tuple[int, int]:
 
 
 def _print(result: Estimate) -> str:
-    lines = [f"{result.products:,} products, {result.pictures:,} pictures"]
+    lines = [f"{pluralise(result.products, 'product')}, {pluralise(result.pictures, 'picture')}"]
     for name, dollars in (
         ("one analysis", result.analysis),
         ("one picture", result.picture),

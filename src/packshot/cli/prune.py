@@ -7,6 +7,7 @@ import json
 import click
 
 from packshot.cli.direct import open_services
+from packshot.cli.plain import pluralise
 from packshot.products.retention import Pruned
 
 
@@ -33,7 +34,8 @@ def prune(for_good: bool, as_json: bool) -> None:
 
 def _print(pruned: Pruned, for_good: bool) -> str:
     what = (
-        f"raw photos of {pruned.raw_photos:,} products and {pruned.rejected:,} rejected pictures"
+        f"raw photos of {pluralise(pruned.raw_photos, 'product')} and"
+        f" {pluralise(pruned.rejected, 'rejected picture')}"
         f" ({pruned.rejected_bytes / 1e6:,.1f} MB)"
     )
     if for_good:

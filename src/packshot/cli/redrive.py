@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from packshot import logs
+from packshot.cli.plain import pluralise
 from packshot.errors import PackshotError
 from packshot.serving import load_environment
 from packshot.settings import load_settings
@@ -32,4 +33,4 @@ def redrive(limit: int) -> None:
         services.close()
     except PackshotError as error:
         raise click.ClickException(error.message) from error
-    click.echo(f"{moved} messages are in the queue again.")
+    click.echo(f"{pluralise(moved, 'message')} {'is' if moved == 1 else 'are'} in the queue again.")

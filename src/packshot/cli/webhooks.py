@@ -70,4 +70,4 @@ def replay(product_id: int | None, hours: float | None) -> None:
         if not services.webhooks.urls:
             raise click.ClickException("WEBHOOK_URLS is not set: there is no receiver")
         again = services.webhooks.replay(product_id=product_id, since_hours=hours)
-    click.echo(f"{again} deliveries are due again.")
+    click.echo(f"{again} {'delivery is' if again == 1 else 'deliveries are'} due again.")

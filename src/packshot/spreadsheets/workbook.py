@@ -129,10 +129,14 @@ def _notes(
         yield SheetProblem(None, None, f"other sheets were not read: {names}", "note")
     pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
     if pictures:
-        detail = f"{pictures} pictures inside the workbook were not read: give them as files"
+        found = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
+        was, them = ("was", "it as a file") if pictures == 1 else ("were", "them as files")
+        detail = f"{found} inside the workbook {was} not read: give {them}"
         yield SheetProblem(None, None, detail, "note")
     if extras.hidden_rows:
-        detail = f"{extras.hidden_rows:,} hidden rows are read like the others"
+        one = extras.hidden_rows == 1
+        hidden = "1 hidden row is" if one else f"{extras.hidden_rows:,} hidden rows are"
+        detail = f"{hidden} read like the others"
         yield SheetProblem(None, None, detail, "note")
     if extras.merged:
         detail = "cells merged over several rows count for each of these rows"

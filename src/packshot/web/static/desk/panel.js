@@ -167,7 +167,7 @@ export class Panel {
     this.left.replaceChildren(h("strong", {}, count(left)), " left");
     const decided = done ? many(done, "decided", "decided") : "";
     this.pace.textContent = pace && left ? duration((left / pace) * 60) : decided;
-    this.pace.title = pace ? `${Math.round(pace)} products a minute` : "";
+    this.pace.title = pace ? `${many(Math.round(pace), "product")} a minute` : "";
     this.bar.max = Math.max(1, left + done);
     this.bar.value = done;
     this.undo.disabled = undo === null;

@@ -1,10 +1,10 @@
 // The current run: how fast products are made, and when the last one will be.
 
-import { count, duration } from "./words.js";
+import { duration, many } from "./words.js";
 
 /** "12 products a minute"; the pace is null while a run is too short to say. */
 export const paceWords = (pace) =>
-  `${count(pace < 10 ? Math.round(pace * 10) / 10 : Math.round(pace))} products a minute`;
+  `${many(pace < 10 ? Math.round(pace * 10) / 10 : Math.round(pace), "product")} a minute`;
 
 /** How long the waiting products will take at the current pace. */
 export const endWords = ({ shop, pace }) => `${duration((shop.pending / pace) * 60)} to go`;

@@ -1,7 +1,7 @@
 // Previews an import: products; matched, ambiguous and missing photos; unused files.
 
 import { button, h, icon } from "../dom.js";
-import { count, many, money } from "../words.js";
+import { count, many, money, noun } from "../words.js";
 import { changing, existingLine, otherLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
@@ -85,17 +85,19 @@ function badList(bad, chosen) {
 
 function summary(plan, rows, { errors, leftOut, bad, missing, skipped }) {
   const existing = new Set(plan.existing.map((one) => one.sku)).size;
+  const matched = plan.photos.matched.length - bad.length;
+  const system = plan.photos.system_files;
   const facts = [
-    [rows.length, skipped.length ? "new" : "products"],
-    [plan.photos.matched.length - bad.length, "photos matched"],
+    [rows.length, skipped.length ? "new" : noun(rows.length, "product")],
+    [matched, `${noun(matched, "photo")} matched`],
     [skipped.length, skipWords(skipped.length)],
     [bad.length, "can't be used"],
-    [existing, existing === 1 ? "SKU exists already" : "SKUs exist already"],
+    [existing, noun(existing, "SKU exists already", "SKUs exist already")],
     [plan.photos.ambiguous.length, "ambiguous"],
     [missing.length, "missing"],
     [leftOut.length, "left out"],
     [errors.length, "to correct"],
-    [plan.photos.system_files, "system files ignored"],
+    [system, `${noun(system, "system file")} ignored`],
   ].filter(([n], place) => n || place < 2);
   const items = facts.map(([n, words]) => h("li", {}, h("strong", {}, count(n)), ` ${words}`));
   return h("ul", { class: "import-facts", "aria-label": "What will happen" }, items);
