@@ -22,7 +22,7 @@ from support.fakes import photo_bytes
 from support.shop import Shop, becomes
 
 from packshot.cli import COMMANDS, main
-from packshot.cli.progress import table
+from packshot.cli.progress import print_table, table
 from packshot.cli.server_errors import no_answer
 from packshot.database.models import FAILED
 from packshot.testing.fake_gemini import FakeGemini
@@ -36,6 +36,22 @@ def test_a_narrow_table_shows_a_status_whole() -> None:
     with console.capture() as shown:
         console.print(table([product | at | names], "EUR"))
     assert "pending_review" in shown.get()
+
+
+def test_notes_stand_below_the_table_in_full() -> None:
+    """In a column of a narrow terminal they lost letters."""
+    at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
+    names = {"sku": "KÄ-100", "view": "1", "category": "Cushions and curtains", "images": []}
+    failed = "no connection to cdn.shopify.com could be made: check the address of this picture"
+    first = {"id": 7, "status": "failed", "error": failed} | at | names
+    others = [{"id": n, "status": "failed", "error": "It is empty."} | at | names for n in (8, 9)]
+    console = Console(width=80)
+    with console.capture() as shown:
+        print_table([first, *others], console)
+    *_, note, shared = shown.get().splitlines()
+    assert note == f"note product 7 (KÄ-100, 1): {failed}"
+    assert shared == "note products 8, 9: It is empty."
+    assert "KÄ-100, 1" in shown.get()
 
 
 @pytest.fixture

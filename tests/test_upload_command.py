@@ -33,6 +33,7 @@ from packshot.cli.updating import Updated, update_products
 from packshot.cli.upload import upload
 from packshot.client import Client
 from packshot.database.models import PENDING_REVIEW
+from packshot.spreadsheets import is_text_table
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
@@ -334,7 +335,7 @@ def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Pat
     assert (front["sku"], front["view"]) == ("A-1", "front")
     words = f"skipped photos/A-1_front.jpg: product {front['id']} has this photo"
     assert words in second.output
-    assert "1 product created, 0 rows refused, 1 photo skipped." in second.output
+    assert "1 product created, nothing refused, 1 photo skipped." in second.output
     assert second.exit_code == 0
     assert len(json.loads(again.stdout)) == 2
     uploads = list((tmp_path / "media" / "uploads").iterdir())
@@ -638,7 +639,7 @@ def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: 
     assert "stopped" not in without.output + wrong.output
     assert done.exit_code == 1
     assert (
-        "1 product created, 0 rows refused." in done.output or "2 products created" in done.output
+        "1 product created, nothing refused." in done.output or "2 products created" in done.output
     )
     assert " without a result; the same command continues." in done.output
     assert "bytes per day is used up" in done.output
@@ -695,6 +696,81 @@ def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
         f"left out {tmp_path.name}/A1.jpg: is not an ordinary file",
         f"left out {tmp_path.name}/B2: is a link to a folder: give that folder itself",
     ]
+
+
+# -- spreadsheets of other names and places -------------------------------------------------------
+
+LISTING = "item_sku\titem_name\tproduct_type\nA-1\tCup\tMugs\nB-2\tBowl\tMugs\n"
+
+
+def test_a_text_that_is_a_table_is_a_spreadsheet(tmp_path: Path) -> None:
+    """Amazon's Seller Central gives a listing as .txt with tabs."""
+    (tmp_path / "listing.txt").write_text(LISTING)
+    (tmp_path / "A-1.jpg").write_bytes(PHOTO.read_bytes())
+    done = run(tmp_path / "listing.txt", tmp_path / "A-1.jpg", "--dry-run")
+    assert "read listing.txt row 2: SKU A-1, name Cup, photo A-1.jpg" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "is_table"),
+    [
+        (LISTING.encode(), True),
+        (LISTING.encode("utf-16"), True),
+        (b"TemplateType=fptcustom\tVersion=2026\nSKU\tName\tColour\nA\tB\tC\n", True),
+        (b"sku;name;price\nA-1;Cup;5\n", True),
+        (b"sku,name,price\nA-1,Cup,5\n", True),
+        (b"Photos of the autumn collection, by Kim.\nPlease cut them out, thank you.\n", False),
+        (b"a\tb\n", False),
+        (b"", False),
+        (b"\x00\x01\t\t\n\x02\t\t\n", False),
+    ],
+)
+def test_texts_that_are_tables(text: bytes, is_table: bool) -> None:
+    assert is_text_table(text) == is_table
+
+
+def test_the_spreadsheet_in_a_folder_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "autumn"
+    folder.mkdir()
+    (folder / "products.csv").write_text("sku,category,name\nA-1,Mugs,Cup\n")
+    (folder / "~$products.xlsx").write_text("Excel's own")
+    (folder / "A-1.jpg").write_bytes(PHOTO.read_bytes())
+    done = run(folder, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "read products.csv row 2: SKU A-1, name Cup, photo A-1.jpg" in done.output
+    (folder / "prices.csv").write_text("sku,price\nA-1,5\n")
+    two = run(folder, "--dry-run")
+    assert two.exit_code == 1
+    assert f"as in `packshot upload {folder / 'prices.csv'} {folder}`" in two.output
+
+
+def test_random_bytes_are_no_web_page(tmp_path: Path) -> None:
+    path = tmp_path / "rnd.xlsx"
+    path.write_bytes(b"<\x9c\x00\xe1" + bytes(range(256)))
+    assert "rnd.xlsx: the file is not an Excel file" in run(path, "--dry-run").output
+
+
+def test_refused_rows_and_photos_are_counted_apart(shop: Shop, tmp_path: Path) -> None:
+    """A row with three photos is one row, and its photos are not rows."""
+    for number in (1, 2, 3):
+        (tmp_path / f"A-1_{number}.jpg").write_bytes(photo_bytes(side=200 + number))
+    path = listed(tmp_path, "sku,category,price,mrp\nA-1,Mugs,5,1\nB-2,Mugs,5,1\n")
+    (tmp_path / "broken.jpg").write_text("no picture")
+    with served(shop.app) as url:
+        of_sheet = run(path, *sorted(tmp_path.glob("A-1*")), "--url", url)
+        photo = run(tmp_path / "broken.jpg", "--url", url)
+    assert "0 products created, 2 rows refused." in of_sheet.output
+    assert "0 products created, 1 photo refused." in photo.output
+
+
+def test_an_update_that_changes_all_rows_needs_no_photo(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-1", price=5))
+    path = listed(tmp_path, "sku,price\nA-1,6\n")
+    with served(shop.app) as url:
+        done = run(path, "--update", "--dry-run", "--url", url)
+    assert done.exit_code == 0, done.output
+    assert "would update A-1 (product 1): price 5 -> 6" in done.output
+    assert "0 of" not in done.output
 
 
 # -- while the server can't, it says so ------------------------------------------------------------

@@ -18,6 +18,7 @@ import urllib3
 from packshot.backoff import backoff, no_jitter
 
 Json = dict[str, Any]
+Answer = urllib3.BaseHTTPResponse | Exception
 PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a date
 #: Answers after which the same request may be sent again.
 TRY_AGAIN = (429, 502, 503, 504)
@@ -81,12 +82,20 @@ class ApiError(Exception):
     def may_pass_after(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         passes = self.status in TRY_AGAIN or self.code == "idempotency_running"
-        return passes and pause <= LONGEST_WAIT
+        return self.is_busy or (passes and pause <= LONGEST_WAIT)
 
 
 def _words_of(error: Json) -> str:
     where = error["pointer"].removeprefix("/query").removeprefix("/")
     return f"{where}: {error['detail']}" if where else str(error["detail"])
+
+
+def _pause_after(error: Exception, tries: int) -> float:
+    """Seconds until the next request: as the server says, or longer after each."""
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    pause = asked or backoff(tries, no_jitter, first=0.5, longest=LONGEST_PAUSE)
+    is_busy = isinstance(error, ApiError) and error.is_busy
+    return pause * random.uniform(1, 1.5) if is_busy else pause  # not all clients at once
 
 
 class Client:
@@ -98,8 +107,7 @@ class Client:
     repeated for up to ten minutes.
 
     `outage_wait`: repeat requests beyond `tries` until so many seconds were waited. `before_retry`
-    gets each error after which a request is repeated, `after_retry` is called when one succeeds.
-    """
+    gets each error after which a request is repeated; `after_retry` is called when one succeeds."""
 
     def __init__(
         self,
@@ -227,8 +235,7 @@ class Client:
         timeout: float | None = None,
         before_pause: Callable[[], object] = lambda: None,
     ) -> list[Json]:
-        """Wait until none of these is pending; `progress` gets each product that changed.
-        `before_pause` is called whenever some still are."""
+        """Wait until none is pending; `progress` gets each change, `before_pause` is between."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         latest: dict[int, Json] = {}
         waiting = set(product_ids)
@@ -319,24 +326,19 @@ class Client:
                 if waited:
                     self.after_retry()
                 return answer
-            pause = backoff(tries, no_jitter, first=0.5, longest=LONGEST_PAUSE)
+            pause = _pause_after(answer, tries)
             is_last = tries >= self.tries and waited >= self.outage_wait
             if isinstance(answer, ApiError):
-                pause = answer.retry_after or pause
                 if answer.is_busy:
-                    tries, is_last = 0, waited >= BUSY_WAIT  # it is up, and has not begun this
-                    pause *= random.uniform(1, 1.5)  # so that not all clients come back at once
-                elif not answer.may_pass_after(pause):
-                    raise answer
+                    tries, is_last = 0, waited >= BUSY_WAIT
+                is_last = is_last or not answer.may_pass_after(pause)
             if is_last or self._given_up.is_set():
                 raise answer
             self.before_retry(answer)
             waited += pause
             self.sleep(pause)
 
-    def _ask(
-        self, method: str, path: str, tries: int, request: Json
-    ) -> urllib3.BaseHTTPResponse | Exception:
+    def _ask(self, method: str, path: str, tries: int, request: Json) -> Answer:
         """The answer, or the error in its place. Raises where nothing ever listened."""
         try:
             response = self.http.request(method, urljoin(self.url, path), **request)

@@ -21,7 +21,7 @@ import urllib3
 from rich.console import Console
 
 from packshot.cli.plain import pluralise
-from packshot.cli.progress import table, wait_with_bar
+from packshot.cli.progress import print_table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import print_refused, send
 from packshot.client import Client, Json
@@ -116,7 +116,7 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
 
 def _print_products(products: list[Json], seconds: float, console: Console) -> None:
     console.print()
-    console.print(table(products))
+    print_table(products, console)
     pictures = sum(len(product["images"]) for product in products)
     console.print(f"{pluralise(pictures, 'picture')} in {seconds:.1f} s.", end=" ")
     console.print("A product's seconds include its wait in the queue.")

@@ -18,6 +18,8 @@ from packshot.client import Client, Json
 
 #: Seconds between two looks at why no pictures come.
 PROBLEM_SECONDS: Final = 5.0
+#: The most products named with one note.
+MOST_NUMBERS: Final = 10
 STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
 
 
@@ -85,8 +87,36 @@ def _note(product: Json) -> str:
 LONGEST_STATUS: Final = len("pending_review")
 
 
+def print_table(products: Sequence[Json], console: Console, currency: str | None = None) -> None:
+    """Print the products as a table, and below it their notes: in a column they would be cut."""
+    console.print(table(products, currency))
+    by_note: dict[str, list[Json]] = {}
+    for product in products:
+        if note := product.get("error") or product.get("warning"):
+            by_note.setdefault(note, []).append(product)
+    for note, noted in by_note.items():
+        words = f"{_product_numbers(noted)}: {note}"
+        console.print(f"[yellow]note[/] {escape_text(words)}", soft_wrap=True)
+
+
+def _product_numbers(products: Sequence[Json]) -> str:
+    """`product 7 (MUG-1, front)`, or `products 7, 8, 9` with a note in common."""
+    if len(products) == 1:
+        named = _name(products[0])
+        return f"product {products[0]['id']}{f' ({named})' if named else ''}"
+    numbers = ", ".join(str(product["id"]) for product in products[:MOST_NUMBERS])
+    more = len(products) - MOST_NUMBERS
+    return f"products {numbers}{f' and {more:,} more' if more > 0 else ''}"
+
+
+def _name(product: Json) -> str:
+    """`MUG-1, front`; empty without a SKU."""
+    sku = product.get("sku")
+    return ", ".join(filter(None, (sku, product.get("view")))) if sku else ""
+
+
 def table(products: Sequence[Json], currency: str | None = None) -> Table:
-    """A table of the products: category, status, pictures, seconds until ready, error.
+    """A table of the products: category, status, pictures, seconds until ready.
 
     Also SKUs, and prices in the server's `currency`, if there are any.
     """
@@ -100,8 +130,8 @@ def table(products: Sequence[Json], currency: str | None = None) -> Table:
             justify="left" if words else "right",
             min_width=narrowest,
             no_wrap=column == "price",
+            overflow="fold",
         )
-    result.add_column("note", overflow="fold")
     for product in products:
         result.add_row(*_cells(product, columns, currency))
     return result
@@ -120,15 +150,14 @@ def _seconds(product: Json) -> float:
 def _cells(product: Json, columns: Sequence[str], currency: str | None) -> list[str]:
     status = product["status"]
     style = STYLES.get(status, "default")
-    sku, price = product.get("sku"), product.get("price")
+    price = product.get("price")
     cells = {
         "product": str(product["id"]),
-        "sku": escape_text(" ".join(filter(None, (sku, product.get("view"))))) if sku else "",
+        "sku": escape_text(_name(product)),
         "price": "" if price is None else f"{price:,.2f} {currency or ''}".strip(),
         "category": escape_text(product["category"]),
         "status": f"[{style}]{status}[/]",
         "pictures": str(len(product["images"])),
         "seconds": f"{_seconds(product):.1f}",
     }
-    note = escape_text(product.get("error") or product.get("warning") or "")
-    return [*(cells[column] for column in columns), note]
+    return [cells[column] for column in columns]

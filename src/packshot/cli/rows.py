@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from packshot.spreadsheets import (
     ENDINGS,
     LEFT_OUT,
     NO_SKU_COLUMN,
+    TABLE_BYTES,
     DecimalSign,
     Import,
     ImportChoices,
@@ -30,16 +32,20 @@ from packshot.spreadsheets import (
     ProductRow,
     SheetProblem,
     columns_by_field,
+    is_text_table,
     name_photos,
     path_parts,
     plan_import,
     possible_skus,
     sort_files,
 )
+from packshot.spreadsheets.photo_files import is_system_file
 
 PHOTO_ENDINGS = ENDINGS
 #: Files that are read as spreadsheets, or refused as spreadsheets with a message.
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
+#: The ending of texts, some of which are tables.
+TEXT = ".txt"
 #: The beginning of an upload's address; anything else with a slash first is a local file.
 UPLOADED = "/media/uploads/"
 #: What an error of a row's photo begins with.
@@ -134,7 +140,41 @@ def _unnamed_photos(rows: Sequence[Row], photos: PhotoFiles) -> Iterator[str]:
 
 
 def is_spreadsheet(path: Path) -> bool:
-    return path.suffix.lower() in SPREADSHEETS and not path.is_dir()
+    """By its ending; a text by its first lines."""
+    ending = path.suffix.lower()
+    if ending == TEXT and path.is_file():
+        with suppress(OSError), path.open("rb") as file:
+            return is_text_table(file.read(TABLE_BYTES))
+    return ending in SPREADSHEETS and not path.is_dir()
+
+
+def with_own_spreadsheet(paths: Sequence[Path]) -> list[Path]:
+    """The paths, and the one spreadsheet that lies in a folder among them, if none was named.
+
+    Raises ClickException where it is one of several.
+    """
+    if any(map(is_spreadsheet, paths)):
+        return list(paths)
+    found = [table for path in paths if path.is_dir() for table in _spreadsheets_in(path)]
+    if len(found) > 1:
+        names = ", ".join(map(str, found[:NAMED_ROWS]))
+        command = " ".join(["packshot upload", *map(str, (found[0], *paths))])
+        raise click.ClickException(
+            f"there are {len(found):,} spreadsheets ({names}): name the one to read, as in"
+            f" `{command}`"
+        )
+    return [*found, *paths]
+
+
+def _spreadsheets_in(folder: Path) -> list[Path]:
+    """Without hidden files, and Excel's own of a workbook that is open (`~$`)."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if not path.name.startswith((".", "~$"))
+        and not is_system_file(path.relative_to(folder).as_posix())
+        and is_spreadsheet(path)
+    ]
 
 
 def rows_of_photos(

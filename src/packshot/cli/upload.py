@@ -16,9 +16,9 @@ from rich.console import Console
 from packshot.cli.known_skus import find_skus
 from packshot.cli.options import connection
 from packshot.cli.plain import escape_text, pluralise
-from packshot.cli.progress import bar, table, wait_with_bar
+from packshot.cli.progress import bar, print_table, wait_with_bar
 from packshot.cli.reading import reading
-from packshot.cli.rows import Row, Sheets, is_of_photo, read_rows
+from packshot.cli.rows import Row, Sheets, is_of_photo, read_rows, with_own_spreadsheet
 from packshot.cli.sending import (
     ExistingProduct,
     SendOptions,
@@ -84,22 +84,22 @@ def upload(
 ) -> None:
     """Upload PATHS (photos, folders or ZIPs of photos, a spreadsheet) and create their products.
 
-    With a spreadsheet, photos are matched with its rows by their names: SKU_2.jpg, SKU/front.jpg.
-    Without one, SKU and view are read from the names. Files that are left out are named. A
-    photo that already has a product of the same SKU and view is skipped.
+    With a spreadsheet, named or in a folder, photos are matched with its rows by their names:
+    SKU_2.jpg, SKU/front.jpg. Without one, SKU and view are read from the names. A photo that
+    already has a product of the same SKU and view is skipped, and every file left out is named.
 
     With --update, every product of a SKU in the spreadsheet gets its price, name and the other
-    facts that the spreadsheet has; pictures stay as they are, and no photos are needed. With
-    --dry-run it shows what would change.
+    facts that the spreadsheet has; pictures stay as they are, and no photos are needed.
 
     While the server is away or can't take photos, it says why and tries again for ten minutes.
 
-    A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
-    Its columns are recognised by their names, or said with --column; a picture is an address, or a
-    file beside the spreadsheet; unknown columns are kept as attributes. Exits with 1 when a row was
-    refused or a product failed.
+    A spreadsheet is a CSV of any kind, a .txt with tabs as Amazon's, or an .xlsx file, also as
+    Shopify and WooCommerce export it. Its columns are recognised by their names, or said with
+    --column; a picture is an address, or a file beside the spreadsheet; unknown columns are kept as
+    attributes. Exits with 1 when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)
+    paths = tuple(with_own_spreadsheet(paths))
     sheets = replace(sheets, find_skus=lambda skus: _find_skus(client, skus))
     rows = read_rows(paths, defaults, sheets, lambda note: _print_note(note, console))
     for repeated in find_repeated_photos(rows):
@@ -154,7 +154,8 @@ def _wait(client: Client, products: Sequence[Json], console: Console) -> list[Js
         created = pluralise(len(products), "product")
         console.print(
             f"[red]stopped:[/] {created} created; the server goes on with the pictures"
-            " (packshot status)."
+            " (packshot status).",
+            soft_wrap=True,
         )
         raise
 
@@ -186,7 +187,8 @@ def _raise_if_stopped(sent: SendResult, rows: int, console: Console) -> None:
         rest = pluralise(rows - sent.rows, "row")
         console.print(
             f"[red]stopped:[/] {created} created, {photos} sent, {rest} without a result;"
-            " the same command continues."
+            " the same command continues.",
+            soft_wrap=True,
         )
     raise sent.stopped
 
@@ -216,11 +218,19 @@ def currency_of(client: Client, products: Sequence[Json]) -> str | None:
 
 def _report(sent: SendResult, products: list[Json], console: Console, currency: str | None) -> None:
     if products:
-        console.print(table(products, currency))
+        print_table(products, console, currency)
     print_refused(sent.refused, "refused", console)
     created = pluralise(len(products), "product")
     skipped = f", {pluralise(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
-    console.print(f"{created} created, {pluralise(len(sent.refused), 'row')} refused{skipped}.")
+    console.print(f"{created} created, {_count_sources(sent.refused)} refused{skipped}.")
+
+
+def _count_sources(rows: Sequence[Row]) -> str:
+    """`2 rows and 3 photos`: a spreadsheet's row counts once, however many photos it has."""
+    in_sheets = {row.source for row in rows if row.number}
+    photos = sum(1 for row in rows if not row.number)
+    counts = [(len(in_sheets), "row"), (photos, "photo")]
+    return " and ".join(pluralise(n, noun) for n, noun in counts if n) or "nothing"
 
 
 def print_skipped(skipped: Sequence[tuple[Row, ExistingProduct]], console: Console) -> None:

@@ -40,7 +40,7 @@ from packshot.spreadsheets.plan import (
     plan_import,
 )
 from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
-from packshot.spreadsheets.reading import read_table
+from packshot.spreadsheets.reading import TABLE_BYTES, is_text_table, read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetLimits, SheetProblem, Table
 
@@ -52,6 +52,7 @@ __all__ = [
     "LEFT_OUT",
     "NO_FIT",
     "NO_SKU_COLUMN",
+    "TABLE_BYTES",
     "Ambiguous",
     "ArchiveLimits",
     "Column",
@@ -74,6 +75,7 @@ __all__ = [
     "columns_by_field",
     "facts_of",
     "in_columns",
+    "is_text_table",
     "match_photos",
     "name_photos",
     "path_parts",

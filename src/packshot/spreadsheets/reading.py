@@ -50,6 +50,8 @@ _TEXTS: Final = (
     ("{", "is JSON"),
     ("[{", "is JSON"),
 )
+#: No text has them: a file of random bytes may begin with "<" by chance.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _ZIP_KINDS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (lambda name: name == "xl/workbook.bin", "is a binary workbook (.xlsb)"),
     (lambda name: name.startswith("Index/") or name == "Index.zip", "is an Apple Numbers file"),
@@ -60,6 +62,9 @@ _ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,
 #: How UTF-8 reads that was taken for Windows-1252 once: Ã© for é, â€œ for a quotation mark.
 _ENCODED_TWICE: Final = re.compile(r"\w*(?:Ã[\xa1-\xbfŸ]|Â[\xa1-\xbf]|â€[™œ“¦])\w*")
 _ENTRIES: Final = 5_000
+#: The lines that show whether a text is a table, and bytes that hold them.
+_TABLE_LINES: Final = 3
+TABLE_BYTES: Final = 65_536
 
 
 def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) -> Table:
@@ -79,6 +84,23 @@ def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) ->
     if filename.lower().endswith(_WORKBOOKS):
         raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
     return _read_csv(data, filename, limits)
+
+
+def is_text_table(beginning: bytes) -> bool:
+    """Whether a `.txt` is a table, as marketplaces export them: its first lines have as many tabs
+    each, or as many semicolons or commas. `beginning` may end within a line."""
+    encoding = "utf-16" if beginning[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+    text = beginning.decode(encoding, "ignore").lstrip("\ufeff")
+    if _CONTROLS.search(text):
+        return False
+    lines = [line for line in text.splitlines()[:_TABLE_LINES] if line.strip()]
+    if len(lines) < 2:
+        return False
+    for delimiter, fewest in (("\t", 1), (";", 2), (",", 2)):
+        counts = {line.count(delimiter) for line in lines}
+        if min(counts) >= fewest and (delimiter == "\t" or len(counts) == 1):
+            return True
+    return False
 
 
 def _read_zip(data: bytes, limits: SheetLimits) -> Table:
@@ -103,7 +125,7 @@ def _refuse_others(data: bytes) -> None:
         if data.startswith(beginning):
             raise SpreadsheetError(f"the file {what}, not a spreadsheet that can be read")
     start = data[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
-    for words, what in _TEXTS:
+    for words, what in () if _CONTROLS.search(start) else _TEXTS:
         if start.startswith(words):
             raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")
 

@@ -7,6 +7,24 @@ import { entriesOf } from "./zip.js";
 const SHEET = /\.(csv|tsv|tab|xlsx|xlsm|xls|xlsb|ods|numbers)$/i;
 const ZIP = /\.zip$/i;
 const MAX_BYTES = 20_000_000;
+const TABLE_BYTES = 65_536;
+const TABLE_LINES = 3;
+
+/** A .txt whose first lines have as many separators each, as marketplaces export them. */
+async function isTextTable(path, file) {
+  if (!/\.txt$/i.test(path)) return false;
+  const beginning = new Uint8Array(await file.slice(0, TABLE_BYTES).arrayBuffer());
+  const marked = beginning[0] === 0xff && beginning[1] === 0xfe;
+  const text = new TextDecoder(marked ? "utf-16le" : "latin1").decode(beginning);
+  const lines = text
+    .split(/\r\n|\r|\n/)
+    .slice(0, TABLE_LINES)
+    .filter((line) => line.trim());
+  const counts = (sign) => lines.map((line) => line.split(sign).length - 1);
+  if (lines.length < 2) return false;
+  if (Math.min(...counts("\t")) > 0) return true;
+  return [";", ","].some((sign) => counts(sign)[0] > 1 && new Set(counts(sign)).size === 1);
+}
 
 export class Chosen {
   sheet = null;
@@ -26,7 +44,7 @@ export class Chosen {
   async add(given) {
     for (const { path, file } of given) {
       if (ZIP.test(path)) await this.#addZip(file);
-      else if (SHEET.test(path)) this.#addSheet(file);
+      else if (SHEET.test(path) || (await isTextTable(path, file))) this.#addSheet(file);
       else await this.#addPhoto({ path, size: file.size, file, read: async () => file });
     }
   }
