@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -80,6 +83,49 @@ def test_the_local_profile_fits_together() -> None:
     caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
     assert "web:5000" in caddyfile
     assert f"request_buffers {QUICK_BYTES // 1024}KiB" in caddyfile  # larger ones have a share
+
+
+# -- systemd ---------------------------------------------------------------------------------------
+
+UNITS = [ROOT / "deploy" / name for name in ("packshot.service", "packshot-worker@.service")]
+
+
+def options(unit: Path) -> dict[str, str]:
+    """The settings of a unit, whose names occur once."""
+    lines = [line for line in unit.read_text().splitlines() if re.match(r"\w+=", line)]
+    found = dict(line.split("=", 1) for line in lines)
+    assert len(found) == len(lines)
+    return found
+
+
+def test_the_units_are_the_pages_and_run_the_documents_commands() -> None:
+    [shown] = re.findall(r"```ini\n(.*?)```", (ROOT / "WORKER_SETUP.md").read_text(), re.DOTALL)
+    web, worker = map(options, UNITS)
+    assert UNITS[1].read_text() == shown
+    assert worker["ExecStart"] == "/opt/packshot/.venv/bin/python -m src.worker"
+    assert shlex.split(web["ExecStart"]) == [
+        "/opt/packshot/.venv/bin/gunicorn",
+        *(word.format(port=5000) for word in gunicorn(4)[1:]),
+    ]
+    for unit in (web, worker):  # a stop lasts longer than gunicorn's, and that than the worker's
+        assert int(unit["TimeoutStopSec"]) > math.ceil(Settings().grace_seconds) + 5 + 5
+        assert unit["KillMode"] == "mixed"
+    hardening = ("NoNewPrivileges", "PrivateTmp", "ProtectSystem", "ProtectHome", "ReadWritePaths")
+    assert [web[name] for name in hardening] == [worker[name] for name in hardening]
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """With programs that exist in place of those in /opt, which `verify` looks for."""
+    if (program := shutil.which("systemd-analyze")) is None:
+        missing("systemd-analyze is not installed")
+    copies = [tmp_path / unit.name.replace("@", "@1") for unit in UNITS]
+    for unit, copy in zip(UNITS, copies, strict=True):
+        copy.write_text(unit.read_text().replace("/opt/packshot/.venv/bin", str(BIN)))
+    done = subprocess.run(
+        [program, "verify", *map(str, copies)], capture_output=True, text=True, timeout=60
+    )
+    ours = [line for line in done.stderr.splitlines() if "packshot" in line]
+    assert ours == []
 
 
 def test_the_one_shot_makes_the_bucket_once(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

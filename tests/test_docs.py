@@ -241,6 +241,7 @@ NOT_RUN = {
     "make": {"make"},
     "docker": {"docker"},
     "systemd": {"sudo systemctl", "sudo journalctl"},
+    "install": {"sudo ", "cd /opt/packshot", "curl -fsS http://127.0.0.1:5000/healthz"},
     "logs": {"tail -f", "sudo journalctl"},
     "root": {"iptables"},
     "network": {"git pull", "pip install"},
