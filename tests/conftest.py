@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from servers import guard
@@ -61,26 +61,6 @@ def network() -> Path:
     if not model_file.is_present(path):
         missing("the cut-out network is not here: run `packshot cutout-model`")
     return path
-
-
-@pytest.fixture(scope="session", autouse=True)
-def equal_routes_compiled_once() -> None:
-    """Werkzeug compiles each route's URL builder for every application: two thirds of its start.
-
-    A builder finds its converters through the rule it is called with, so equal rules share one.
-    """
-    from werkzeug.routing import Rule
-
-    compile_builder = Rule._compile_builder
-    built: dict[tuple[object, ...], Any] = {}
-
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, repr(rule.defaults), *rule._trace, append_unknown)
-        if key not in built:
-            built[key] = compile_builder(rule, append_unknown)
-        return built[key]
-
-    Rule._compile_builder = compile_once  # type: ignore[assignment, method-assign]
 
 
 @pytest.fixture(autouse=True)
