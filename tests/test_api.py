@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import json
@@ -21,6 +22,7 @@ from pydantic import ValidationError
 from servers.loopback import served
 from servers.ports import wait_until
 from sqlalchemy import text
+from support.fakes import photo_bytes
 from support.pictures import HEIC
 from support.shop import RAW_IMAGE, Json, Shop, row
 from werkzeug.test import TestResponse
@@ -1061,6 +1063,20 @@ def test_an_unreachable_database_is_a_503(shop: Shop) -> None:
     problem(response, 503, "unavailable")
     assert response.headers["Retry-After"] == "5"
     assert "hunter2" not in response.get_data(as_text=True)
+
+
+@only_sqlite
+def test_a_full_disk_is_named(shop: Shop) -> None:
+    """Whoever uploads can do something about it, or tell somebody."""
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shop.services.storage._write_temporary = full  # type: ignore[attr-defined]
+    photo = {"file": (io.BytesIO(photo_bytes()), "a.jpg")}
+    response = shop.ask("POST", "/api/uploads", data=photo)
+    problem(response, 503, "disk_full")
+    assert "is full (No space left on device): make room" in response.get_json()["message"]
 
 
 @only_sqlite

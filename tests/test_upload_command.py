@@ -31,7 +31,7 @@ from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.cli.upload import upload
-from packshot.client import Client
+from packshot.client import ApiError, Client
 from packshot.database.models import PENDING_REVIEW
 from packshot.spreadsheets import is_text_table
 
@@ -771,6 +771,10 @@ def test_an_update_that_changes_all_rows_needs_no_photo(shop: Shop, tmp_path: Pa
     assert done.exit_code == 0, done.output
     assert "would update A-1 (product 1): price 5 -> 6" in done.output
     assert "0 of" not in done.output
+    with served(shop.app) as url:
+        path.write_text("sku,price\nA-1,6\nNEW,7\n")
+        done = run(path, "--update", "--dry-run", "--url", url)
+    assert done.output.endswith("\n1 row would be refused; nothing was sent.\n")
 
 
 # -- while the server can't, it says so ------------------------------------------------------------
@@ -802,6 +806,22 @@ def test_an_upload_says_once_why_it_waits_and_goes_on(shop: Shop, tmp_path: Path
     assert "3 products created" in done.stdout
 
 
+def test_a_part_that_does_not_work_is_named(shop: Shop) -> None:
+    """The API's answer does not say which: `/readyz` does, to those who are signed in."""
+    printed: list[str] = []
+    shop.services.queue.health = lambda: "the SQS queue q does not exist"  # type: ignore[method-assign]
+    shop.services.worker = StuckWorker("the queue is away")
+    with served(shop.app) as url:
+        notices = RetryNotices(Client(url), printed.append)
+        response = urllib3.HTTPResponse(
+            b'{"type": "/problems/unavailable", "message": "a part does not answer"}',
+            {"Content-Type": "application/problem+json"},
+            503,
+        )
+        notices.begin(ApiError(response, 1))
+    assert printed == ["waiting: the SQS queue q does not exist; the queue is away; trying again"]
+
+
 def test_ctrl_c_ends_the_pauses_and_says_what_was_sent(shop: Shop, tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"A-{number}.jpg").write_bytes(photo_bytes(side=200 + number))
@@ -830,7 +850,7 @@ def test_waiting_for_pictures_survives_a_restart_and_says_what_is_wrong(
     url = f"http://127.0.0.1:{port}"
     client = Client(url, tries=1)
     client.outage_wait = 60.0
-    notices = RetryNotices(url, print_to_stderr)
+    notices = RetryNotices(client, print_to_stderr)
     client.before_retry, client.after_retry = notices.begin, notices.end
     printed = io.StringIO()
 

@@ -29,7 +29,8 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def run(*args: Any, url: str, key: str | None, **options: Any) -> Any:
-        client, notices = Client(url, key), RetryNotices(url, print_to_stderr)
+        client = Client(url, key)
+        notices = RetryNotices(client, print_to_stderr)
         client.before_retry, client.after_retry = notices.begin, notices.end
         try:
             return command(*args, client=client, **options)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from packshot.cli.server_errors import error_text
+from packshot.cli.server_errors import reason_to_wait
+from packshot.client import Client
 from packshot.logs import one_line
 
 #: A reason that was given is not given again sooner, however often the server comes and goes.
@@ -27,18 +28,18 @@ class RetryNotices:
 
     def __init__(
         self,
-        url: str,
+        client: Client,
         print_line: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url, self._print_line, self._clock = url, print_line, clock
+        self._client, self._print_line, self._clock = client, print_line, clock
         self._printed_at: dict[str, float] = {}
         self._reasons: set[str] = set()  # printed in this outage
         self._lock = threading.Lock()
 
     def begin(self, error: BaseException) -> None:
         """A request is repeated after this error."""
-        reason = error_text(self._url, error).rstrip(".")
+        reason = reason_to_wait(self._client, error).rstrip(".")
         with self._lock:
             moment = self._clock()
             is_known = reason in self._reasons

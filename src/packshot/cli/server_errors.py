@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from typing import Final
+from urllib.parse import urljoin
+
 import urllib3
 
-from packshot.client import ApiError
+from packshot.client import ApiError, Client
+
+#: Seconds for the question which part of the server does not work.
+PROBE_SECONDS: Final = 5.0
+
+
+def reason_to_wait(client: Client, error: BaseException) -> str:
+    """The error in words. Where the answer does not name the part that does not work, `/readyz`
+    does, to callers who are signed in."""
+    unnamed = isinstance(error, ApiError) and error.code == "unavailable"
+    return (unnamed and _problems(client)) or error_text(client.url.rstrip("/"), error)
+
+
+def _problems(client: Client) -> str:
+    """Empty where all works again, or nobody says."""
+    try:
+        address = urljoin(client.url, "readyz")
+        headers, seconds = client.headers, PROBE_SECONDS
+        answer = client.http.request("GET", address, headers=headers, timeout=seconds)
+        parts = json.loads(answer.data).get("parts") or {}
+    except (urllib3.exceptions.HTTPError, ValueError):
+        return ""
+    return "; ".join(problem for problem in parts.values() if problem != "ok")
 
 
 def error_text(url: str, error: BaseException) -> str:

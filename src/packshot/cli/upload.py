@@ -302,6 +302,8 @@ def _report_dry_run(rows: list[Row], known: Collection[int], how: Rehearsal) -> 
     skipped = sum(1 for place in known if not rows[place].errors)
     exist = f": {_new_and_known(len(good) - skipped, skipped)}" if skipped else ""
     share = f"{_share(good, rows)} look good{exist}; " if rows else ""
+    if how.update and not good:  # the rows that are updated are no longer among these
+        share = f"{_count_sources(bad)} would be refused; " if bad else ""
     console.print(f"{share}nothing was sent.")
 
 

@@ -135,7 +135,7 @@ class Watcher:
         self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
         self._stuck: dict[str, object] = {}  # files that could not be moved, and their stamps
-        self._notices = RetryNotices(client.url, self._print_line)
+        self._notices = RetryNotices(client, self._print_line)
         client.sleep = self._pause
         client.before_retry, client.after_retry = self._notices.begin, self._notices.end
 

@@ -179,15 +179,16 @@ class LocalStorage:
                 " Packshot the right to read and write there"
             ) from error
         except OSError as error:
-            raise Unavailable(_disk_error(self._root, error)) from error
+            raise _disk_error(self._root, error) from error
 
 
-def _disk_error(root: Path, error: OSError) -> str:
+def _disk_error(root: Path, error: OSError) -> Unavailable:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return (
-            f"the disk of MEDIA_DIR={root} is full ({error.strerror}): make room, nothing is lost"
+        return Unavailable(
+            f"the disk of MEDIA_DIR={root} is full ({error.strerror}): make room, nothing is lost",
+            code="disk_full",
         )
-    return f"MEDIA_DIR={root}: {error.strerror or error}"
+    return Unavailable(f"MEDIA_DIR={root}: {error.strerror or error}")
 
 
 def _make_folder(folder: Path) -> None:

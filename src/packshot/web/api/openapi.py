@@ -201,7 +201,13 @@ def _refusals_of(operation: Json, access: Access) -> set[str]:
     codes |= {"not_found"} if "path" in places else set()
     codes |= {"invalid_request"} if "query" in places else set()
     if "requestBody" in operation:
-        codes |= {"cross_site", "too_large", "unsupported_media_type", "invalid_request"}
+        codes |= {
+            "cross_site",
+            "disk_full",
+            "too_large",
+            "unsupported_media_type",
+            "invalid_request",
+        }
     return codes
 
 

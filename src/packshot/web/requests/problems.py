@@ -117,8 +117,8 @@ def _of_unavailable(error: Unavailable) -> Problem:
     log.warning("request %s: %s", g.get("request_id"), error.message)
     seconds = math.ceil(error.retry_after or RETRY_AFTER_SECONDS)
     headers = {"Retry-After": str(seconds)}
-    if error.code == "busy":
-        return Problem(503, "busy", error.message, headers=headers)
+    if error.code in ("busy", "disk_full"):
+        return Problem(503, error.code, error.message, headers=headers)
     detail = "a part Packshot needs does not answer; nothing is lost, try again"
     return Problem(503, "unavailable", detail, headers=headers)
 

@@ -67,6 +67,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "busy": Meaning(
         503, "Too many requests of this kind at the same time: wait as long as Retry-After says."
     ),
+    "disk_full": Meaning(503, "The disk for pictures is full. Nothing is lost: try again later."),
     "unavailable": Meaning(
         503, "A part that Packshot needs is unreachable. Nothing is lost: try again."
     ),
