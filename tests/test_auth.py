@@ -65,6 +65,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("PATCH", "/api/product-images/{image_id}"): REVIEWERS,
     ("POST", "/api/products/{product_id}/review"): REVIEWERS,
     ("POST", "/api/products/{product_id}/enhance"): SIGNED_IN,
+    ("PUT", "/api/products/{product_id}/photo"): SIGNED_IN,
     ("POST", "/api/products/{product_id}/cancel"): SIGNED_IN,
     ("GET", "/api/stats"): SIGNED_IN,
     ("GET", "/api/export"): SIGNED_IN,
@@ -98,6 +99,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/api/products/duplicates"): {"photos": [{"sha256": "0" * 64}]},
     ("POST", "/api/products/corrections"): {"products": [{"sku": "A-1"}]},
     ("PATCH", "/api/products/{product_id}"): {"name": "Cap"},
+    ("PUT", "/api/products/{product_id}/photo"): {"raw_image": "https://shop.example/new.jpg"},
     ("PATCH", "/api/product-images/{image_id}"): {"status": "approved"},
     ("POST", "/api/products/{product_id}/review"): {"status": "approved"},
     ("POST", "/session"): {"key": SECRETS["all"]},
@@ -215,6 +217,7 @@ WISHES: dict[str, Json] = {
     "/api/products/{id}": {"name": "Cap"},
     "/api/products/{id}/review": {"status": "pending"},
     "/api/products/{id}/enhance": {"instructions": "whiter"},
+    "/api/products/{id}/photo": {"raw_image": "https://shop.example/new.jpg"},
     "/api/product-images/{id}": {"status": "pending"},
 }
 

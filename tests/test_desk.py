@@ -1702,6 +1702,35 @@ def test_a_photo_that_another_product_has_is_named(
     expect(page.locator(".import-row")).to_contain_text(["HOO · 1", "HOO · 2", "HOO-3 · front"])
 
 
+def test_another_photo_of_a_sku_and_view_is_a_question(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """Only a person knows whether it replaces the product's photo or is one more picture."""
+    photo = tmp_path / "CUP-1_front.jpg"
+    photo.write_bytes(photo_bytes(1))
+    client = Client(shop.url)
+    fields = {"category": "Cups", "sku": "CUP-1", "view": "front"}
+    [product] = client.create([fields | {"raw_image": client.upload(photo)}])["products"]
+    number = product["id"]
+    photo.write_bytes(photo_bytes(2))
+    with shop.working():
+        until(lambda: shop.statuses([number]) == ["pending_review"])
+        page = open_desk(f"{shop.url}/upload").page
+        choose(page, photo)
+        found = page.locator(".import-list").filter(has_text="with another photo")
+        expect(found).to_contain_text(f"Product {number}, CUP-1 \u00b7 front")
+        expect(page.locator("button[type=submit]")).to_be_disabled()
+        choice = page.locator("select[name=sameView]")
+        choice.select_option("further")
+        expect(page.get_by_role("button", name="Make pictures of 1 product")).to_be_enabled()
+        choice.select_option("replace")
+        click_when_ready(page.get_by_role("button", name="Replace 1 photo"))
+        expect(page.get_by_text("Photos replaced")).to_be_visible(timeout=30_000)
+        until(lambda: shop.statuses([number]) == ["pending_review"], page)
+    assert shop.services.catalog.product(number).round == 2
+    assert len(shop.services.catalog.products().products) == 1
+
+
 def test_a_spreadsheet_without_skus_is_a_question(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:

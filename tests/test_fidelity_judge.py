@@ -31,7 +31,7 @@ from packshot.testing.fake_gemini import FakeGemini
 from packshot.work.judging import Judging, opinion_of
 
 WARNED = Check(verdict="warn", score=0.4, version="2026-11-28")
-DUE = DueCheck(7, 1, "enhanced/1/x.jpg", None, None, None, 1, 0, "Mugs", 1)
+DUE = DueCheck(7, 1, "enhanced/1/x.jpg", None, None, None, 1, 1, 0, "Mugs", 1)
 A, B = photo_bytes(1), photo_bytes(2)  # boxes of different colours
 
 

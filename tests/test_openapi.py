@@ -182,6 +182,9 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "getProductHistory", ask("GET", f"/api/products/{first}/history")
     yield "checkCompliance", ask("GET", f"/api/products/{first}/compliance?preset=amazon")
     yield "enhanceProduct", ask("POST", f"/api/products/{first}/enhance", examples.ENHANCE)
+    replaced, _ = shop.reviewable()
+    other = examples.REPLACE_PHOTO
+    yield "replacePhoto", ask("PUT", f"/api/products/{replaced}/photo", other)
     [waiting] = shop.create()
     yield "cancelProduct", ask("POST", f"/api/products/{waiting}/cancel")
     second, [image] = shop.reviewable(variants=1)
@@ -244,6 +247,8 @@ def refusals(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "reviewProduct", ask("POST", review, json=approve | {"image_ids": [999999]})
     yield "reviewProduct", ask("POST", f"/api/products/{waiting}/review", json=approve)
     yield "enhanceProduct", ask("POST", f"/api/products/{waiting}/enhance")
+    other = {"raw_image": "https://shop.example/other.jpg"}
+    yield "replacePhoto", ask("PUT", f"/api/products/{waiting}/photo", json=other)
     other_site = {"Origin": "https://evil.example"}
     yield "signIn", shop.ask("POST", "/session", json=examples.SIGN_IN, headers=other_site)
 

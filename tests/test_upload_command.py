@@ -283,8 +283,8 @@ def test_a_zip_and_a_folder_are_matched_with_a_spreadsheet(tmp_path: Path) -> No
     notes: list[str] = []
     rows = read_rows(paths, {}, report=notes.append)
     assert [(row.fields["sku"], row.fields.get("view"), row.errors) for row in rows] == [
-        ("A-1", "back", []),
         ("A-1", None, []),
+        ("A-1", "back", []),
         ("B-2", None, ["no photo was given for B-2"]),
     ]
     assert [row.photo.read_bytes() for row in rows if row.photo] == [PHOTO.read_bytes()] * 2
@@ -426,7 +426,7 @@ def test_an_update_corrects_products_that_exist_by_their_sku(shop: Shop, tmp_pat
         before = [product.price for product in shop.services.catalog.products().products]
         done = run(sheet, "--update", "--url", url)
     assert dry.exit_code == 1, "a row would be refused"
-    line = "A-1 (product 1, back): price 990 -> 1090, colour nothing -> red, discount 210 -> 110"
+    line = "A-1 (product 1, front): price 990 -> 1090, colour nothing -> red, discount 210 -> 110"
     assert f"would update {line}" in dry.output
     assert before == [800, 990, 990]
     assert f"updated {line}" in done.output

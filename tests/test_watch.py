@@ -307,9 +307,10 @@ def test_a_file_that_changes_while_it_is_sent_is_looked_at_again(
     target = put(inbox, "JAR-1.jpg", photo_bytes(1))
     meddling = Meddling(url, lambda: target.write_bytes(photo_bytes(2)))
     watcher(inbox, meddling).run(once=True)
-    assert (inbox / "done" / "JAR-1.jpg").read_bytes() == photo_bytes(2)
-    digests = {one.raw_sha256 for one in shop.services.catalog.products().products}
-    assert len(digests) == 2
+    assert (inbox / "failed" / "JAR-1.jpg").read_bytes() == photo_bytes(2)
+    [product] = shop.services.catalog.products().products
+    why = (inbox / "failed" / "JAR-1.jpg.txt").read_text()
+    assert f"product {product.id} (JAR-1) has another photo" in why
 
 
 # -- the server, the folder, signals ---------------------------------------------------------------

@@ -173,7 +173,8 @@ class Client:
 
     def find_photos(self, photos: Sequence[Json]) -> Json:
         """`duplicates` as above, and `elsewhere`: photos that products have under another SKU or
-        view, with the `index`, `product_id`, `sku` and `view` of each."""
+        view, with the `index`, `product_id`, `sku` and `view` of each. `same_view`: products that
+        have the SKU and view of another photo, with their `version`, too."""
         body = {"photos": list(photos)}
         return self._data("POST", "api/products/duplicates", body, headers={})
 
@@ -202,6 +203,20 @@ class Client:
     def stats(self) -> Json:
         """Counts by status, the queue, pictures and spend."""
         return self._data("GET", "api/stats")
+
+    def replace_photo(self, product_id: int, raw_image: str, version: int) -> Json:
+        """Make a product again from another photo, if it still has this version."""
+        same = {"If-Match": f'"{version}"'}
+        path, body = f"api/products/{product_id}/photo", {"raw_image": raw_image}
+        try:
+            return dict(self._data("PUT", path, body, headers=same)["product"])
+        except ApiError as error:
+            if error.status != 412 or error.tries == 1:
+                raise
+            product = self.product(product_id)
+            if product["raw_image"] != raw_image:  # not by the first try, whose answer was lost
+                raise
+            return product
 
     def enhance(
         self,

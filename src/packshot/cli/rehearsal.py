@@ -14,7 +14,15 @@ import urllib3
 
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import PHOTO, UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
-from packshot.cli.sending import elsewhere_words, find_known
+from packshot.cli.sending import (
+    FoundPhotos,
+    KnownProducts,
+    SendOptions,
+    elsewhere_words,
+    find_known,
+    same_view_words,
+    with_same_view,
+)
 from packshot.cli.updating import Updated, update_products
 from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
@@ -56,24 +64,53 @@ def ask_server(
     ]
 
 
-def report_known(client: Client, rows: Sequence[Row], report: Report) -> dict[int, int]:
-    """Report photos that have products already and would be skipped; index -> product."""
+def report_known(
+    client: Client, rows: Sequence[Row], choices: SendOptions, report: Report
+) -> tuple[list[Row], KnownProducts]:
+    """Report photos that have products already and would be skipped, and those whose SKU and view
+    a product has with another photo. Those that would be refused have an error in the answer."""
+    asked, found = list(rows), KnownProducts()
     good = [place for place, row in enumerate(rows) if not row.errors]
-    skipped: dict[int, int] = {}
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
-            found = find_known(client, [rows[each] for each in part])
-            for place, other in found.elsewhere.items():
-                report(elsewhere_words(rows[part[place]], other, "it would be made again as"))
-            for place, known in found.known.items():
+            photos = find_known(client, [rows[each] for each in part])
+            if not choices.again:
+                _report_skipped(rows, part, photos, found, report)
+            for place, same in photos.same_view.items():
                 row = rows[part[place]]
-                skipped[part[place]] = known.product_id
-                words = f"would be skipped: product {known.product_id} has this photo already"
-                by_sku = row.product is not None and row.product.sku  # `preview_updates` says it
-                notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))
-                report("; ".join(filter(None, notes)))
-    return skipped
+                if choices.further:
+                    report(f"{row.source}: {same_view_words(same)}; both would be kept")
+                elif choices.update:
+                    found.replaced[part[place]] = same["product_id"]
+                    report(f"{row.source}: {same_view_words(same)}; {_replaced_words(same)}")
+                else:
+                    asked[part[place]] = with_same_view(row, same)
+    return asked, found
+
+
+def _report_skipped(
+    rows: Sequence[Row],
+    part: Sequence[int],
+    photos: FoundPhotos,
+    found: KnownProducts,
+    report: Report,
+) -> None:
+    for place, other in photos.elsewhere.items():
+        report(elsewhere_words(rows[part[place]], other, "it would be made again as"))
+    for place, known in photos.known.items():
+        row = rows[part[place]]
+        found.skipped[part[place]] = known.product_id
+        words = f"would be skipped: product {known.product_id} has this photo already"
+        by_sku = row.product is not None and row.product.sku  # `preview_updates` says it
+        notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))
+        report("; ".join(filter(None, notes)))
+
+
+def _replaced_words(same: Json) -> str:
+    if same["status"] == "pending":
+        return "it could not be replaced now, because pictures are being made from it"
+    return "it would be replaced, and the pictures made again"
 
 
 def preview_updates(

@@ -59,11 +59,21 @@ def _kept(name: str, has: Any, given: Any) -> str:
 
 @dataclass(frozen=True)
 class FoundPhotos:
-    """By indexes of rows: the products that have their photos, and those that have them under
-    another SKU or view."""
+    """By indexes of rows: the products that have their photos, those that have them under another
+    SKU or view, and those that have their SKU and view with another photo."""
 
     known: dict[int, ExistingProduct] = field(default_factory=dict)
     elsewhere: dict[int, Json] = field(default_factory=dict)
+    same_view: dict[int, Json] = field(default_factory=dict)
+
+
+@dataclass
+class KnownProducts:
+    """By indexes of rows: the products that have their photos, so that they are skipped, and those
+    whose photo is replaced."""
+
+    skipped: dict[int, int] = field(default_factory=dict)
+    replaced: dict[int, int] = field(default_factory=dict)
 
 
 def elsewhere_words(row: Row, other: Json, made: str) -> str:
@@ -73,12 +83,26 @@ def elsewhere_words(row: Row, other: Json, made: str) -> str:
     return f"{row.source}: product {other['product_id']} ({names}) has this photo; {made} {again}"
 
 
+def same_view_words(same: Json) -> str:
+    """`product 1 (A-1, front) has another photo`."""
+    names = ", ".join(filter(None, (same["sku"], same["view"])))
+    return f"product {same['product_id']} ({names}) has another photo"
+
+
+def with_same_view(row: Row, same: Json) -> Row:
+    """The row refused: only a person knows whether its photo replaces the product's."""
+    choices = "packshot upload --update replaces it, --further keeps both"
+    return replace(row, errors=[f"{PHOTO}: {same_view_words(same)} ({choices})"])
+
+
 @dataclass
 class SendResult:
-    """The result for each row, in one of three lists, unless `stopped` ended the sending. Some rows
-    are in `elsewhere` too: products have their photos under another SKU or view."""
+    """The result for each row, in one of four lists, unless `stopped` ended the sending. Some rows
+    are in `elsewhere` too: products have their photos under another SKU or view. `replaced` has
+    products whose photo is now the row's."""
 
     created: list[tuple[Row, Json]] = field(default_factory=list)
+    replaced: list[tuple[Row, Json]] = field(default_factory=list)
     skipped: list[tuple[Row, ExistingProduct]] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
     elsewhere: list[tuple[Row, Json]] = field(default_factory=list)
@@ -87,12 +111,12 @@ class SendResult:
 
     @property
     def products(self) -> list[Json]:
-        return [product for _, product in self.created]
+        return [product for _, product in (*self.created, *self.replaced)]
 
     @property
     def rows(self) -> int:
         """The number of rows with a result."""
-        return len(self.created) + len(self.skipped) + len(self.refused)
+        return len(self.created) + len(self.replaced) + len(self.skipped) + len(self.refused)
 
 
 @dataclass(frozen=True)
@@ -100,11 +124,16 @@ class SendOptions:
     """`again` makes photos again that have products already; without `lane` or `pixel_lock` the
     server's are used.
 
+    A photo whose SKU and view a product has with another photo replaces that photo with `update`,
+    becomes a further product with `further`, and is refused without either.
+
     `repeatable`: the same rows get the same answer for a day, also those with an address and no
     SKU, which never count as duplicates.
     """
 
     again: bool = False
+    further: bool = False
+    update: bool = False
     lane: Lane | None = None
     pixel_lock: bool | None = None
     repeatable: bool = False
@@ -119,6 +148,7 @@ def send_rows(
     """Upload the photos and create the products; rows with errors are refused.
 
     A photo that has a product of its SKU and view is skipped, unless `again`: it is not uploaded.
+    For a photo whose SKU and view a product has with another photo, see `SendOptions`.
     An error that concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`, and so
     is Ctrl-C.
     """
@@ -149,19 +179,30 @@ def _send_part(
     choices: SendOptions,
     progress: RowCallback,
 ) -> None:
-    found = FoundPhotos() if choices.again else find_known(client, rows)
+    found = find_known(client, rows)
+    if choices.again:
+        found = FoundPhotos(same_view=found.same_view)
     sent.elsewhere += [(rows[place], other) for place, other in found.elsewhere.items()]
-    known = found.known
-    for place, product in known.items():
+    for place, product in found.known.items():
         sent.skipped.append((rows[place], product))
         progress(rows[place])
-    new = [row for place, row in enumerate(rows) if place not in known]
+    taken = {} if choices.further else found.same_view
+    done = set(found.known)
+    if not choices.update:
+        sent.refused += [with_same_view(rows[place], same) for place, same in taken.items()]
+        done |= taken.keys()
+    new = [place for place in range(len(rows)) if place not in done]
     ready: list[Row] = []
-    with closing(_upload_photos(client, new, sent)) as uploaded:
-        for row in uploaded:
+    with closing(_upload_photos(client, new, rows, sent)) as uploaded:
+        for place, row in uploaded:
             sent.uploaded += row.photo is not None and not row.errors
             progress(row)
-            (sent.refused if row.errors else ready).append(row)
+            if row.errors:
+                sent.refused.append(row)
+            elif place in taken:
+                _replace_photo(client, row, taken[place], sent)
+            else:
+                ready.append(row)
     if ready:
         _create(client, ready, sent, choices)
 
@@ -189,6 +230,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> FoundPhotos:
     return FoundPhotos(
         {places[one["index"]]: ExistingProduct.of(one) for one in found["duplicates"]},
         {places[one["index"]]: one for one in found.get("elsewhere", ())},
+        {places[one["index"]]: one for one in found.get("same_view", ())},
     )
 
 
@@ -223,20 +265,21 @@ def _digest(data: bytes) -> str:
 
 
 def _upload_photos(
-    client: Client, rows: Sequence[Row], sent: SendResult
-) -> Generator[Row, None, None]:
-    """The rows with their uploads or errors, in order; ends at an error that concerns all rows."""
+    client: Client, places: Sequence[int], rows: Sequence[Row], sent: SendResult
+) -> Generator[tuple[int, Row], None, None]:
+    """The rows at these places with their uploads or errors, in order; ends at an error that
+    concerns all rows."""
 
-    def upload(row: Row) -> Row | None:
+    def upload(place: int) -> tuple[int, Row] | None:
         try:
-            return None if sent.stopped else _upload_photo(client, row)
+            return None if sent.stopped else (place, _upload_photo(client, rows[place]))
         except (ApiError, urllib3.exceptions.HTTPError) as error:
             sent.stopped = sent.stopped or error
             return None
 
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
         try:
-            yield from (row for row in threads.map(upload, rows) if row is not None)
+            yield from (one for one in threads.map(upload, places) if one is not None)
         except BaseException as error:  # Ctrl-C, too: no thread goes on waiting for the server
             sent.stopped = sent.stopped or error
             client.give_up()
@@ -255,6 +298,19 @@ def _upload_photo(client: Client, row: Row) -> Row:
     except OSError as error:
         return replace(row, errors=[unreadable(row.photo, error)])
     return replace(row, fields=fields)
+
+
+def _replace_photo(client: Client, row: Row, same: Json, sent: SendResult) -> None:
+    product_id = same["product_id"]
+    try:
+        product = client.replace_photo(product_id, row.fields["raw_image"], same["version"])
+    except ApiError as error:
+        if error.is_passing and error.status != 403:  # this key may not replace this photo
+            raise
+        words = f"{PHOTO}: product {product_id} keeps its photo: {error.message}"
+        sent.refused.append(replace(row, errors=[words]))
+    else:
+        sent.replaced.append((row, product))
 
 
 def _create(client: Client, rows: Sequence[Row], sent: SendResult, choices: SendOptions) -> None:

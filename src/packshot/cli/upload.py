@@ -21,6 +21,7 @@ from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, is_of_photo, read_rows, with_own_spreadsheet
 from packshot.cli.sending import (
     ExistingProduct,
+    KnownProducts,
     SendOptions,
     SendResult,
     elsewhere_words,
@@ -45,7 +46,13 @@ OUTAGE_SECONDS = 600.0
 @click.option(
     "--update",
     is_flag=True,
-    help="Give products that exist the prices, names and other facts of the spreadsheet, by SKU.",
+    help="Give products that exist the prices, names and other facts of the spreadsheet, by SKU,"
+    " and another photo, by SKU and view.",
+)
+@click.option(
+    "--further",
+    is_flag=True,
+    help="Make a further product of a photo whose SKU and view a product has with another photo.",
 )
 @click.option(
     "--lane",
@@ -89,7 +96,10 @@ def upload(
     already has a product of the same SKU and view is skipped, and every file left out is named.
 
     With --update, every product of a SKU in the spreadsheet gets its price, name and the other
-    facts that the spreadsheet has; pictures stay as they are, and no photos are needed.
+    facts that the spreadsheet has; no photos are needed.
+
+    A photo whose SKU and view a product has with another photo is refused: with --update it
+    replaces that photo, and the product's pictures are made again; with --further both are kept.
 
     While the server is away or can't take photos, it says why and tries again for ten minutes.
 
@@ -104,11 +114,11 @@ def upload(
     rows = read_rows(paths, defaults, sheets, lambda note: _print_note(note, console))
     for repeated in find_repeated_photos(rows):
         _print_note(repeated, console)
-    chosen = SendOptions(**choices)
+    chosen = SendOptions(update=update, **choices)
     if dry_run:
-        how = Rehearsal(client, console, chosen.again, update, show_all, as_json)
+        how = Rehearsal(client, console, chosen, show_all, as_json)
         raise SystemExit(_rehearse(how, paths, rows, defaults, sheets))
-    raise SystemExit(_upload(client, rows, console, chosen, update, wait, as_json))
+    raise SystemExit(_upload(client, rows, console, chosen, wait, as_json))
 
 
 def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:
@@ -123,13 +133,12 @@ def _upload(
     rows: list[Row],
     console: Console,
     choices: SendOptions,
-    update: bool,
     wait: bool,
     as_json: bool,
 ) -> int:
     """Send the rows and print the result; return the exit code."""
     client.outage_wait = OUTAGE_SECONDS
-    updated = _update(client, rows, console) if update else None
+    updated = _update(client, rows, console) if choices.update else None
     rows = rows if updated is None else without_known(rows, updated)
     sent = send(client, rows, console, choices)
     print_skipped(sent.skipped, console)
@@ -220,9 +229,11 @@ def _report(sent: SendResult, products: list[Json], console: Console, currency: 
     if products:
         print_table(products, console, currency)
     print_refused(sent.refused, "refused", console)
-    created = pluralise(len(products), "product")
+    created = pluralise(len(sent.created), "product")
+    replaced = f", {pluralise(len(sent.replaced), 'photo')} replaced" if sent.replaced else ""
     skipped = f", {pluralise(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
-    console.print(f"{created} created, {_count_sources(sent.refused)} refused{skipped}.")
+    refused = _count_sources(sent.refused)
+    console.print(f"{created} created{replaced}, {refused} refused{skipped}.")
 
 
 def _count_sources(rows: Sequence[Row]) -> str:
@@ -248,8 +259,7 @@ class Rehearsal:
 
     client: Client
     console: Console
-    again: bool
-    update: bool
+    choices: SendOptions
     show_all: bool
     as_json: bool
 
@@ -267,28 +277,31 @@ def _rehearse(
     """Show what an upload would do; return the exit code."""
     from packshot.cli.rehearsal import ask_server, check_offline, preview_updates, report_known
 
+    update = how.choices.update
     asked = ask_server(how.client, paths, rows, defaults, sheets, how.note)
-    updated = preview_updates(how.client, rows, how.note, update=how.update)
-    asked = without_known(asked, updated) if how.update else asked
-    known = {} if how.again else report_known(how.client, asked, how.note)
+    updated = preview_updates(how.client, rows, how.note, update=update)
+    asked = without_known(asked, updated) if update else asked
+    asked, known = report_known(how.client, asked, how.choices, how.note)
     checked = check_offline(asked)
     if how.as_json:
-        click.echo(json.dumps([_as_json(row, known.get(at)) for at, row in enumerate(checked)]))
+        click.echo(json.dumps([_as_json(row, known, at) for at, row in enumerate(checked)]))
     _report_dry_run(checked, known, how)
-    is_update_refused = how.update and bool(updated.refusals())
+    is_update_refused = update and bool(updated.refusals())
     return 1 if any(row.errors for row in checked) or is_update_refused else 0
 
 
-def _as_json(row: Row, product_id: int | None) -> Json:
+def _as_json(row: Row, known: KnownProducts, index: int) -> Json:
     """A row of a dry run, and what an upload would do with it."""
-    result = "refused" if row.errors else "new" if product_id is None else "exists"
+    product_id = known.skipped.get(index, known.replaced.get(index))
+    exists = "exists" if index in known.skipped else "replaces"
+    result = "refused" if row.errors else "new" if product_id is None else exists
     photo = None if row.photo is None else str(row.photo)
     found = {"source": row.source, "photo": photo, "product": row.fields, "result": result}
     return found | {"product_id": product_id, "errors": row.errors}
 
 
-def _report_dry_run(rows: list[Row], known: Collection[int], how: Rehearsal) -> None:
-    """Print how the rows are read. `known` has the indexes of rows that have products."""
+def _report_dry_run(rows: list[Row], known: KnownProducts, how: Rehearsal) -> None:
+    """Print how the rows are read."""
     console = how.console
     bad = [row for row in rows if row.errors]
     good = [row for row in rows if not row.errors]
@@ -299,17 +312,24 @@ def _report_dry_run(rows: list[Row], known: Collection[int], how: Rehearsal) -> 
     if len(good) > FIRST_ROWS and not how.show_all:
         console.print(f"and {len(good) - FIRST_ROWS:,} more (--all shows them).")
     print_refused(bad, "would be refused", console)
-    skipped = sum(1 for place in known if not rows[place].errors)
-    exist = f": {_new_and_known(len(good) - skipped, skipped)}" if skipped else ""
+    skipped = sum(1 for place in known.skipped if not rows[place].errors)
+    replaced = sum(1 for place in known.replaced if not rows[place].errors)
+    kinds = _count_kinds(len(good) - skipped - replaced, replaced, skipped)
+    exist = f": {kinds}" if skipped or replaced else ""
     share = f"{_share(good, rows)} look good{exist}; " if rows else ""
-    if how.update and not good:  # the rows that are updated are no longer among these
+    if how.choices.update and not good:  # the rows that are updated are no longer among these
         share = f"{_count_sources(bad)} would be refused; " if bad else ""
     console.print(f"{share}nothing was sent.")
 
 
-def _new_and_known(new: int, known: int) -> str:
-    exist = "exists already and is skipped" if known == 1 else "exist already and are skipped"
-    return f"{new:,} new, {known:,} {exist}"
+def _count_kinds(new: int, replaced: int, known: int) -> str:
+    words = [f"{new:,} new"]
+    if replaced:
+        words.append(f"{replaced:,} {'replaces a photo' if replaced == 1 else 'replace photos'}")
+    if known:
+        exist = "exists already and is skipped" if known == 1 else "exist already and are skipped"
+        words.append(f"{known:,} {exist}")
+    return ", ".join(words)
 
 
 def _as_read(row: Row) -> str:

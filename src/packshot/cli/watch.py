@@ -65,7 +65,8 @@ class Stopped(Exception):
 @click.option(
     "--update",
     is_flag=True,
-    help="Give products that exist the prices, names and other facts of a spreadsheet, by SKU.",
+    help="Give products that exist the prices, names and other facts of a spreadsheet, by SKU,"
+    " and another photo, by SKU and view.",
 )
 @click.option("--lane", type=click.Choice(LANES), help="As in `packshot upload`.")
 @click.option("--once", is_flag=True, help="End when the folder is empty.")
@@ -127,7 +128,7 @@ class Watcher:
         update: bool = False,
     ) -> None:
         self.update = update
-        self._choices = SendOptions(lane=lane, repeatable=True)
+        self._choices = SendOptions(lane=lane, update=update, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
         self.defaults = defaults
         self.sheets = replace(sheets, find_skus=self._find_skus)
@@ -265,6 +266,8 @@ class Watcher:
         reasons: dict[str, list[str]] = defaultdict(list)
         for row, product in sent.created:
             lines[row.origin].append(f"{row.source}: product {product['id']}")
+        for row, product in sent.replaced:
+            lines[row.origin].append(f"{row.source}: product {product['id']} has it as its photo")
         for row, known in sent.skipped:
             words = f"{row.source}: product {known.product_id} has this photo already"
             lines[row.origin].append("; ".join(filter(None, (words, known.difference(row)))))

@@ -32,6 +32,7 @@ from packshot.products.idempotency import Idempotency, was_answered
 from packshot.products.intake import Created, FirstRound, Intake, NewProduct, create_in
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
+from packshot.products.photo_replacement import replace_photo
 from packshot.products.review import (
     NewDecision,
     check_is_own,
@@ -327,6 +328,27 @@ class Catalog:
             redo(session, product, self.wanted, who, instructions, adjustments)
             view = _view_now(session, product)
         self.sender.send([product_id])
+        return view
+
+    def replace_photo(
+        self,
+        product_id: int,
+        raw_image: str,
+        *,
+        who: str,
+        if_version: int | None = None,
+        only_submits: bool = False,
+    ) -> ProductView:
+        """Make the product again from another photo, see `photo_replacement`. Raises Conflict, and
+        NotAllowed as `enhance` does."""
+        with self.database.write() as session:
+            product = lock_product(session, product_id, if_version)
+            if only_submits:
+                check_may_redo(session, product, who)
+            is_queued = replace_photo(session, product, raw_image, self.wanted, who)
+            view = _view_now(session, product)
+        if is_queued:
+            self.sender.send([product_id])
         return view
 
     # -- clean up -----------------------------------------------------------------------------

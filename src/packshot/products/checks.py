@@ -53,6 +53,7 @@ class DueCheck:
     sha256: str | None
     namespace: str | None
     raw_sha256: str | None
+    photo_since: int
     round: int
     variant: int
     category: str
@@ -95,6 +96,7 @@ class Checks:
                 table.sha256,
                 Product.media_namespace,
                 Product.normalised_sha256,
+                Product.photo_since,
                 table.round,
                 table.variant,
                 Product.category,

@@ -161,6 +161,38 @@ def find_same_view(
     return next((each for each in found if view_key(each.view) == view_key(view)), None)
 
 
+@dataclass(frozen=True)
+class SameView:
+    """A product that has the SKU and view of a photo, and another photo."""
+
+    product_id: int
+    sku: str
+    view: str | None
+    status: str
+    version: int
+
+
+def find_same_views(
+    database: Database, photos: Sequence[Identity], found: Mapping[int, int]
+) -> dict[int, SameView]:
+    """Index in `photos` -> the oldest such product that has not failed. Not a product that another
+    of the photos has, by `found` of `look_for_duplicates`: they are given as different pictures."""
+    others = {index: photo for index, photo in enumerate(photos) if index not in found}
+    query = select(Product.id, Product.sku, Product.view, Product.status, Product.version).where(
+        Product.sku.in_({photo.sku for photo in others.values() if photo.sku is not None}),
+        Product.id.not_in(set(found.values())),
+        Product.status != FAILED,
+        Product.raw_sha256.is_not(None),  # without it the photo may be the same
+    )
+    oldest: dict[tuple[str, str], SameView] = {}
+    with database.read() as session:
+        for product_id, sku, view, status, version in session.execute(query.order_by(Product.id)):
+            same = SameView(product_id, str(sku), view, status, version)
+            oldest.setdefault((same.sku, view_key(view)), same)
+    keys = {index: (photo.sku or "", view_key(photo.view)) for index, photo in others.items()}
+    return {index: oldest[key] for index, key in keys.items() if key in oldest}
+
+
 def view_key(view: str | None) -> str:
     """How views are compared: not in SQL, whose `lower` leaves É as it is on some databases."""
     return (view or "").casefold()

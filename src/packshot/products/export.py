@@ -253,7 +253,7 @@ def _row(
 def _raw_key(product: Product) -> str | None:
     if product.media_namespace is None or product.raw_removed_at is not None:
         return None
-    return normalised_key(product.media_namespace, product.id)
+    return normalised_key(product.media_namespace, product.id, product.photo_since)
 
 
 def write_lines(rows: Iterator[ApprovedImage], as_format: ExportFormat) -> Iterator[str]:

@@ -43,9 +43,10 @@ def _place(round_number: int, variant: int, take: int) -> str:
     return f"{round_number}/{variant}" + ("" if take == 1 else f"/take {take}")
 
 
-def normalised_key(namespace: str, product_id: int) -> str:
-    """The key of a product's normalised copy."""
-    return f"normalised/{product_id}/{_name(namespace, 'normalised')}"
+def normalised_key(namespace: str, product_id: int, photo_since: int = 1) -> str:
+    """The key of a product's normalised copy; `photo_since` is the photo's first round."""
+    purpose = "normalised" if photo_since == 1 else f"normalised/{photo_since}"
+    return f"normalised/{product_id}/{_name(namespace, purpose)}"
 
 
 def preview_key(object_key: str, side: int) -> str:
@@ -77,8 +78,8 @@ def with_previews(key: str) -> list[str]:
 
 def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int) -> Iterator[str]:
     """Every key that a product with these rounds and variants can have."""
-    yield from with_previews(normalised_key(namespace, product_id))
     for number in range(1, rounds + 1):
+        yield from with_previews(normalised_key(namespace, product_id, number))
         for variant in range(variants):
             for take in range(1, MOST_TAKES + 1):
                 yield from with_previews(variant_key(namespace, product_id, number, variant, take))

@@ -161,9 +161,10 @@ class Retention:
         ids = [product.id for product in products]
         products = self._page(select(Product).where(Product.id.in_(ids), _is_marked()))
         copies = [
-            normalised_key(product.media_namespace, product.id)
+            normalised_key(product.media_namespace, product.id, since)
             for product in products
             if product.media_namespace is not None
+            for since in range(1, product.photo_since + 1)
         ]
         uploads = self._uploads(products)
         self._remove([*copies, *map(upload_key, uploads)])

@@ -116,24 +116,30 @@ def redo(
         raise Conflict(f"product {product.id} is already waiting for its pictures")
     if product.status == FAILED and not instructions and not adjustments:
         _open_round_if_none(session, product, wanted)
+        _queue(product)
     else:
-        _close_round(session, product, who)
-        before = session.get(Round, (product.id, product.round))
-        product.round += 1
-        session.add(
-            Round(
-                product_id=product.id,
-                number=product.round,
-                wanted=wanted,
-                instructions=instructions,
-                adjustments=list(adjustments) or None,
-                pixel_lock=before.pixel_lock if before else None,
-                asked_by=who,
-            )
-        )
-    _queue(product)
+        this_round = open_next_round(session, product, wanted, who)
+        this_round.instructions = instructions
+        this_round.adjustments = list(adjustments) or None
     if is_in_a_job(session, product):  # it is paid for: wait for its answers
         product.queued_at, product.batched_at = None, now()
+
+
+def open_next_round(session: Session, product: Product, wanted: int, who: str) -> Round:
+    """Close the current round, and queue the product for the next one."""
+    _close_round(session, product, who)
+    before = session.get(Round, (product.id, product.round))
+    product.round += 1
+    this_round = Round(
+        product_id=product.id,
+        number=product.round,
+        wanted=wanted,
+        pixel_lock=before.pixel_lock if before else None,
+        asked_by=who,
+    )
+    session.add(this_round)
+    _queue(product)
+    return this_round
 
 
 def _open_round_if_none(session: Session, product: Product, wanted: int) -> None:

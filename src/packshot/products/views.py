@@ -342,10 +342,11 @@ def _refusals(this_round: Round | None) -> str | None:
 
 def _normalised_copy(product: Product, this_round: Round | None) -> NormalisedOut | None:
     """The normalised copy; it exists once there is an analysis."""
-    started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
+    is_later = product.round > product.photo_since
+    started = is_later or (this_round is not None and this_round.analysis is not None)
     if product.media_namespace is None or not started or product.raw_removed_at is not None:
         return None
-    key = normalised_key(product.media_namespace, product.id)
+    key = normalised_key(product.media_namespace, product.id, product.photo_since)
     return NormalisedOut(media_url=media_url(key), previews=previews(key))
 
 

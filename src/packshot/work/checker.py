@@ -122,7 +122,9 @@ class Checker:
             return CheckResult(not_measured("gone", "the picture's object is not known"))
         try:
             data = self.storage.get(due.object_key)
-            side = self._raw_side(due, normalised_key(due.namespace, due.product_id))
+            side = self._raw_side(
+                due, normalised_key(due.namespace, due.product_id, due.photo_since)
+            )
         except NotFound:
             return CheckResult(not_measured("gone", "the photo or the picture was removed"))
         with_views = () if self.judging is None else self.judging.verdicts

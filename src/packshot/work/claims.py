@@ -88,6 +88,7 @@ class Claim:
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
     normalised_sha256: str | None = None  # of the stored copy; None: not noted yet
+    photo_since: int = 1  # the first round made from the photo
     sku: str | None = None
     view: str | None = None  # of the SKU
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
@@ -424,6 +425,7 @@ def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
         made=frozenset(session.scalars(made)),
         refused=frozenset(entry["variant"] for entry in this_round.refusals or ()),
         normalised_sha256=product.normalised_sha256,
+        photo_since=product.photo_since,
         sku=product.sku,
         view=product.view,
         digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},

@@ -20,7 +20,7 @@ def load_photo(claim: Claim, parts: Parts) -> Photo:
 
     Right after the fetch it may be a smaller copy, of the size that the enhancer uses.
     """
-    key = normalised_key(claim.namespace, claim.product_id)
+    key = normalised_key(claim.namespace, claim.product_id, claim.photo_since)
     try:
         data = parts.storage.get(key)
     except NotFound:

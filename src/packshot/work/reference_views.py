@@ -35,7 +35,7 @@ class StoredView:
 
 def read_stored_photo(claim: Claim, parts: Parts) -> Photo:
     """The normalised copy as it was stored, with the other views. Raises NotFound, PictureError."""
-    key = normalised_key(claim.namespace, claim.product_id)
+    key = normalised_key(claim.namespace, claim.product_id, claim.photo_since)
     data = parts.storage.get(key)
     check_digest(key, data, {claim.normalised_sha256 or ""})
     header = parts.pixels.run(imaging.read_header, data)
@@ -60,8 +60,10 @@ def find_views(database: Database, claim: Claim) -> list[StoredView]:
     """
     this = aliased(Product)
     own = select(this.normalised_sha256).where(this.id == claim.product_id).scalar_subquery()
-    same = select(Product.id, Product.view, Product.media_namespace, Product.normalised_sha256)
-    same = same.where(
+    same = select(
+        *(Product.id, Product.view, Product.media_namespace),
+        *(Product.photo_since, Product.normalised_sha256),
+    ).where(
         Product.sku == claim.sku,
         Product.submitted_by.is_not_distinct_from(claim.submitted_by),
         Product.view.is_distinct_from(claim.view),
@@ -73,10 +75,10 @@ def find_views(database: Database, claim: Claim) -> list[StoredView]:
     )
     views: dict[str | None, StoredView] = {}
     with database.read() as session:
-        for product_id, view, namespace, digest in session.execute(
+        for product_id, view, namespace, since, digest in session.execute(
             same.order_by(Product.id).limit(LOOKED_AT)
         ):
-            key = normalised_key(str(namespace), product_id)
+            key = normalised_key(str(namespace), product_id, since)
             views.setdefault(view, StoredView(view, key, str(digest)))
     return list(views.values())
 

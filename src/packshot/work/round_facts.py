@@ -49,9 +49,10 @@ def batched_variants(session: Session, this_round: Round) -> frozenset[int]:
 def complaints_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
     """Why the pictures of the previous round are rejected: each reason once, unchanged.
 
-    Without the wishes of the redo, which the desk also sends as the note of the rejection.
+    None for the first round of a photo. Without the wishes of the redo, which the desk also sends
+    as the note of the rejection.
     """
-    if this_round.number < 2:
+    if this_round.number <= product.photo_since:
         return ()
     given = session.execute(
         select(Decision.reason, Decision.note)

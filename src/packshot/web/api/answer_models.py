@@ -13,6 +13,7 @@ from packshot.products.views import (
     DecisionOut,
     Out,
     ProductOut,
+    ProductStatus,
     is_empty,
     is_none,
 )
@@ -60,9 +61,24 @@ class ElsewhereOut(Out):
     view: str | None
 
 
+class SameViewOut(Out):
+    """A photo by its index in the request, and a product that has its SKU and view, but another
+    photo. `version` goes into `If-Match` to replace that photo."""
+
+    index: int
+    product_id: int
+    sku: str
+    view: str | None
+    status: ProductStatus
+    version: int
+
+
 class DuplicatesData(Out):
     duplicates: list[SkippedOut]
     elsewhere: list[ElsewhereOut] = Field(description="these would be made again")
+    same_view: list[SameViewOut] = Field(
+        description="these would be made beside a picture of the same SKU and view"
+    )
 
 
 class SkuProductOut(Out):

@@ -38,6 +38,7 @@ from packshot.web.api.answer_models import (
     ProductData,
     QueueOut,
     ReadyAnswer,
+    SameViewOut,
     SessionAnswer,
     SessionData,
     SkippedOut,
@@ -88,6 +89,7 @@ LOOK_FOR: Final = {
     ]
 }
 CORRECT: Final = {"name": "Phone, blue"}
+REPLACE_PHOTO: Final = {"raw_image": "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone-new.jpg"}
 CORRECT_SKUS: Final = {"products": [{"sku": "SKU-1042", "name": "Phone, blue"}]}
 DECIDE: Final = {"status": "rejected", "reason": "edges", "note": "the strap is cut off"}
 REVIEW: Final = {"status": "approved", "image_ids": [456]}
@@ -168,6 +170,16 @@ DUPLICATES: Final = _dump(
         data=DuplicatesData(
             duplicates=[SkippedOut(index=0, product_id=123)],
             elsewhere=[ElsewhereOut(index=1, product_id=124, sku="SKU-1042", view="back")],
+            same_view=[
+                SameViewOut(
+                    index=2,
+                    product_id=125,
+                    sku="SKU-1042",
+                    view="side",
+                    status="approved",
+                    version=4,
+                )
+            ],
         ),
     )
 )

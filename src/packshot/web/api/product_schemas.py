@@ -107,6 +107,14 @@ class CorrectionIn(SellerFieldsIn):
         return self
 
 
+class PhotoReplacementIn(StrictModel):
+    """Another photo for a product."""
+
+    raw_image: RawImage = Field(
+        examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone-new.jpg"]
+    )
+
+
 class CorrectionQuery(StrictModel):
     on_duplicate: Literal["fail", "allow"] = Field(
         "fail", description="`allow` accepts a SKU and view that another product has"

@@ -14,7 +14,12 @@ from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
 from packshot.products.corrections import note_on_view
-from packshot.products.duplicates import find_differences, find_elsewhere, look_for_duplicates
+from packshot.products.duplicates import (
+    find_differences,
+    find_elsewhere,
+    find_same_views,
+    look_for_duplicates,
+)
 from packshot.products.idempotency import Idempotency
 from packshot.products.intake import Created, NewProduct
 from packshot.products.sku_corrections import Corrector, SkuFacts, preview_corrections
@@ -35,15 +40,18 @@ from packshot.web.api.answer_models import (
     ProductAnswer,
     ProductData,
     RowFaultsOut,
+    SameViewOut,
     SkippedOut,
     SkuCorrectionsAnswer,
     SkuCorrectionsData,
     SkuProductOut,
 )
+from packshot.web.api.answers import product_answer
 from packshot.web.api.product_schemas import (
     CorrectionIn,
     CorrectionQuery,
     NewProductIn,
+    PhotoReplacementIn,
     SkuCorrectionsIn,
     SkuCorrectionsQuery,
     SkuFactsIn,
@@ -200,7 +208,8 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
     Saves uploading photos that would be skipped. Give the SHA-256 of each photo's bytes, with
     its SKU (or else the names and the category) and view. Failed products don't count. `differs`
     has the fields in which the row differs, with the product's values. `elsewhere` names a product
-    that has the same photo under another SKU or view, as after a corrected SKU.
+    that has the same photo under another SKU or view, as after a corrected SKU; `same_view` one
+    that has the photo's SKU and view, but another photo: replace it, or both are made.
     """
     wanted = [photo.as_identity() for photo in photos.photos]
     database = services().database
@@ -214,6 +223,10 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
         elsewhere=[
             ElsewhereOut(index=place, product_id=id_, sku=other.sku, view=other.view)
             for place, (id_, other) in find_elsewhere(database, wanted, found).items()
+        ],
+        same_view=[
+            SameViewOut(index=place, **vars(other))
+            for place, other in find_same_views(database, wanted, found).items()
         ],
     )
     return answer(DuplicatesAnswer(message="Photos that have products already", data=data))
@@ -321,6 +334,42 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
     response = answer(body)
     response.set_etag(str(view.version))
     return response
+
+
+@bp.put(f"{ONE}/photo")
+@bp.input(PhotoReplacementIn, arg_name="given", example=examples.REPLACE_PHOTO)
+@bp.output(ProductAnswer, example=examples.QUEUED)
+@bp.doc(operation_id="replacePhoto")
+@needs("submit", "review")
+@refuses("being_made", "stale")
+def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
+    """Replace the photo of a product
+
+    The product keeps its number and data. Its next round is made from the new photo, and counts as
+    one of the key's products per day; earlier pictures stay in its history and are not exported any
+    more. A photo that it has already changes nothing. 409 `being_made` while its pictures are made.
+    A key with only the scope `submit` may replace photos as it may redo products. `If-Match` is
+    optional: 412 with the current state when it is stale.
+    """
+    _check_address(given.raw_image)
+    give_back = charge_products(1)
+    catalog, before = services().catalog, None
+    try:
+        before = catalog.product(product_id).round
+        view = catalog.replace_photo(
+            product_id,
+            given.raw_image,
+            who=caller().name,
+            if_version=wanted_version(),
+            only_submits=not caller().may("review"),
+        )
+    except PackshotError:
+        give_back(1)
+        raise
+    if view.round == before:
+        give_back(1)
+        return product_answer(view, f"Product {product_id} has this photo already")
+    return product_answer(view, f"Product {product_id} is queued for processing")
 
 
 def _check_address(raw_image: str) -> None:

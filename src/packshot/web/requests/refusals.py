@@ -48,6 +48,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "raw_image_fixed": Meaning(
         409, "Only a failed product without pictures can get another raw image."
     ),
+    "being_made": Meaning(409, "Pictures are being made from the product's photo."),
     "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
     "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
     "sign_in_not_needed": Meaning(409, "No API_KEYS are set, so there is nothing to sign in with."),

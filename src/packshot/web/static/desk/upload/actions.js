@@ -4,7 +4,7 @@ import { h, icon } from "../dom.js";
 import { many } from "../words.js";
 import { changing } from "./existing.js";
 import { lacksSku } from "./mapping.js";
-import { badPhotos } from "./plan.js";
+import { badPhotos, FURTHER, REPLACE, withSameView } from "./plan.js";
 
 /**
  * The actions for `made` products; `skipped` ones exist already. `lock` is what PIXEL_LOCK says, null without
@@ -12,34 +12,44 @@ import { badPhotos } from "./plan.js";
  */
 export function planActions({ plan, choices, faults, made, skipped, lock }, clear, redraw) {
   const updates = choices.update ? changing(plan.existing).length : 0;
+  const same = withSameView(plan, faults).length;
+  const replaced = choices.sameView === REPLACE ? same : 0;
   const others = badPhotos(plan, faults).length > 0;
   const asks = lacksSku(plan) && made > 0;
   const open = asks && !choices.withoutSku;
   const submit = h(
     "button",
-    { type: "submit", class: "button primary", disabled: open || (!made && !updates) },
+    { type: "submit", class: "button primary", disabled: open || (!made && !updates && !replaced) },
     icon("upload"),
-    h("span", {}, open ? "Which column is the SKU?" : submitWords(made, skipped, updates, others)),
+    h(
+      "span",
+      {},
+      open ? "Which column is the SKU?" : submitWords({ made, skipped, updates, others, replaced }),
+    ),
   );
   return h(
     "div",
     { class: "form-actions import-actions" },
-    ticks(plan, choices, { lock, asks, made }, redraw),
+    ticks(plan, choices, { lock, asks, made, same }, redraw),
     clear,
     submit,
   );
 }
 
 /** `others` is whether some of the photos can't be used. */
-function submitWords(made, skipped, updates, others) {
-  const update = many(updates, "product");
-  if (updates && !made) return `Update ${update}`;
-  const all = many(made, skipped ? "new product" : "product");
+function submitWords({ made, skipped, updates, others, replaced }) {
+  const all = many(made, skipped || replaced ? "new product" : "product");
   const products = others && !skipped ? `the other ${made === 1 ? "product" : all}` : all;
-  return `Make pictures of ${products}${updates ? `, update ${update}` : ""}`;
+  const words = [
+    (made || !(updates || replaced)) && `make pictures of ${products}`,
+    replaced > 0 && `replace ${many(replaced, "photo")}`,
+    updates > 0 && `update ${many(updates, "product")}`,
+  ];
+  const text = words.filter(Boolean).join(", ");
+  return text[0].toUpperCase() + text.slice(1);
 }
 
-function ticks(plan, choices, { lock, asks, made }, redraw) {
+function ticks(plan, choices, { lock, asks, made, same }, redraw) {
   const changes = changing(plan.existing).length;
   const update = `Update ${many(changes, "existing product")} as the spreadsheet says; pictures stay`;
   const again = "Make photos again that have products already; they are skipped otherwise";
@@ -51,9 +61,34 @@ function ticks(plan, choices, { lock, asks, made }, redraw) {
     { class: "ticks" },
     asks && tick(choices, "withoutSku", without, redraw),
     changes > 0 && tick(choices, "update", update, redraw),
+    same > 0 && sameViewChoice(choices, same, redraw),
     tick(choices, "again", again, redraw),
     lock !== null && tick(choices, "lock", locked),
   );
+}
+
+/** Only a person knows whether another photo of a SKU and view replaces the first one. */
+function sameViewChoice(choices, same, changed) {
+  const ways = {
+    leave: "leave them out",
+    [REPLACE]: "replace the products' photos, and make their pictures again",
+    [FURTHER]: "make further products",
+  };
+  const select = h(
+    "select",
+    {
+      name: "sameView",
+      onchange: () => {
+        choices.sameView = select.value;
+        changed();
+      },
+    },
+    Object.entries(ways).map(([value, words]) =>
+      h("option", { value, selected: value === choices.sameView }, words),
+    ),
+  );
+  const words = `${many(same, "photo")} of a SKU and view that products have with another photo: `;
+  return h("label", { class: "tick" }, h("span", {}, words, select));
 }
 
 function tick(choices, name, words, changed = () => {}) {

@@ -98,6 +98,24 @@ export function otherLine({ photo, fields }, plan) {
   );
 }
 
+/** A photo whose SKU and view a product has with another photo. */
+export const sameViewLine = ({ row, same: { product_id, sku, view, status } }) =>
+  h(
+    "li",
+    {},
+    h("strong", {}, row.photo),
+    h(
+      "a",
+      { href: at(`/products/${product_id}`), target: "_blank" },
+      `Product ${product_id}, ${[sku, view].filter(Boolean).join(" · ")}`,
+    ),
+    h(
+      "span",
+      { class: "warning" },
+      status === "pending" ? "Its pictures are being made from another photo" : "It has another photo",
+    ),
+  );
+
 /** "price: 2,499 is kept, not 1,999". */
 function kept([field, value], fields) {
   if (field === "attributes")

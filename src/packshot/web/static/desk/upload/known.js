@@ -10,14 +10,15 @@ export class KnownPhotos {
 
   /**
    * `known`: `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view;
-   * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others. Both are empty
-   * where the browser can't hash (it does on https and on this machine only): then the server finds them once
+   * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others; `sameView`: row ->
+   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo. All are empty where the browser can't hash (it does on https and on this machine only): then the server finds them once
    * they are uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
    */
   async find(rows, photos, show = () => {}) {
     const known = new Map();
     const elsewhere = new Map();
-    if (!crypto.subtle) return { known, elsewhere };
+    const sameView = new Map();
+    if (!crypto.subtle) return { known, elsewhere, sameView };
     const hashed = [];
     for (const row of rows.filter((one) => one.photo)) {
       const sha256 = await this.#digestOf(photos.get(row.photo));
@@ -29,8 +30,9 @@ export class KnownPhotos {
       const found = await ask(part);
       for (const one of found.duplicates) known.set(part[one.index].row, one);
       for (const one of found.elsewhere) elsewhere.set(part[one.index].row, one);
+      for (const one of found.same_view) sameView.set(part[one.index].row, one);
     }
-    return { known, elsewhere };
+    return { known, elsewhere, sameView };
   }
 
   async #digestOf(photo) {

@@ -13,7 +13,7 @@ import { changing, correctSkus } from "./existing.js";
 import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { mappingForm, patternField, skuQuestion } from "./mapping.js";
-import { askPlan, makable, newChoices, toMake, toSkip } from "./plan.js";
+import { askPlan, FURTHER, makable, newChoices, REPLACE, toMake, toSkip } from "./plan.js";
 import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
 import { createdWords, report } from "./report.js";
@@ -136,11 +136,12 @@ export class UploadPage {
     const rows = makable(plan, this.#chosen.faults);
     const found = await this.#knownPhotos.find(rows, this.#chosen.photos).catch((error) => {
       if (!isExpected(error)) throw error;
-      return { known: new Map(), elsewhere: new Map() };
+      return { known: new Map(), elsewhere: new Map(), sameView: new Map() };
     });
     plan.known = byPhoto(found.known);
     plan.elsewhere = byPhoto(found.elsewhere);
-    const some = plan.known.size + plan.elsewhere.size;
+    plan.sameView = byPhoto(found.sameView);
+    const some = plan.known.size + plan.elsewhere.size + plan.sameView.size;
     if (some && plan === this.#plan && !this.#busy) this.#draw(plan);
   }
 
@@ -218,18 +219,27 @@ export class UploadPage {
   /** A photo that the server refuses stops no other: the result names it. */
   async #sendRows() {
     const rows = makable(this.#plan, this.#chosen.faults);
-    const known = await this.#known(rows);
-    const left = rows.filter((row) => !known.has(row));
+    const { known, sameView } = await this.#find(rows);
+    this.#plan.sameView = byPhoto(sameView);
+    const { sameView: choice } = this.#choices;
+    const isLeft = (row) => choice !== REPLACE && choice !== FURTHER && sameView.has(row);
+    const left = rows.filter((row) => !known.has(row) && !isLeft(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, uploadBar(this.#body, left));
     for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);
     const usable = left.filter((row) => !this.#chosen.faults.has(row.photo));
     if (left.length && !usable.length && !this.#hasUpdates) return this.#drawRefused(refused.length);
+    const replacing = choice === REPLACE ? usable.filter((row) => sameView.has(row)) : [];
+    const pairs = replacing.map((row) => ({ row, same: sameView.get(row) }));
+    const { replaced, refused: notReplaced } = await this.#sending.replace(pairs);
     await this.#updateExisting();
-    const made = await this.#sending.create(usable, this.#choices.again, {
+    const created = usable.filter((row) => !replacing.includes(row));
+    const made = await this.#sending.create(created, this.#choices.again, {
       lane: this.#lanes.value,
       pixel_lock: this.#choices.lock === this.#data.pixel_lock ? null : this.#choices.lock,
     });
     made.skipped.push(...[...known].map(([row, one]) => ({ row, known: one })));
+    made.refused.push(...notReplaced);
+    made.replaced = replaced;
     return this.#follow(made, [...this.#updated.values()]);
   }
 
@@ -251,14 +261,14 @@ export class UploadPage {
     }
   }
 
-  /** The rows whose photos have products already, unless they are to be made again. */
-  async #known(rows) {
-    if (this.#choices.again) return new Map();
+  /** The rows whose photos have products already, unless they are to be made again, and those whose SKU and view
+   * a product has with another photo. */
+  async #find(rows) {
     const show = uploadBar(this.#body, rows);
     const found = await this.#knownPhotos.find(rows, this.#chosen.photos, (row) =>
       show(row, "Looking for photos that were made", 1),
     );
-    return found.known;
+    return this.#choices.again ? { ...found, known: new Map() } : found;
   }
 
   /** Nothing is left to create: other photos can be chosen here. */
@@ -269,9 +279,9 @@ export class UploadPage {
     });
   }
 
-  #follow({ created, refused, skipped }, updated) {
+  #follow({ created, refused, skipped, replaced }, updated) {
     const left = leftBehind(this.#plan, this.#chosen, this.#choices);
-    const notes = [...report({ refused, skipped, updated, created: created.length }), ...left];
+    const notes = [...report({ refused, skipped, updated, replaced, created: created.length }), ...left];
     this.#chosen.clear();
     announce(createdWords(created.length, skipped.length));
     if (created.length) {

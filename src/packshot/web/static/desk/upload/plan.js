@@ -14,6 +14,7 @@ export const newChoices = () => ({
   assigned: {},
   pattern: "",
   again: false,
+  sameView: "leave",
   update: false,
   withoutSku: false,
   lock: null,
@@ -69,10 +70,25 @@ export function makable(plan, faults) {
     .filter((row) => (row.photo ? !faults.has(row.photo) : row.fields.raw_image));
 }
 
-/** The products that would be made: without those `known`, which have products already, unless made `again`. */
-export function toMake(plan, faults, { again }) {
-  const rows = makable(plan, faults);
-  return again ? rows : rows.filter(({ photo }) => !plan.known?.has(photo));
+/**
+ * The products that would be made: without those `known`, which have products already, unless made `again`, and
+ * without those whose SKU and view a product has with another photo, unless these are `further` products.
+ */
+export function toMake(plan, faults, { again, sameView }) {
+  const rows = again
+    ? makable(plan, faults)
+    : makable(plan, faults).filter(({ photo }) => !plan.known?.has(photo));
+  return sameView === FURTHER ? rows : rows.filter(({ photo }) => !plan.sameView?.has(photo));
+}
+
+/** What becomes of a photo whose SKU and view a product has with another photo. */
+export const REPLACE = "replace";
+export const FURTHER = "further";
+
+/** `[{row, same}]` of the photos whose SKU and view a product has with another photo. */
+export function withSameView(plan, faults) {
+  const rows = makable(plan, faults).filter(({ photo }) => plan.sameView?.has(photo));
+  return rows.map((row) => ({ row, same: plan.sameView.get(row.photo) }));
 }
 
 /** `[{row, known}]` of the products that would be skipped. */

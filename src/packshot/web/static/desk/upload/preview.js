@@ -2,15 +2,16 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money, noun } from "../words.js";
-import { changing, existingLine, otherLine, skippedLine } from "./existing.js";
+import { changing, existingLine, otherLine, sameViewLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
-import { badPhotos, toMake, toSkip } from "./plan.js";
+import { badPhotos, FURTHER, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
 
 /** The whole preview of a plan. */
 export function preview(plan, chosen, choices, change) {
   const rows = toMake(plan, chosen.faults, choices);
   const skipped = toSkip(plan, chosen.faults, choices);
+  const same = withSameView(plan, chosen.faults);
   const bad = badPhotos(plan, chosen.faults);
   const missing = missingOf(plan, choices);
   const errors = errorsOf(plan);
@@ -18,12 +19,16 @@ export function preview(plan, chosen, choices, change) {
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   const isElsewhere = ({ photo }) => plan.elsewhere?.has(photo);
   return [
-    summary(plan, rows, { errors, leftOut, bad, missing, skipped }),
+    summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }),
     badList(bad, chosen),
     folded("Products that exist already", inOrder(plan.existing), existingLine, {
       open: changing(plan.existing).length > 0,
     }),
     folded("Skipped: they have products already", skipped, skippedLine),
+    folded("Products have their SKU and view, with another photo", same, sameViewLine, {
+      open: true,
+      kind: "bad",
+    }),
     folded("Other products have these photos", rows.filter(isElsewhere), (row) => otherLine(row, plan), {
       open: true,
       kind: "bad",
@@ -52,6 +57,8 @@ export function leftBehind(plan, chosen, choices) {
   const bad = { open: true, kind: "bad" };
   return [
     badList(badPhotos(plan, chosen.faults), chosen),
+    choices.sameView === "leave" &&
+      folded("Left out: products have another photo", withSameView(plan, chosen.faults), sameViewLine, bad),
     folded("To correct or to answer", errorsOf(plan), problemLine, bad),
     folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), bad),
     folded("Missing photos", missingOf(plan, choices), missingLine, bad),
@@ -83,7 +90,14 @@ function badList(bad, chosen) {
   return list;
 }
 
-function summary(plan, rows, { errors, leftOut, bad, missing, skipped }) {
+/** What becomes of photos whose SKU and view a product has with another photo. */
+const SAME_VIEW = {
+  leave: "of a SKU and view that exist: left out",
+  [REPLACE]: "replace the photos of products",
+  [FURTHER]: "further pictures of a SKU and view",
+};
+
+function summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }) {
   const existing = new Set(plan.existing.map((one) => one.sku)).size;
   const matched = plan.photos.matched.length - bad.length;
   const system = plan.photos.system_files;
@@ -91,6 +105,7 @@ function summary(plan, rows, { errors, leftOut, bad, missing, skipped }) {
     [rows.length, skipped.length ? "new" : noun(rows.length, "product")],
     [matched, `${noun(matched, "photo")} matched`],
     [skipped.length, skipWords(skipped.length)],
+    [same.length, SAME_VIEW[choices.sameView]],
     [bad.length, "can't be used"],
     [existing, noun(existing, "SKU exists already", "SKUs exist already")],
     [plan.photos.ambiguous.length, "ambiguous"],

@@ -1,21 +1,34 @@
 // What was not created when everything was sent: what was updated, refused and skipped.
 
 import { h } from "../dom.js";
+import { at } from "../place.js";
 import { count, many } from "../words.js";
 import { changing, existingLine, skippedLine } from "./existing.js";
 import { folded } from "./lists.js";
 import { skipWords } from "./preview.js";
 
 /** The lists, null for those without a line; `created` is how many products were created. */
-export function report({ updated, refused, skipped, created }) {
+export function report({ updated, refused, skipped, replaced, created }) {
   const unchanged = updated.filter((one) => one.refused);
   return [
     folded("Updated", changing(updated), existingLine, { open: true, kind: "good" }),
+    folded("Photos replaced: their pictures are being made again", replaced, replacedLine, {
+      open: true,
+      kind: "good",
+    }),
     folded("Not updated", unchanged, existingLine, { open: true, kind: "bad" }),
     folded("Refused", refused, refusedLine, { open: true, kind: "bad" }),
     folded("Skipped: they have products already", skipped, skippedLine, { open: !created }),
   ];
 }
+
+const replacedLine = ({ id, sku, view }) =>
+  h(
+    "li",
+    {},
+    h("strong", {}, [sku, view].filter(Boolean).join(" · ")),
+    h("a", { href: at(`/products/${id}`), target: "_blank" }, `Product ${id}`),
+  );
 
 const refusedLine = ({ row, why }) =>
   h("li", {}, h("strong", {}, row.photo ?? row.fields.raw_image), h("span", {}, why));

@@ -48,6 +48,26 @@ export class Sending {
     return made;
   }
 
+  /**
+   * Give products the rows' uploaded photos, `[{row, same}]`. Returns `{replaced, refused}`: the products, and the
+   * rows with why. Throws Away, Problem.
+   */
+  async replace(pairs) {
+    const made = { replaced: [], refused: [] };
+    for (const { row, same } of pairs) {
+      const url = `/api/products/${same.product_id}/photo`;
+      const body = { raw_image: this.#uploaded.get(row.photo) };
+      const headers = { "If-Match": `"${same.version}"` };
+      try {
+        made.replaced.push((await call("PUT", url, { body, headers, timeout: 60_000 })).body.data.product);
+      } catch (error) {
+        if (!(error instanceof Problem) || error.isTemporary) throw error;
+        made.refused.push({ row, why: error.message });
+      }
+    }
+    return made;
+  }
+
   /** Split the rows into parts that each fit into one request. */
   #parts(rows) {
     const parts = [];

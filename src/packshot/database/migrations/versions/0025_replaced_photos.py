@@ -1,0 +1,21 @@
+"""A product's photo can be replaced: its copy is stored under another key than the earlier ones."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0025"
+down_revision = "0024"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "products", sa.Column("photo_since", sa.Integer(), nullable=False, server_default="1")
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("products", "photo_since")
