@@ -644,11 +644,12 @@ def test_the_grid_approves_only_products_without_doubt(shop: DeskShop, open_desk
     assert shop.statuses(doubtful) == ["pending_review"] * 2
 
 
-def check(shop: DeskShop, product_id: int, **found: Any) -> None:
+def check(shop: DeskShop, product_id: int, *, judged: float | None = None, **found: Any) -> None:
     """As `Checks.save` records it: the product's version is raised, and nobody decided."""
+    fidelity = {"reasons": [], "judged": judged, **found}
     with shop.services.database.write() as session:
         mine = update(ProductImage).where(ProductImage.product_id == product_id)
-        session.execute(mine.values(check_due=None, fidelity={"reasons": [], **found}, **found))
+        session.execute(mine.values(check_due=None, fidelity=fidelity, **found))
         version = {"version": Product.version + 1}
         session.execute(update(Product).where(Product.id == product_id).values(version))
 
@@ -774,6 +775,18 @@ def test_a_picture_with_a_warning_is_not_called_unchanged(shop: DeskShop, open_d
     page = open_desk(f"{shop.url}/products/{warned}").page
     expect(page.locator(".verdict").first).to_have_text("No change found where compared")
     page.goto(f"{shop.url}/products/{clear}")
+    expect(page.locator(".verdict").first).to_have_text("No change found")
+
+
+def test_a_picture_of_which_half_was_compared_is_not_called_unchanged(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [half], [most] = shop.stock(1), shop.stock(1)
+    check(shop, half, verdict="pass", judged=0.51)
+    check(shop, most, verdict="pass", judged=0.75)
+    page = open_desk(f"{shop.url}/products/{half}").page
+    expect(page.locator(".verdict").first).to_have_text("No change found where compared")
+    page.goto(f"{shop.url}/products/{most}")
     expect(page.locator(".verdict").first).to_have_text("No change found")
 
 

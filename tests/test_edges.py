@@ -198,6 +198,32 @@ def test_the_piping_of_another_colour_stays_on_the_cushion() -> None:
     assert (grown & ~truth).sum() < 0.1 * (truth & ~found).sum()
 
 
+def book_on_cloth() -> tuple[Bytes, Mask, Mask]:
+    """Its dark lower board shows at the right of its light cover, and throws a shadow on a
+    chequered cloth: photo, what GrabCut left of it, truth."""
+    random = np.random.default_rng(9)
+    y, x = np.mgrid[0:800, 0:800]
+    white, red = ((x // 170 + k) % 2 * 0.5 + (y // 170 + k) % 2 * 0.5 for k in (0, 1))
+    cloth = white[..., None] * (240, 238, 230) + red[..., None] * (170, 60, 65)
+    away = np.clip((x - 608) / 40, 0, 1)
+    beside = (x >= 600) & (y > 220) & (y < 620)
+    photo = np.where(beside[..., None], cloth * (0.45 + 0.55 * away[..., None]), cloth)
+    cover = (x >= 200) & (x < 600) & (y >= 200) & (y < 600)
+    board = (x >= 600) & (x < 608) & (y >= 240) & (y < 600)
+    photo[cover], photo[board] = (232, 206, 142), (26, 42, 40)
+    soft = cv2.GaussianBlur(photo, (0, 0), 1.0) + random.normal(0, 3.0, photo.shape)
+    found = cover | (board & (y > 430))
+    return as_bytes(soft.astype(np.float32)), found, cover | board
+
+
+def test_a_dark_board_before_its_shadow_on_a_patterned_cloth_stays_on_the_book() -> None:
+    """In front of the white square; the red square in shadow has its colour."""
+    photo, found, truth = book_on_cloth()
+    grown = add_rim(photo, found)
+    assert (truth & ~grown).sum() < 0.6 * (truth & ~found).sum()
+    assert (grown & ~truth).sum() < 0.3 * (truth & ~found).sum()
+
+
 def test_a_reviewer_is_asked_to_check_a_border_that_was_added(network: Path) -> None:
     sample = Path(__file__).parents[1] / "samples" / "photos" / "cushion-underexposed.jpg"
     found = findings.measure(sample.read_bytes(), PictureOptions("network", network))

@@ -38,6 +38,9 @@ SHARP, SHARP_SHARE = 1.3, 0.6  # times the slope at a coarser scale, on this sha
 BEHIND = 3  # px behind the rim, where its background is measured
 BACKGROUND = 0.25  # of the rim's difference from the background: there it differs less
 MOST_SHADE = 0.5  # of a rim looks like the background in less light
+# The background behind it is in shadow if more than IN_SHADOW of it looks so, and of the rim less
+# than HARDLY_SHADE; then its difference may be larger.
+IN_SHADOW, HARDLY_SHADE, SHADOWED = 0.7, 0.2, 0.4
 
 
 @dataclass(frozen=True)
@@ -164,13 +167,15 @@ def _beside(strip: Mask, outline: Mask) -> Mask:
 
 
 def _is_lit_before_background(strip: Mask, ring: _Ring) -> bool:
-    """Whether most of it is no shadow, and the background is just behind it."""
-    behind = grow(strip, BEHIND + 1) & ~grow(strip, 1) & (ring.away > 1)
-    off = ring.colours - ring.outer
-    there, here = off[behind[ring.at]], off[strip[ring.at]]
-    if not len(there) or ring.shade[strip[ring.at]].mean() > MOST_SHADE:
+    """Whether most of it is no shadow, and the background is just behind it, perhaps in shadow."""
+    behind = (grow(strip, BEHIND + 1) & ~grow(strip, 1) & (ring.away > 1))[ring.at]
+    off, shaded = ring.colours - ring.outer, ring.shade[strip[ring.at]].mean()
+    there, here = off[behind], off[strip[ring.at]]
+    if not len(there) or shaded > MOST_SHADE:
         return False
-    return bool(np.linalg.norm(there.mean(0)) < BACKGROUND * np.linalg.norm(here.mean(0)))
+    less = float(np.linalg.norm(there.mean(0)) / max(1.0, float(np.linalg.norm(here.mean(0)))))
+    in_shadow = ring.shade[behind].mean() > IN_SHADOW and shaded < HARDLY_SHADE
+    return less < (SHADOWED if in_shadow else BACKGROUND)
 
 
 def _distance_to_mixtures(off: Floats, axis: Floats) -> Floats:

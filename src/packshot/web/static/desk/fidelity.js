@@ -15,14 +15,16 @@ const WORDS = {
 /** Reasons about the whole product: a frame around all of it says nothing. */
 const WHOLE = new Set(["colour", "stretched", "blurred"]);
 
-/** Where the picture has a warning already, a pass does not speak against it. */
-const WARNED = ["No change found where compared", ""];
+/** A pass says less where the picture has a warning, or where much of the product was not compared. */
+const PARTLY = ["No change found where compared", ""];
+const MUCH_COMPARED = 2 / 3;
 
 /** The badge of a picture's verdict; null where none is to come. */
 export function verdictBadge({ fidelity, warning }) {
   if (!fidelity) return null;
   const reason = fidelity.reasons[0]?.words;
-  const found = fidelity.verdict === "pass" && warning ? WARNED : WORDS[fidelity.verdict];
+  const partly = warning || (fidelity.judged ?? 1) < MUCH_COMPARED;
+  const found = fidelity.verdict === "pass" && partly ? PARTLY : WORDS[fidelity.verdict];
   const [words, kind] = found ?? [
     reason === "not measured yet" ? "Product being checked" : "Product not measured",
     "",
