@@ -60,7 +60,7 @@ class Findings:
     tilted: bool = False  # straightening was asked for, but would have cut the product
     _prepared: dict[tuple[int, float], PlacedProduct] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """The product's likely place in the photo's pixels; the whole frame when unknown."""
         if self.rgba is not None:
