@@ -126,10 +126,11 @@ def test_the_postgres_backup_can_be_restored(
 
 
 def beside_samples(process: PackshotProcess) -> Path:
-    """The server's folder, with the photo that the pages upload."""
-    photo = Path("samples/photos/bottle-paper.jpg")
-    (process.folder / photo).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / photo, process.folder / photo)
+    """The server's folder, with the photos that the pages upload."""
+    photos = process.folder / "samples" / "photos"
+    photos.mkdir(parents=True, exist_ok=True)
+    for name in ("bottle-paper.jpg", "glass-paper.jpg"):
+        shutil.copy(ROOT / "samples" / "photos" / name, photos)
     return process.folder
 
 

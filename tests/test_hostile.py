@@ -30,6 +30,7 @@ READ_A_BODY = (
     ("POST", "/api/products/bulk?on_duplicate=skip"),
     ("POST", "/api/products/duplicates"),
     ("PATCH", "/api/products/<int:product_id>"),
+    ("PUT", "/api/products/<int:product_id>/photo"),
     ("PATCH", "/api/product-images/<int:image_id>"),
     ("POST", "/api/products/<int:product_id>/review"),
     ("POST", "/api/products/<int:product_id>/enhance"),

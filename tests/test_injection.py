@@ -22,7 +22,7 @@ from support.shop import Shop, row
 
 from packshot.cli import main
 from packshot.cli.plain import escape_text
-from packshot.cli.progress import table
+from packshot.cli.progress import print_table
 from packshot.client import Client
 from packshot.database.models import Call, Product, ProductImage
 from packshot.enhancers.contract import Brief, Photo
@@ -258,7 +258,7 @@ def test_a_terminal_is_shown_text_and_not_commands() -> None:
         at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
         words = {"category": hostile, "error": hostile}
         product = {"id": 1, "status": "failed", "images": []} | at | words
-        console.print(table([product]))
+        print_table([product], console)
         for control in ("\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x00"):
             assert control not in out.getvalue()
         assert "all is well" not in [line[:11] for line in out.getvalue().splitlines()]

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from servers.loopback import served
 from sqlalchemy import select
+from support.commands import run_upload as run
 from support.fakes import FakeEnhancer, photo_bytes
 from support.shop import Json, Shop, becomes, row
-from test_upload_command import run
 
 from packshot.database.models import Product, ProductImage
 from packshot.products.duplicates import note_upload

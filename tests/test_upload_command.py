@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 import urllib3
-from click.testing import CliRunner, Result
+from click.testing import Result
 from rich.console import Console
 from servers.loopback import Application, losing_answers, served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
+from support.commands import run_upload as run
 from support.fakes import photo_bytes
 from support.shop import API_KEYS, SECRETS, Shop, becomes, row
 
@@ -30,17 +31,12 @@ from packshot.cli.retry_notices import RetryNotices, print_to_stderr
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
-from packshot.cli.upload import upload
 from packshot.client import ApiError, Client
 from packshot.database.models import PENDING_REVIEW
 from packshot.spreadsheets import is_text_table
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(upload, [str(argument) for argument in arguments])
 
 
 def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -822,6 +818,15 @@ def test_a_part_that_does_not_work_is_named(shop: Shop) -> None:
     assert printed == ["waiting: the SQS queue q does not exist; the queue is away; trying again"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Where the tests run in a shell's background, Ctrl-C is ignored from the start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_pauses_and_says_what_was_sent(shop: Shop, tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"A-{number}.jpg").write_bytes(photo_bytes(side=200 + number))

@@ -165,16 +165,12 @@ class Client:
         return self._data("POST", path, body, headers=once)
 
     def duplicates(self, photos: Sequence[Json]) -> list[Json]:
-        """Which of up to 1,000 photos have products: the `index` and `product_id` of each.
-
-        A photo is its sha256, sku, view and name.
-        """
+        """Those of up to 1,000 photos (sha256, sku, view and name) that have products."""
         return list(self.find_photos(photos)["duplicates"])
 
     def find_photos(self, photos: Sequence[Json]) -> Json:
-        """`duplicates` as above, and `elsewhere`: photos that products have under another SKU or
-        view, with the `index`, `product_id`, `sku` and `view` of each. `same_view`: products that
-        have the SKU and view of another photo, with their `version`, too."""
+        """The products of up to 1,000 photos, by `index`. `duplicates` are of the same SKU and
+        view, `elsewhere` of others, and `same_view` have them with another photo."""
         body = {"photos": list(photos)}
         return self._data("POST", "api/products/duplicates", body, headers={})
 
@@ -224,11 +220,8 @@ class Client:
         instructions: str | None = None,
         adjustments: Sequence[str] = (),
     ) -> Json:
-        """Redo one product, or resume a failed one.
-
-        If it is repeated after a lost answer, the server has a newer version already, because the
-        first request succeeded: nothing is paid for twice.
-        """
+        """Redo one product, or resume a failed one. If it is repeated after a lost answer, the
+        server has a newer version already: nothing is paid for twice."""
         same = {"If-Match": f'"{self.product(product_id)["version"]}"'}
         body: Json = {"instructions": instructions} if instructions else {}
         if adjustments:
@@ -255,7 +248,7 @@ class Client:
         latest: dict[int, Json] = {}
         waiting = set(product_ids)
         while waiting:
-            for product in self._look_at(waiting):
+            for product in _look_at(self, waiting):
                 number = product["id"]
                 if progress and product["version"] != latest.get(number, {}).get("version"):
                     progress(product)
@@ -268,17 +261,6 @@ class Client:
                 before_pause()
                 self.sleep(every)
         return [latest[number] for number in product_ids]
-
-    def _look_at(self, product_ids: set[int]) -> Iterator[Json]:
-        """The current state of each: a few read one by one, many by the pages of their batches."""
-        left = set(product_ids)
-        while left:
-            product = self.product(left.pop())
-            yield product
-            if len(left) >= FEW and product["batch_id"]:
-                beside = [p for p in self.products(batch=product["batch_id"]) if p["id"] in left]
-                left -= {each["id"] for each in beside}
-                yield from beside
 
     def download(self, image: Json, folder: Path) -> Path:
         """Save one enhanced picture as `folder/{product}-{round}-{variant}.jpg`."""
@@ -297,8 +279,8 @@ class Client:
         same_view: Callable[[str], None] | None = None,
         **filters: str,
     ) -> Iterator[bytes]:
-        """The approved pictures as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, piece by
-        piece.
+        """The approved pictures as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, in
+        pieces.
 
         `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
         that is cut off raises an error of urllib3. `found` gets the number of pictures that were
@@ -363,3 +345,15 @@ class Client:
             return error
         self._reached = True
         return response if response.status < 400 else ApiError(response, tries)
+
+
+def _look_at(client: Client, product_ids: set[int]) -> Iterator[Json]:
+    """The current state of each: a few read one by one, many by the pages of their batches."""
+    left = set(product_ids)
+    while left:
+        product = client.product(left.pop())
+        yield product
+        if len(left) >= FEW and product["batch_id"]:
+            beside = [p for p in client.products(batch=product["batch_id"]) if p["id"] in left]
+            left -= {each["id"] for each in beside}
+            yield from beside

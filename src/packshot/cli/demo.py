@@ -23,6 +23,7 @@ from rich.console import Console
 from packshot.cli.plain import pluralise
 from packshot.cli.progress import print_table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
+from packshot.cli.sending import SendOptions
 from packshot.cli.upload import print_refused, send
 from packshot.client import Client, Json
 from packshot.settings import Settings
@@ -104,7 +105,7 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
     """Create products and wait; return whether every photo became one with its pictures."""
     console.print(f"Uploading {pluralise(len(rows), 'photo')} through the API ...")
     started = time.monotonic()
-    sent = send(client, rows, console)
+    sent = send(client, rows, console, SendOptions(further=True))
     print_refused(sent.refused, "refused", console)
     if sent.stopped is not None:
         raise sent.stopped

@@ -95,18 +95,15 @@ def upload(
     SKU_2.jpg, SKU/front.jpg. Without one, SKU and view are read from the names. A photo that
     already has a product of the same SKU and view is skipped, and every file left out is named.
 
-    With --update, every product of a SKU in the spreadsheet gets its price, name and the other
-    facts that the spreadsheet has; no photos are needed.
-
-    A photo whose SKU and view a product has with another photo is refused: with --update it
-    replaces that photo, and the product's pictures are made again; with --further both are kept.
+    With --update, the products of each SKU in the spreadsheet get its facts; no photos are needed.
+    A photo whose SKU and view a product has with another photo is refused: --update replaces that
+    photo, and pictures are made again; --further keeps both.
 
     While the server is away or can't take photos, it says why and tries again for ten minutes.
 
-    A spreadsheet is a CSV of any kind, a .txt with tabs as Amazon's, or an .xlsx file, also as
-    Shopify and WooCommerce export it. Its columns are recognised by their names, or said with
-    --column; a picture is an address, or a file beside the spreadsheet; unknown columns are kept as
-    attributes. Exits with 1 when a row was refused or a product failed.
+    A spreadsheet is a CSV of any kind, a .txt with tabs as Amazon's, or an .xlsx file. Its columns
+    are recognised by their names, or said with --column; a picture is an address, or a file beside
+    the spreadsheet; other columns are kept as attributes. Exits with 1 if a row or product failed.
     """
     console = Console(stderr=as_json)
     paths = tuple(with_own_spreadsheet(paths))

@@ -101,8 +101,7 @@ class Product(Base):
     media_namespace: Mapped[str | None] = mapped_column(String(36))
     raw_sha256: Mapped[str | None] = mapped_column(String(64))  # of the uploaded bytes
     normalised_sha256: Mapped[str | None] = mapped_column(String(64))  # of the stored copy
-    #: The first round made from its photo: later than 1 if the photo was replaced.
-    photo_since: Mapped[int] = mapped_column(server_default=text("1"))
+    photo_since: Mapped[int] = mapped_column(server_default=text("1"))  # the photo's first round
     #: The photo's removal has two times: when it was marked, and when its objects were deleted.
     raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

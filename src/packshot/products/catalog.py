@@ -7,27 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    delete,
-    select,
-)
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import (
-    Correction,
-    Decision,
     DeskSession,
     IdempotencyKey,
     Product,
     ProductImage,
-    Round,
 )
 from packshot.database.types import now
 from packshot.lanes import Lane
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
+from packshot.products.history import corrections_of, decisions_of, rounds_of
 from packshot.products.idempotency import Idempotency, was_answered
 from packshot.products.intake import Created, FirstRound, Intake, NewProduct, create_in
 from packshot.products.last_decisions import last_decisions
@@ -51,7 +46,6 @@ from packshot.products.views import (
     LastDecisionOut,
     ProductView,
     RoundOut,
-    columns_of,
     view_of,
     views_of,
 )
@@ -120,10 +114,8 @@ class Catalog:
         skip_duplicates: bool = False,
     ) -> Created:
         """Create and queue a batch in one transaction, then send it to the queue.
-
         The same idempotency key and body creates nothing and gives the same answer. Conflict:
-        `idempotency_mismatch` for another body, `idempotency_running` while the first one runs.
-        """
+        `idempotency_mismatch` for another body, `idempotency_running` while the first one runs."""
         intake = Intake(FirstRound(self.wanted, lane, pixel_lock), idempotency, skip_duplicates)
         created = create_in(self.database, products, intake)
         if not created.replayed:
@@ -153,17 +145,7 @@ class Catalog:
     def history(self, product_id: int) -> list[DecisionOut]:
         """Every decision on a product's pictures, newest first. Raises NotFound."""
         with self.database.read() as session:
-            get_product(session, product_id)
-            rows = session.execute(
-                select(Decision, ProductImage.variant, ProductImage.round)
-                .join(ProductImage, ProductImage.id == Decision.image_id)
-                .where(Decision.product_id == product_id)
-                .order_by(Decision.id.desc())
-            ).all()
-        return [
-            DecisionOut(**columns_of(decision, DecisionOut), variant=variant, round=round_number)
-            for decision, variant, round_number in rows
-        ]
+            return decisions_of(session, product_id)
 
     def last_decisions(self, who: str, limit: int) -> list[tuple[ProductView, LastDecisionOut]]:
         """The latest decisions of `who` that can be undone, newest first, each with its product."""
@@ -172,18 +154,13 @@ class Catalog:
 
     def corrections(self, product_id: int) -> list[CorrectionOut]:
         """Every correction of the seller's data, newest first."""
-        mine = select(Correction).where(Correction.product_id == product_id)
         with self.database.read() as session:
-            found = session.scalars(mine.order_by(Correction.id.desc())).all()
-        return [CorrectionOut.model_validate(each) for each in found]
+            return corrections_of(session, product_id)
 
     def rounds(self, product_id: int) -> list[RoundOut]:
         """Every round of a product, newest first."""
         with self.database.read() as session:
-            rounds = session.scalars(
-                select(Round).where(Round.product_id == product_id).order_by(Round.number.desc())
-            ).all()
-        return [RoundOut.model_validate(found) for found in rounds]
+            return rounds_of(session, product_id)
 
     def facets(self, chosen: Filter = Filter()) -> Facets:
         """The counts a list shows on its filters; cached like `stats`."""
@@ -194,8 +171,7 @@ class Catalog:
             return count_facets(session, chosen)
 
     def stats(self) -> Stats:
-        """Counts for people, from the database; cached for some seconds if counting takes long (see
-        `slow_answers`)."""
+        """Counts for people; cached for some seconds if counting takes long: `slow_answers`."""
         return self._counts.answer("stats", self._count)
 
     def _count(self) -> Stats:
@@ -204,8 +180,7 @@ class Catalog:
         return Stats(**vars(counts), queue=self.queue.depth())
 
     def shop_now(self) -> ShopNow:
-        """The counts of the whole shop that every page shows; cached like `stats`, but without the
-        money."""
+        """The whole shop's counts for every page, without the money; cached like `stats`."""
         return self._counts.answer("shop", self._count_shop)
 
     def _count_shop(self) -> ShopNow:
@@ -339,8 +314,7 @@ class Catalog:
         if_version: int | None = None,
         only_submits: bool = False,
     ) -> ProductView:
-        """Make the product again from another photo, see `photo_replacement`. Raises Conflict, and
-        NotAllowed as `enhance` does."""
+        """Make the product again from another photo. Raises the errors of `enhance`."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
             if only_submits:
@@ -350,8 +324,6 @@ class Catalog:
         if is_queued:
             self.sender.send([product_id])
         return view
-
-    # -- clean up -----------------------------------------------------------------------------
 
     def forget_old(self) -> None:
         """Remove answered idempotency keys after a day, and sessions that are over."""

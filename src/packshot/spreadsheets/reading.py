@@ -60,7 +60,8 @@ _ZIP_KINDS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
 )
 _ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,20}")
 #: How UTF-8 reads that was taken for Windows-1252 once: Ã© for é, â€œ for a quotation mark.
-_ENCODED_TWICE: Final = re.compile(r"\w*(?:Ã[\xa1-\xbfŸ]|Â[\xa1-\xbf]|â€[™œ“¦])\w*")
+_ENCODED_TWICE: Final = re.compile(r"(?:Ã[\xa1-\xbfŸ]|Â[\xa1-\xbf]|â€[™œ“¦])\w{0,20}")
+_WORD_BEGINS: Final = re.compile(r"\w*\Z")
 _ENTRIES: Final = 5_000
 #: The lines that show whether a text is a table, and bytes that hold them.
 _TABLE_LINES: Final = 3
@@ -151,8 +152,10 @@ def _doubts(text: str, encoding: str) -> list[SheetProblem]:
         detail = f"the file is not in UTF-8 and was read as {encoding}: check its accents ({shown})"
         doubts.append(SheetProblem(None, None, detail, "note"))
     if twice := _ENCODED_TWICE.search(text):
+        begins = _WORD_BEGINS.search(text[max(0, twice.start() - 20) : twice.start()])
+        shown = f"{begins[0] if begins else ''}{twice[0]}"
         detail = (
-            f"the file holds {twice[0]}: its texts were once saved in a wrong encoding; export them"
+            f"the file holds {shown}: its texts were once saved in a wrong encoding; export them"
             " again from the program they come from"
         )
         doubts.append(SheetProblem(None, None, detail, "note"))

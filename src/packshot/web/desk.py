@@ -226,7 +226,9 @@ def _everything(product_id: int) -> dict[str, Any]:
 @needs()
 def sku_views() -> Response:
     """The products of a SKU, in the order of their views."""
-    return conditional(jsonify({"products": _views_of(request.args.get("sku", ""))}))
+    sku = request.args.get("sku", "")
+    found = _views_of(sku) if sku.isprintable() else []  # no SKU has other characters
+    return conditional(jsonify({"products": found}))
 
 
 def _views_of(sku: str) -> list[dict[str, Any]]:

@@ -39,10 +39,8 @@ from packshot.work.waiting import (
     why_none,
 )
 
-#: Claims in a row without a saved step before a product is given up.
-MAX_ATTEMPTS = 5
-#: See GEMINI_LANE_DEADLINE.
-LANE_DEADLINE_SECONDS = 86_400.0
+MAX_ATTEMPTS = 5  # claims in a row without a saved step before a product is given up
+LANE_DEADLINE_SECONDS = 86_400.0  # see GEMINI_LANE_DEADLINE
 
 KILLED = (
     "processing this product ended the worker process {attempts} times in a row;"

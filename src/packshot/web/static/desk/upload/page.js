@@ -228,19 +228,18 @@ export class UploadPage {
     for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);
     const usable = left.filter((row) => !this.#chosen.faults.has(row.photo));
     if (left.length && !usable.length && !this.#hasUpdates) return this.#drawRefused(refused.length);
-    const replacing = choice === REPLACE ? usable.filter((row) => sameView.has(row)) : [];
-    const pairs = replacing.map((row) => ({ row, same: sameView.get(row) }));
+    const isReplacing = (row) => choice === REPLACE && sameView.has(row);
+    const pairs = usable.filter(isReplacing).map((row) => ({ row, same: sameView.get(row) }));
     const { replaced, refused: notReplaced } = await this.#sending.replace(pairs);
     await this.#updateExisting();
-    const created = usable.filter((row) => !replacing.includes(row));
+    const created = usable.filter((row) => !isReplacing(row));
     const made = await this.#sending.create(created, this.#choices.again, {
       lane: this.#lanes.value,
       pixel_lock: this.#choices.lock === this.#data.pixel_lock ? null : this.#choices.lock,
     });
     made.skipped.push(...[...known].map(([row, one]) => ({ row, known: one })));
     made.refused.push(...notReplaced);
-    made.replaced = replaced;
-    return this.#follow(made, [...this.#updated.values()]);
+    return this.#follow({ ...made, replaced }, [...this.#updated.values()]);
   }
 
   get #hasUpdates() {
@@ -261,8 +260,7 @@ export class UploadPage {
     }
   }
 
-  /** The rows whose photos have products already, unless they are to be made again, and those whose SKU and view
-   * a product has with another photo. */
+  /** What products have of these rows: their photo, unless it is made again, or another of their SKU and view. */
   async #find(rows) {
     const show = uploadBar(this.#body, rows);
     const found = await this.#knownPhotos.find(rows, this.#chosen.photos, (row) =>
@@ -274,9 +272,8 @@ export class UploadPage {
   /** Nothing is left to create: other photos can be chosen here. */
   #drawRefused(refused) {
     this.#draw(this.#plan);
-    toast(`${many(refused, "photo")} can't be used, and nothing was created: choose others.`, {
-      kind: "bad",
-    });
+    const words = `${many(refused, "photo")} can't be used, and nothing was created: choose others.`;
+    toast(words, { kind: "bad" });
   }
 
   #follow({ created, refused, skipped, replaced }, updated) {
@@ -284,12 +281,16 @@ export class UploadPage {
     const notes = [...report({ refused, skipped, updated, replaced, created: created.length }), ...left];
     this.#chosen.clear();
     announce(createdWords(created.length, skipped.length));
-    if (created.length) {
-      const batches = [...new Set(created.map((product) => product.batch_id))];
-      new Progress(batches).start(this.#place, created, notes.filter(Boolean));
-    } else {
-      const more = h("a", { class: "button", href: at("/upload") }, "Upload more");
-      this.#place.replaceChildren(...notes.filter(Boolean), more);
-    }
+    showResult(this.#place, created, notes.filter(Boolean));
+  }
+}
+
+function showResult(place, created, notes) {
+  if (created.length) {
+    const batches = [...new Set(created.map((product) => product.batch_id))];
+    new Progress(batches).start(place, created, notes);
+  } else {
+    const more = h("a", { class: "button", href: at("/upload") }, "Upload more");
+    place.replaceChildren(...notes, more);
   }
 }

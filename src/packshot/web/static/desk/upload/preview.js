@@ -7,6 +7,8 @@ import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
 import { badPhotos, FURTHER, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
 
+const BAD = { open: true, kind: "bad" };
+
 /** The whole preview of a plan. */
 export function preview(plan, chosen, choices, change) {
   const rows = toMake(plan, chosen.faults, choices);
@@ -25,26 +27,14 @@ export function preview(plan, chosen, choices, change) {
       open: changing(plan.existing).length > 0,
     }),
     folded("Skipped: they have products already", skipped, skippedLine),
-    folded("Products have their SKU and view, with another photo", same, sameViewLine, {
-      open: true,
-      kind: "bad",
-    }),
-    folded("Other products have these photos", rows.filter(isElsewhere), (row) => otherLine(row, plan), {
-      open: true,
-      kind: "bad",
-    }),
-    folded("To correct or to answer", errors, problemLine, { open: true, kind: "bad" }),
-    folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), {
-      open: true,
-      kind: "bad",
-    }),
+    folded("Products have their SKU and view, with another photo", same, sameViewLine, BAD),
+    folded("Other products have these photos", rows.filter(isElsewhere), (row) => otherLine(row, plan), BAD),
+    folded("To correct or to answer", errors, problemLine, BAD),
+    folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), BAD),
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
       assignedLine(photo, row, choices, change),
     ),
-    folded("Missing photos", missing, missingLine, {
-      open: missing.length <= FEW,
-      kind: "bad",
-    }),
+    folded("Missing photos", missing, missingLine, { ...BAD, open: missing.length <= FEW }),
     folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
     folded("Good to know", notes, problemLine, { open: notes.length <= FEW }),
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
@@ -54,14 +44,13 @@ export function preview(plan, chosen, choices, change) {
 
 /** What the preview named and nothing was made of: it is shown once more with the result. */
 export function leftBehind(plan, chosen, choices) {
-  const bad = { open: true, kind: "bad" };
   return [
     badList(badPhotos(plan, chosen.faults), chosen),
     choices.sameView === "leave" &&
-      folded("Left out: products have another photo", withSameView(plan, chosen.faults), sameViewLine, bad),
-    folded("To correct or to answer", errorsOf(plan), problemLine, bad),
-    folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), bad),
-    folded("Missing photos", missingOf(plan, choices), missingLine, bad),
+      folded("Left out: products have another photo", withSameView(plan, chosen.faults), sameViewLine, BAD),
+    folded("To correct or to answer", errorsOf(plan), problemLine, BAD),
+    folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), BAD),
+    folded("Missing photos", missingOf(plan, choices), missingLine, BAD),
     folded("Left out", [...chosen.refused, ...plan.photos.left_out], (one) => line(one.file, one.why)),
   ];
 }
@@ -85,7 +74,7 @@ function missingOf(plan, choices) {
 
 function badList(bad, chosen) {
   const draw = ({ photo }) => line(photo, chosen.faults.get(photo));
-  const list = folded("Photos that can't be used", bad, draw, { open: true, kind: "bad" });
+  const list = folded("Photos that can't be used", bad, draw, BAD);
   list?.classList.add("import-refused");
   return list;
 }
