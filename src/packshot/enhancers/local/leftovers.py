@@ -10,7 +10,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.near import distance_to, grow, is_shade, mean_near, shrink, slope_of
+from packshot.enhancers.local.near import (
+    distance_to,
+    grow,
+    is_shade,
+    mean_near,
+    shrink_both,
+    slope_of,
+)
 from packshot.pictures.arrays import Bytes, Floats, Mask
 
 SIDE = 640  # px; sizes below are at this size
@@ -24,7 +31,7 @@ WEAKER = 0.3  # the edge at the outline, over the edge between leftover and prod
 
 def remove_leftovers(crop: Bytes, mask: Mask) -> Mask:
     """The mask without pieces of the background along its outline."""
-    small, inside = shrink(crop, mask, SIDE)
+    small, inside = shrink_both(crop, mask, SIDE)
     if not inside.any() or inside.all():
         return mask
     found = _find_leftovers(small, inside)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize, to_linear
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, shrink, to_linear
 
 LARGE_CROP = 1200  # px
 DARKEST_SHADE = 0.08  # of the background's light; darker is no shadow
@@ -52,12 +52,12 @@ def is_less_light(light: Floats, full: Floats, darkest: float) -> Mask:
     return np.asarray((level > np.log(darkest)) & (level < 0.03) & (colour < slack))
 
 
-def shrink(crop: Bytes, mask: Mask, side: int) -> tuple[Bytes, Mask]:
-    """Both with at most `side` px."""
-    scale = min(1.0, side / max(mask.shape))
-    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
-    small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-    return resize(crop, *size), np.asarray(small)
+def shrink_both(crop: Bytes, mask: Mask, side: int) -> tuple[Bytes, Mask]:
+    """A picture and its mask with at most `side` px."""
+    small = shrink(crop, side)
+    size = (small.shape[1], small.shape[0])
+    inside = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    return small, np.asarray(inside)
 
 
 def slope_of(colours: Floats, sigma: float) -> Floats:

@@ -20,7 +20,7 @@ from packshot.enhancers.local.near import (
     grow,
     is_shade,
     mean_near,
-    shrink,
+    shrink_both,
     slope_of,
 )
 from packshot.pictures.arrays import Bytes, Floats, Mask
@@ -67,7 +67,7 @@ class _Ring:
 
 def add_rim(crop: Bytes, mask: Mask) -> Mask:
     """The mask, enlarged by the product's rim where it lacks it."""
-    small, inside = shrink(crop, mask, SIDE)
+    small, inside = shrink_both(crop, mask, SIDE)
     if not inside.any() or inside.all():
         return mask
     ring = _measure(small, inside)

@@ -148,11 +148,11 @@ def fading_parts(maps: PhotoMaps, mask: Mask, *, lighter: bool) -> Mask:
         return np.zeros_like(mask)
     smooth = (colour_edges(maps.lab) < max(1.0, 1.5 * backdrop.spread)) & ~dilate(mask)
     reached = connected_to_edge(smooth)
-    apart = ~cv2.dilate(reached.astype(np.uint8), disc(2)).astype(bool) & ~dilate(mask)
+    apart = ~dilate(reached) & ~dilate(mask)
     apart &= (maps.distance > 2.0) & ~(maps.shade & (maps.distance > 4.0))
     seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(seen, connectivity=8)
-    beside = cv2.dilate(mask.astype(np.uint8), disc(7)) > 0
+    beside = grow(mask, 7)
     above = maps.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
     hanging = [piece for piece in np.unique(labels[beside]) if piece]
     if lighter:
@@ -191,7 +191,7 @@ def _like_plain_backdrop(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
 
 
 def _like_surroundings(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
-    around = (cv2.dilate(mask.astype(np.uint8), disc(7)) > 0) & ~mask & ~holes_of(mask)
+    around = grow(mask, 7) & ~mask & ~holes_of(mask)
     if not around.any():
         return False
     bins = colour_cells(maps.lab)
@@ -226,11 +226,9 @@ def with_light_parts(maps: PhotoMaps, mask: Mask) -> Mask:
     parts = fading_parts(maps, mask, lighter=True)
     if parts.sum() <= MOST_FADING * mask.sum():  # small ones are mostly shadow
         return mask
-    outlined = cv2.dilate(parts.astype(np.uint8), disc(2)) > 0  # their edges, which were left out
+    outlined = dilate(parts)  # their edges, which were left out
     closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, disc(4)) > 0
-    near = (
-        cv2.dilate(outlined.astype(np.uint8), disc(4)) > 0
-    )  # gaps elsewhere are the product's own
+    near = grow(outlined, 4)  # gaps elsewhere are the product's own
     return np.asarray(mask | (closed & near))
 
 
@@ -320,7 +318,7 @@ def _thin(mask: Mask) -> float:
 def colour_overlap(lab: Floats, mask: Mask) -> float:
     """Overlap of the colours inside and outside; the surroundings count as much as all the rest."""
     bins = colour_cells(lab)
-    around = cv2.dilate(mask.astype(np.uint8), disc(4)).astype(bool) & ~mask
+    around = grow(mask, 4) & ~mask
     outside = histogram(bins[~mask])
     near = histogram(bins[around]) if around.any() else outside
     return float(np.sqrt(histogram(bins[mask]) * (0.5 * outside + 0.5 * near)).sum())
