@@ -298,8 +298,7 @@ class Catalog:
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            if only_submits:
-                check_may_redo(session, product, who)
+            check_may_redo(session, product, who, only_submits)
             redo(session, product, self.wanted, who, instructions, adjustments)
             view = _view_now(session, product)
         self.sender.send([product_id])
@@ -313,17 +312,16 @@ class Catalog:
         who: str,
         if_version: int | None = None,
         only_submits: bool = False,
-    ) -> ProductView:
-        """Make the product again from another photo. Raises the errors of `enhance`."""
+    ) -> tuple[ProductView, bool]:
+        """Make it again from this photo; False if it has it already. Raises as `enhance` does."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            if only_submits:
-                check_may_redo(session, product, who)
-            is_queued = replace_photo(session, product, raw_image, self.wanted, who)
+            check_may_redo(session, product, who, only_submits)
+            is_another = replace_photo(session, product, raw_image, self.wanted, who)
             view = _view_now(session, product)
-        if is_queued:
+        if is_another:
             self.sender.send([product_id])
-        return view
+        return view, is_another
 
     def forget_old(self) -> None:
         """Remove answered idempotency keys after a day, and sessions that are over."""

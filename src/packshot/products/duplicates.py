@@ -162,7 +162,7 @@ def find_same_view(
 
 
 @dataclass(frozen=True)
-class SameView:
+class TakenView:
     """A product that has the SKU and view of a photo, and another photo."""
 
     product_id: int
@@ -172,9 +172,9 @@ class SameView:
     version: int
 
 
-def find_same_views(
+def find_taken_views(
     database: Database, photos: Sequence[Identity], found: Mapping[int, int]
-) -> dict[int, SameView]:
+) -> dict[int, TakenView]:
     """Index in `photos` -> the oldest such product that has not failed. Not a product that another
     of the photos has, by `found` of `look_for_duplicates`: they are given as different pictures."""
     others = {index: photo for index, photo in enumerate(photos) if index not in found}
@@ -184,10 +184,10 @@ def find_same_views(
         Product.status != FAILED,
         Product.raw_sha256.is_not(None),  # without it the photo may be the same
     )
-    oldest: dict[tuple[str, str], SameView] = {}
+    oldest: dict[tuple[str, str], TakenView] = {}
     with database.read() as session:
         for product_id, sku, view, status, version in session.execute(query.order_by(Product.id)):
-            same = SameView(product_id, str(sku), view, status, version)
+            same = TakenView(product_id, str(sku), view, status, version)
             oldest.setdefault((same.sku, view_key(view)), same)
     keys = {index: (photo.sku or "", view_key(photo.view)) for index, photo in others.items()}
     return {index: oldest[key] for index, key in keys.items() if key in oldest}

@@ -86,12 +86,14 @@ def check_is_own(product: Product, who: str, only_submits: bool) -> None:
         )
 
 
-def check_may_redo(session: Session, product: Product, who: str) -> None:
-    """Refuse a key that only submits, except for its own products that nobody has decided on.
+def check_may_redo(session: Session, product: Product, who: str, only_submits: bool) -> None:
+    """Let a key that only submits redo only its own products that nobody has decided on.
 
     A redo spends money and undoes decisions. Raises NotAllowed.
     """
-    check_is_own(product, who, True)
+    if not only_submits:
+        return
+    check_is_own(product, who, only_submits)
     decided = any(image.status != PENDING for image in _images(session, product))
     if decided or product.status in (APPROVED, REJECTED):
         raise NotAllowed(

@@ -17,7 +17,7 @@ from packshot.products.corrections import note_on_view
 from packshot.products.duplicates import (
     find_differences,
     find_elsewhere,
-    find_same_views,
+    find_taken_views,
     look_for_duplicates,
 )
 from packshot.products.idempotency import Idempotency
@@ -226,7 +226,7 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
         ],
         same_view=[
             SameViewOut(index=place, **vars(other))
-            for place, other in find_same_views(database, wanted, found).items()
+            for place, other in find_taken_views(database, wanted, found).items()
         ],
     )
     return answer(DuplicatesAnswer(message="Photos that have products already", data=data))
@@ -353,10 +353,8 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
     """
     _check_address(given.raw_image)
     give_back = charge_products(1)
-    catalog, before = services().catalog, None
     try:
-        before = catalog.product(product_id).round
-        view = catalog.replace_photo(
+        view, is_another = services().catalog.replace_photo(
             product_id,
             given.raw_image,
             who=caller().name,
@@ -366,7 +364,7 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
     except PackshotError:
         give_back(1)
         raise
-    if view.round == before:
+    if not is_another:
         give_back(1)
         return product_answer(view, f"Product {product_id} has this photo already")
     return product_answer(view, f"Product {product_id} is queued for processing")
