@@ -4,7 +4,7 @@ import { h, icon } from "../dom.js";
 import { many } from "../words.js";
 import { changing } from "./existing.js";
 import { lacksSku } from "./mapping.js";
-import { badPhotos, FURTHER, REPLACE, withSameView } from "./plan.js";
+import { badPhotos, FURTHER, LEAVE, REPLACE, withSameView } from "./plan.js";
 
 /**
  * The actions for `made` products; `skipped` ones exist already. `lock` is what PIXEL_LOCK says, null without
@@ -70,7 +70,7 @@ function ticks(plan, choices, { lock, asks, made, same }, redraw) {
 /** Only a person knows whether another photo of a SKU and view replaces the first one. */
 function sameViewChoice(choices, same, changed) {
   const ways = {
-    leave: "leave them out",
+    [LEAVE]: "leave them out",
     [REPLACE]: "replace the products' photos, and make their pictures again",
     [FURTHER]: "make further products",
   };

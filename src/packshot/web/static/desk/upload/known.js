@@ -11,8 +11,9 @@ export class KnownPhotos {
   /**
    * `known`: `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view;
    * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others; `sameView`: row ->
-   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo. All are empty where the browser can't hash (it does on https and on this machine only): then the server finds them once
-   * they are uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
+   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo. All are empty
+   * where the browser can't hash (it does on https and on this machine only): then the server finds the first
+   * once they are uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
    */
   async find(rows, photos, show = () => {}) {
     const known = new Map();

@@ -13,7 +13,7 @@ import { changing, correctSkus } from "./existing.js";
 import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { mappingForm, patternField, skuQuestion } from "./mapping.js";
-import { askPlan, FURTHER, makable, newChoices, REPLACE, toMake, toSkip } from "./plan.js";
+import { askPlan, LEAVE, makable, newChoices, REPLACE, toMake, toSkip } from "./plan.js";
 import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
 import { createdWords, report } from "./report.js";
@@ -222,7 +222,7 @@ export class UploadPage {
     const { known, sameView } = await this.#find(rows);
     this.#plan.sameView = byPhoto(sameView);
     const { sameView: choice } = this.#choices;
-    const isLeft = (row) => choice !== REPLACE && choice !== FURTHER && sameView.has(row);
+    const isLeft = (row) => choice === LEAVE && sameView.has(row);
     const left = rows.filter((row) => !known.has(row) && !isLeft(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, uploadBar(this.#body, left));
     for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);

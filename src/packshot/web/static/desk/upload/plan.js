@@ -4,6 +4,10 @@ import { call } from "../api.js";
 import { correctSkus } from "./existing.js";
 
 const TIMEOUT_MS = 90_000;
+/** What becomes of a photo whose SKU and view a product has with another photo. */
+export const LEAVE = "leave";
+export const REPLACE = "replace";
+export const FURTHER = "further";
 const LISTS = { rows: [], problems: [] };
 
 /** The user's choices; the server decides the empty ones. */
@@ -14,7 +18,7 @@ export const newChoices = () => ({
   assigned: {},
   pattern: "",
   again: false,
-  sameView: "leave",
+  sameView: LEAVE,
   update: false,
   withoutSku: false,
   lock: null,
@@ -75,15 +79,9 @@ export function makable(plan, faults) {
  * without those whose SKU and view a product has with another photo, unless these are `further` products.
  */
 export function toMake(plan, faults, { again, sameView }) {
-  const rows = again
-    ? makable(plan, faults)
-    : makable(plan, faults).filter(({ photo }) => !plan.known?.has(photo));
+  const rows = makable(plan, faults).filter(({ photo }) => again || !plan.known?.has(photo));
   return sameView === FURTHER ? rows : rows.filter(({ photo }) => !plan.sameView?.has(photo));
 }
-
-/** What becomes of a photo whose SKU and view a product has with another photo. */
-export const REPLACE = "replace";
-export const FURTHER = "further";
 
 /** `[{row, same}]` of the photos whose SKU and view a product has with another photo. */
 export function withSameView(plan, faults) {

@@ -5,7 +5,7 @@ import { count, many, money, noun } from "../words.js";
 import { changing, existingLine, otherLine, sameViewLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
-import { badPhotos, FURTHER, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
+import { badPhotos, FURTHER, LEAVE, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
 
 const BAD = { open: true, kind: "bad" };
 
@@ -46,7 +46,7 @@ export function preview(plan, chosen, choices, change) {
 export function leftBehind(plan, chosen, choices) {
   return [
     badList(badPhotos(plan, chosen.faults), chosen),
-    choices.sameView === "leave" &&
+    choices.sameView === LEAVE &&
       folded("Left out: products have another photo", withSameView(plan, chosen.faults), sameViewLine, BAD),
     folded("To correct or to answer", errorsOf(plan), problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), BAD),
@@ -81,7 +81,7 @@ function badList(bad, chosen) {
 
 /** What becomes of photos whose SKU and view a product has with another photo. */
 const SAME_VIEW = {
-  leave: "of a SKU and view that exist: left out",
+  [LEAVE]: "of a SKU and view that exist: left out",
   [REPLACE]: "replace the photos of products",
   [FURTHER]: "further pictures of a SKU and view",
 };
