@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import time
 import zipfile
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 from servers.packshot_process import PackshotProcess, gunicorn
 from sqlalchemy import insert, select, update
@@ -33,6 +35,7 @@ from packshot.storage.local import LocalStorage
 UPLOADS, ROWS, PICTURES = 100, 10_000, 5_000
 FITTED = 200  # pictures of a ZIP with a preset: each is decoded and encoded again
 SIDE = 1024
+TURNS = 3  # of a ZIP and a bare one
 ROW = {"category": "Shoes", "raw_image": "https://x.example/a.jpg", "mrp": 5, "price": 4}
 
 
@@ -141,26 +144,33 @@ def image(storage: LocalStorage, product_id: int) -> dict[str, object]:
 
 
 def zipped(client: Client, folder: Path, count: int) -> list[Line]:
-    """All pictures as one ZIP, beside Python's own of the same files, uncompressed as well."""
-    target = folder / "approved.zip"
-    began = time.monotonic()
-    with target.open("wb") as file:
-        file.writelines(client.export("zip"))
-    ours = seconds(began)
+    """All pictures as one ZIP, beside Python's own of the same files, uncompressed as well. They
+    take turns, because the disk is faster at some times than at others."""
+    files = sorted((folder / "media" / "enhanced").rglob("*.jpg"))
+    target, ours, bare = folder / "approved.zip", [], []
+    for _ in range(TURNS):
+        began = time.monotonic()
+        with target.open("wb") as file:
+            file.writelines(client.export("zip"))
+        ours.append(seconds(began))
+        bare.append(zip_files(files, folder / "bare.zip"))
     with zipfile.ZipFile(target) as archive:
         found = sum(name.endswith(".jpg") for name in archive.namelist())
     assert found == count, f"{found} of {count} pictures in the ZIP"
-    files = sorted((folder / "media" / "enhanced").rglob("*.jpg"))
+    taken, least = median(ours), median(bare)
+    return [
+        Line(f"ZIP of {count:,} pictures", count / taken, "/s", note=f"{taken:.1f} s"),
+        Line("a bare ZIP of the same files", len(files) / least, "/s", note=f"{least:.1f} s"),
+        Line("of the bare ZIP's speed", 100 * least / taken, "%", 60),
+    ]
+
+
+def zip_files(files: Sequence[Path], target: Path) -> float:
     began = time.monotonic()
-    with zipfile.ZipFile(folder / "bare.zip", "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for n, path in enumerate(files):
             archive.write(path, f"{n}.jpg")
-    bare = seconds(began)
-    return [
-        Line(f"ZIP of {count:,} pictures", count / ours, "/s", note=f"{ours:.1f} s"),
-        Line("a bare ZIP of the same files", len(files) / bare, "/s", note=f"{bare:.1f} s"),
-        Line("of the bare ZIP's speed", 100 * bare / ours, "%", 60),
-    ]
+    return seconds(began)
 
 
 def fitted(client: Client, count: int) -> list[Line]:
