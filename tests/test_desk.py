@@ -2491,7 +2491,7 @@ def test_the_download_names_products_of_one_sku_and_view_first(
     page = open_desk(f"{shop.url}/grid?status=approved").page
     page.get_by_role("button", name="Download 2 approved").click()
     warning = page.get_by_role("dialog").locator(".warning")
-    expect(warning).to_contain_text("Products with the same SKU and view:")
+    expect(warning).to_contain_text("Products with the same SKU, and no views")
     expect(warning.get_by_role("link")).to_have_text([f"#{min(ids)}", f"#{max(ids)}"])
 
 
@@ -2608,23 +2608,26 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
     assert [one.status for one in product.images] == ["pending"] * 3
 
 
+@pytest.mark.parametrize("view", ["front", ""])
 def test_a_sku_and_view_of_another_product_is_saved_only_on_purpose(
-    shop: DeskShop, open_desk: Open
+    shop: DeskShop, open_desk: Open, view: str
 ) -> None:
     mug, number = shop.stock(2)
-    shop.services.catalog.correct(mug, {"sku": "MUG-1", "view": "front"}, who="ann")
+    shop.services.catalog.correct(mug, {"sku": "MUG-1", "view": view or None}, who="ann")
     page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("SKU", exact=True).fill("MUG-1")
-    dialog.get_by_label("View").fill("Front")
+    dialog.get_by_label("View").fill(view.title())
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("alert")).to_contain_text(f"product {mug}")
-    assert shop.services.catalog.product(number).view != "Front"
+    assert shop.services.catalog.product(number).sku != "MUG-1"
     dialog.get_by_role("button", name="Save").click()  # without a tick it is asked again
     expect(dialog.get_by_role("alert")).to_contain_text(f"product {mug}")
     dialog.get_by_label("both are meant to have this SKU").check()
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_label("Views")).to_contain_text(f"Shows the same as #{mug}")
+    if view:
+        expect(page.get_by_label("Views")).to_contain_text(f"Shows the same as #{mug}")
+    expect(page.locator(".toast")).to_contain_text(f"with those of product {mug}")
     assert shop.services.catalog.product(number).sku == "MUG-1"
 
 

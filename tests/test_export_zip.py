@@ -530,7 +530,7 @@ def test_products_of_one_sku_and_view_are_named_with_an_export(shop: Shop, tmp_p
     mug = approved(shop, sku="MUG", view="front")
     approved(shop, sku="MUG", view="back")
     approved(shop, sku="CAP")
-    approved(shop, sku="CAP")  # without views these may be two
+    approved(shop, sku="CAP", view="back")
     assert json.loads(download(shop).read("manifest.json"))["notes"] == []
     glasses = approved(shop, sku="MUG", view="Front")
     [note] = json.loads(download(shop).read("manifest.json"))["notes"]
@@ -540,8 +540,21 @@ def test_products_of_one_sku_and_view_are_named_with_an_export(shop: Shop, tmp_p
         assert headers.get("Packshot-Same-View") == (f"{mug} {glasses}" if named else None)
     with served(shop.app) as url:
         done = CliRunner().invoke(main, ["export", "--url", url, "-o", str(tmp_path / "a.zip")])
-    assert f"Products {mug} and {glasses} have the same SKU and view" in done.stderr
+    assert f"Products {mug} and {glasses} have the same SKU, and no view tells" in done.stderr
     assert f"{url}/products/{glasses}" in done.stderr
+
+
+def test_products_of_one_sku_without_views_are_named_with_an_export(shop: Shop) -> None:
+    sneaker = approved(shop, sku="SNEAK")
+    cushion = approved(shop, sku="CUSHION")
+    assert json.loads(download(shop).read("manifest.json"))["notes"] == []
+    shop.services.catalog.correct(cushion, {"sku": "SNEAK"}, who="ann", allow_duplicate=True)
+    [note] = json.loads(download(shop).read("manifest.json"))["notes"]
+    assert note.startswith(
+        f"products {sneaker} and {cushion} have the same SKU (SNEAK) and no view"
+    )
+    headers = shop.ask("HEAD", "/api/export?format=zip&preset=amazon").headers
+    assert headers.get("Packshot-Same-View") == f"{sneaker} {cushion}"
 
 
 def test_views_are_compared_alike_for_an_export_and_a_correction(shop: Shop) -> None:

@@ -232,15 +232,36 @@ def test_a_sku_and_view_that_another_product_has_is_accepted_only_on_purpose(
     assert correct(shop, glasses, {"name": "Glasses"}).status_code == 200  # it is no new repeat
 
 
-def test_a_sku_that_another_product_has_without_a_view_is_noted(shop: Shop) -> None:
-    mug, _ = shop.reviewable(sku="MUG-MTY", name="Mug")
-    other, _ = shop.reviewable(sku="GLASSES")
-    answer = correct(shop, other, {"sku": "MUG-MTY"})
+@pytest.mark.parametrize("view", [None, "front"])
+def test_a_sku_of_another_product_needs_a_view_or_a_purpose(shop: Shop, view: str | None) -> None:
+    mug, _ = shop.reviewable(sku="MUG-MTY", name="Mug", view=view)
+    other, _ = shop.reviewable(sku="GLASSES", name="Mug")
+    refused = correct(shop, other, {"sku": "MUG-MTY"})
+    assert refused.status_code == 409
+    assert refused.get_json()["type"] == "/problems/view_taken"
+    assert refused.get_json()["detail"].startswith(f"product {mug} (Mug) has this SKU already, and")
+    assert shop.services.catalog.product(other).sku == "GLASSES"
+    answer = correct(shop, other, {"sku": "MUG-MTY", "view": "back"})
     assert answer.status_code == 200
-    assert f"; product {mug} (Mug) has this SKU without a view too" in answer.get_json()["message"]
-    for facts in ({"name": "Cup"}, {"view": "back"}):
-        answer = correct(shop, other, facts)
-        assert answer.get_json()["message"] == f"Product {other} is corrected"
+    assert (
+        f"; exports number its pictures with those of product {mug} (Mug)"
+        in answer.get_json()["message"]
+    )
+    removed = correct(shop, other, {"view": None})
+    assert removed.status_code == (409 if view is None else 200)
+
+
+def test_another_name_says_that_a_sku_may_be_mistyped(shop: Shop) -> None:
+    mug, _ = shop.reviewable(sku="MUG-MTY", name="Mug", view="front")
+    other, _ = shop.reviewable(sku="GLASSES", name="Glasses", view="back")
+    refused = correct(shop, other, {"sku": "MUG-MTY"})
+    assert refused.status_code == 409
+    assert (
+        f"product {mug} (Mug) has this SKU already, and its name is not Glasses"
+        in (refused.get_json()["detail"])
+    )
+    assert correct(shop, other, {"sku": "MUG-MTY", "name": "mug"}).status_code == 200
+    assert correct(shop, other, {"view": "left"}).status_code == 200
 
 
 def test_the_sku_and_view_of_a_failed_product_are_free(shop: Shop) -> None:

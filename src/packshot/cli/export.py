@@ -114,7 +114,7 @@ def _name_left_out(left_out: Sequence[str]) -> None:
 
 class Warnings:
     """What to look at in an export: pictures that were approved before their fidelity check found
-    a change, and products that have the same SKU and view as others."""
+    a change, and products of one SKU that no view tells apart."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -148,9 +148,10 @@ class Warnings:
     def _of_products(self) -> Iterator[str]:
         for group in self.groups[:MOST_NAMED]:
             yield (
-                f"Products {', '.join(group[:-1])} and {group[-1]} have the same SKU and view:"
-                " their pictures are numbered as those of one product. Correct one of them if that"
-                f" is not meant: {urljoin(self.url, f'products/{group[-1]}')}"
+                f"Products {', '.join(group[:-1])} and {group[-1]} have the same SKU, and no view"
+                " tells them apart: their pictures are numbered as those of one product. Name their"
+                " views, or correct the SKU if it is another product:"
+                f" {urljoin(self.url, f'products/{group[-1]}')}"
             )
         if len(self.groups) > MOST_NAMED:
             yield "So have others: see the notes in a ZIP's manifest.json."

@@ -15,7 +15,12 @@ from packshot.database.types import now
 from packshot.download.addresses import redact
 from packshot.errors import Conflict
 from packshot.products.batching import forget
-from packshot.products.duplicates import digests_of_uploads, find_same_view, lock_duplicates
+from packshot.products.duplicates import (
+    digests_of_uploads,
+    lock_duplicates,
+    others_of_sku,
+    view_key,
+)
 from packshot.products.terms import SEARCHED, write_terms
 
 #: Field -> its values before and after.
@@ -33,8 +38,8 @@ def correct_product(
     """Save the fields that differ, with an entry in the audit; return them as it shows them.
 
     Raises Conflict: `price_above_mrp`, `raw_image_fixed` for a product that has pictures or
-    has not failed, and, unless `allow_duplicate`, `view_taken` if another product has the new
-    SKU and view. Without a view several products of a SKU may be its views: see `note_on_view`.
+    has not failed, and, unless `allow_duplicate`, `view_taken` if exports would mix its pictures
+    with those of another product: see `_why_mixed`.
     """
     values = find_changes(product, given)
     if not values:
@@ -79,27 +84,37 @@ def find_changes(product: Product, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_view(session: Session, product: Product, values: Mapping[str, Any]) -> None:
     """Raises Conflict (`view_taken`)."""
-    sku, view = (values.get(name, getattr(product, name)) for name in ("sku", "view"))
-    if not view:
-        return
+    sku, view, name = (values.get(one, getattr(product, one)) for one in ("sku", "view", "name"))
     lock_duplicates(session)
-    other = find_same_view(session, product.id, sku, view)
-    if other is not None:
-        raise Conflict(
-            f"{_named(other)} has this SKU and view already: exports would number the"
-            " pictures of both as those of one product",
-            code="view_taken",
-        )
+    for other in others_of_sku(session, product.id, sku):
+        if why := _why_mixed(other, view, name, is_moved="sku" in values):
+            raise Conflict(
+                f"{_named(other)} has {why}: exports would number the pictures of both as those"
+                " of one product",
+                code="view_taken",
+            )
 
 
-def note_on_view(database: Database, product_id: int, sku: str | None) -> str | None:
-    """For a product without a view: which other one has its SKU and no view either."""
+def _why_mixed(other: Product, view: str | None, name: str | None, *, is_moved: bool) -> str | None:
+    """Why a product with this view and name is not surely another view of what the other one of
+    its SKU shows; None if it is. A product that keeps its SKU needs only another view."""
+    if view_key(other.view) == view_key(view):
+        return "this SKU and view already" if view else "this SKU already, and no view either"
+    if is_moved and not view:
+        return "this SKU already, and this product has no view that tells them apart"
+    if is_moved and name and other.name and name.casefold() != other.name.casefold():
+        return f"this SKU already, and its name is not {name}"
+    return None
+
+
+def note_on_sku(database: Database, product_id: int, sku: str | None) -> str | None:
+    """Which other product shows the same SKU, for the answer to a correction."""
     with database.read() as session:
-        other = find_same_view(session, product_id, sku, None)
-        if other is None:
+        others = others_of_sku(session, product_id, sku)
+        if not others:
             return None
-        named = _named(other)
-    return f"{named} has this SKU without a view too: name their views if they are views"
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        return f"exports number its pictures with those of {_named(others[0])}{more}, of SKU {sku}"
 
 
 def _named(product: Product) -> str:

@@ -148,17 +148,14 @@ def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     return repeated
 
 
-def find_same_view(
-    session: Session, product_id: int, sku: str | None, view: str | None
-) -> Product | None:
-    """The oldest other product, not failed, with this SKU and view."""
+def others_of_sku(session: Session, product_id: int, sku: str | None) -> Sequence[Product]:
+    """The other products with this SKU that have not failed, oldest first."""
     if sku is None:
-        return None
+        return ()
     of_sku = select(Product).where(
         Product.sku == sku, Product.id != product_id, Product.status != FAILED
     )
-    found = session.scalars(of_sku.order_by(Product.id))
-    return next((each for each in found if view_key(each.view) == view_key(view)), None)
+    return session.scalars(of_sku.order_by(Product.id)).all()
 
 
 @dataclass(frozen=True)

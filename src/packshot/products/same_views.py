@@ -1,4 +1,4 @@
-"""Finds approved products that have the same SKU and view, whose pictures get mixed in exports."""
+"""Finds approved products of one SKU that no view tells apart: exports mix their pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TOGETHER: Final = 1_000
 
 @dataclass(frozen=True)
 class SameView:
-    """Approved products with one SKU and view."""
+    """Approved products with one SKU and view; without a view it is empty."""
 
     sku: str
     view: str
@@ -32,15 +32,15 @@ class SameView:
     def words(self) -> str:
         *others, last = self.products
         these = f"{', '.join(map(str, others))} and {last}"
-        return (
-            f"products {these} have the same SKU and view ({self.sku}, {self.view}): their pictures"
-            " are numbered as those of one product"
-        )
+        if self.view:
+            alike = f"have the same SKU and view ({self.sku}, {self.view})"
+        else:
+            alike = f"have the same SKU ({self.sku}) and no view that tells them apart"
+        return f"products {these} {alike}: their pictures are numbered as those of one product"
 
 
 def find_same_views(database: Database, chosen: Selection = ALL) -> list[SameView]:
-    """Those with a product that an export of this selection has, by SKU. Several products of a SKU
-    without a view may well be its views, so they are none of these."""
+    """Those with a product that an export of this selection has, by SKU."""
     of_view: dict[tuple[str, str], list[int]] = defaultdict(list)
     with database.read_rows() as connection:
         for sku, view, product_id, status in connection.execute(_of_repeated_skus(chosen)):
@@ -57,7 +57,7 @@ def find_same_views(database: Database, chosen: Selection = ALL) -> list[SameVie
 
 
 def _of_repeated_skus(chosen: Selection) -> Select[str | None, str | None, int, str]:
-    """The products with a view, of SKUs that several products have and the selection may export.
+    """The products of SKUs that several products have and the selection may export.
 
     The SKUs are counted from their index alone. The status is compared by the caller: here, SQLite
     would read all approved products instead of those of these SKUs.
@@ -68,7 +68,7 @@ def _of_repeated_skus(chosen: Selection) -> Select[str | None, str | None, int, 
         mine.append(Product.sku.in_(exported))
     repeated = select(Product.sku).where(*mine).group_by(Product.sku).having(func.count() > 1)
     products = select(Product.sku, Product.view, Product.id, Product.status)
-    return products.where(*mine, Product.view.is_not(None), Product.sku.in_(repeated))
+    return products.where(*mine, Product.sku.in_(repeated))
 
 
 def _exported(connection: Connection, chosen: Selection, products: Sequence[int]) -> set[int]:

@@ -87,8 +87,9 @@ def export_approved(query: ExportQuery) -> Response:
     and can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
     with the public addresses of the pictures. The header `Packshot-Found-After-Approval` is the
     number of pictures that were approved before their fidelity check found a change: look at them
-    (`GET /api/products?doubt=after_approval`). The header `Packshot-Same-View` names products that
-    have the same SKU and view, `8 9, 11 12`: their pictures are numbered as those of one product.
+    (`GET /api/products?doubt=after_approval`). The header `Packshot-Same-View` names products of
+    one SKU with the same view, or without one, `8 9, 11 12`: their pictures are numbered as those
+    of one product.
     `HEAD` returns both alone.
     """
     chosen = query.as_selection()

@@ -117,7 +117,7 @@ class PhotoReplacementIn(StrictModel):
 
 class CorrectionQuery(StrictModel):
     on_duplicate: Literal["fail", "allow"] = Field(
-        "fail", description="`allow` accepts a SKU and view that another product has"
+        "fail", description="`allow` accepts a SKU that another product has"
     )
 
 

@@ -13,7 +13,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
-from packshot.products.corrections import note_on_view
+from packshot.products.corrections import note_on_sku
 from packshot.products.duplicates import (
     find_differences,
     find_elsewhere,
@@ -311,8 +311,8 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
 
     Only the fields that are sent change; null removes an optional one. `raw_image` can change
     only while the product is failed and has no pictures; `enhance` then tries the new one. A SKU
-    and view that another product has (not a failed one) needs `on_duplicate=allow`; a SKU that
-    another one has without a view, as this one, is named in `message`. Each
+    that another product has (not a failed one) needs `on_duplicate=allow`, unless this product has
+    a view that the other one has not, and no other name; `message` names the other one. Each
     correction is recorded in the product's history. A key with only the scope `submit` corrects
     products it created itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
@@ -327,8 +327,8 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
         allow_duplicate=query.on_duplicate == "allow",
     )
     message = f"Product {product_id} is corrected"
-    if correction.model_fields_set & {"sku", "view"} and not view.view:
-        note = note_on_view(services().database, product_id, view.sku)
+    if correction.model_fields_set & {"sku", "view"}:
+        note = note_on_sku(services().database, product_id, view.sku)
         message = f"{message}; {note}" if note else message
     body = ProductAnswer(message=message, data=ProductData(product=present(view)))
     response = answer(body)

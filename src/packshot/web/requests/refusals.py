@@ -43,7 +43,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "nothing_approved": Meaning(409, "No approved picture matches the export."),
     "price_above_mrp": Meaning(409, "The correction would leave the price above the MRP."),
     "view_taken": Meaning(
-        409, "Another product has this SKU and view: `on_duplicate=allow` accepts that."
+        409,
+        "Another product has this SKU, and the views don't tell them apart, or the names differ:"
+        " `on_duplicate=allow` accepts that.",
     ),
     "raw_image_fixed": Meaning(
         409, "Only a failed product without pictures can get another raw image."

@@ -10,6 +10,8 @@ import { many } from "./words.js";
 /** Products that one address can name. */
 export const MOST_NAMED = 300;
 const COUNT_MS = 10_000;
+/** Groups of products that the dialog names. */
+const MOST_GROUPS = 5;
 const FORMATS = [
   ["zip", "ZIP of the pictures"],
   ["csv", "CSV, a line for each picture"],
@@ -56,15 +58,17 @@ function foundWords(n) {
 
 const warning = (...words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, ...words));
 
-/** Names products that have one SKU and view, each group as "8 9"; null where there are none. */
+/** Names products of one SKU that no view tells apart, each group as "8 9"; null where there are none. */
 function sameWords(groups) {
   if (!groups.length) return null;
-  const links = groups[0].split(" ").map((id) => [" ", h("a", { href: at(`/products/${id}`) }, `#${id}`)]);
-  const others = groups.length > 1 ? `, and ${many(groups.length - 1, "other group")}` : "";
+  const link = (id) => [" ", h("a", { href: at(`/products/${id}`) }, `#${id}`)];
+  const named = groups.slice(0, MOST_GROUPS).map((group) => group.split(" ").flatMap(link));
+  const more = groups.length - named.length;
   return warning(
-    "Products with the same SKU and view:",
-    ...links.flat(),
-    `${others}. Their pictures are numbered as those of one product.`,
+    "Products with the same SKU, and no views that tell them apart:",
+    ...named.flatMap((links, place) => (place ? [";", ...links] : links)),
+    `${more ? `; and ${many(more, "other group")}` : ""}. Their pictures are numbered as those of one`,
+    " product: name their views, or correct the SKU if one shows another product.",
   );
 }
 

@@ -78,7 +78,7 @@ function askFacts(product, given, refusal) {
           "label",
           { class: "check" },
           h("input", { type: "checkbox", name: MEANT }),
-          h("span", {}, "Save it: both are meant to have this SKU and view"),
+          h("span", {}, "Save it: both are meant to have this SKU"),
         ),
       h(
         "div",
