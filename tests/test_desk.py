@@ -594,14 +594,19 @@ def test_undo_survives_a_reload_and_says_what_it_takes_back(
     guarded_shop: DeskShop, open_desk: Open
 ) -> None:
     ids = guarded_shop.stock(3)
-    guarded_shop.services.catalog.review(ids[2], "approved", who="asha")
-    guarded_shop.services.catalog.review(ids[1], "rejected", who="asha", reason="edges")
-    guarded_shop.services.catalog.review(ids[0], "rejected", who="ben")
     desk = open_desk(guarded_shop.url)
     sign_in(desk, KEY)
+    expect(left(desk.page)).to_have_text("3 left")
+    desk.press("a r 3")
+    decided = ["pending_review", "rejected", "approved"]
+    until(lambda: guarded_shop.statuses(ids) == decided, desk.page)
+    guarded_shop.services.catalog.review(ids[0], "rejected", who="ben")
+    desk.page.reload()
     expect(desk.page.locator(".undo-words")).to_have_text(f"Rejected · #{ids[1]}, just now")
     desk.press("u")
     expect(shown_number(desk.page)).to_have_text(f"#{ids[1]}")
+    expect(desk.page.locator("#moment")).to_contain_text(f"Undone: Rejected · #{ids[1]}")
+    expect(desk.page.locator("#moment").get_by_role("button")).to_be_hidden()
     expect(desk.page.locator(".undo-words")).to_have_text(f"Approved · #{ids[2]}, just now")
     wanted = ["rejected", "pending_review", "approved"]
     until(lambda: guarded_shop.statuses(ids) == wanted, desk.page)
@@ -611,6 +616,28 @@ def test_undo_survives_a_reload_and_says_what_it_takes_back(
     until(lambda: guarded_shop.statuses(ids)[2] == "pending_review", desk.page)
     desk.page.reload()
     expect(desk.page.get_by_role("button", name="Undo")).to_be_disabled()  # ben's is not asha's
+
+
+def test_undo_takes_back_nothing_that_this_tab_did_not_decide(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """Without keys a program and every tab decide under one name."""
+    ids = shop.stock(2)
+    shop.services.catalog.review(ids[1], "approved", who="local")
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("1 left")
+    for page in ("", "/grid"):
+        desk.page.goto(shop.url + page)
+        desk.press("u")
+        expect(desk.page.locator(".toast")).to_contain_text("nothing to undo")
+    desk.page.goto(f"{shop.url}/products/{ids[0]}")
+    desk.page.locator(".picture-actions").get_by_role("button", name="Approve").first.click()
+    until(lambda: statuses_of(shop, ids[0]) == ["approved", "pending", "pending"], desk.page)
+    desk.page.goto(shop.url)
+    desk.press("u")
+    expect(desk.page.locator("#moment")).to_contain_text(f"· #{ids[0]}")
+    until(lambda: statuses_of(shop, ids[0]) == ["pending"] * 3, desk.page)
+    assert shop.statuses(ids) == ["pending_review", "approved"]
 
 
 # -- doubt is opt-in -----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import { DownloadButton } from "./download_button.js";
 import { Filters } from "./filters.js";
 import { GridUndo } from "./grid_undo.js";
 import { outbox, reviewStep } from "./outbox.js";
+import { OwnDecisions } from "./own_decisions.js";
 import { Pages } from "./pages.js";
 import { go } from "./place.js";
 import { mayReview } from "./rights.js";
@@ -31,7 +32,7 @@ const filters = new Filters($("filters"), data, [
 ]);
 const decidable = mayReview() && ["pending_review", "approved", "rejected"].includes(data.filters.status);
 const tiles = new Tiles(data.filters, decidable, showChosen);
-const undoing = new GridUndo(tiles, data.last_decisions, showUndo);
+const undoing = new GridUndo(tiles, new OwnDecisions(data.caller).among(data.last_decisions), showUndo);
 const downloadButton = new DownloadButton(data, () => tiles.chosen);
 document.querySelector(".heading").append(downloadButton.element);
 

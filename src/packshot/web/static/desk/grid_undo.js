@@ -1,9 +1,8 @@
-// Undo in the grid: batches decided on this page, newest first, then this reviewer's earlier decisions.
+// Undo in the grid: batches decided on this page, newest first, then what this tab decided before a reload.
 
-import { announce } from "./dom.js";
 import { outbox, undoSteps } from "./outbox.js";
 import { toast } from "./toast.js";
-import { earlier } from "./undoing.js";
+import { earlier, nameOf, sayNothingToUndo } from "./undoing.js";
 import { ago, many } from "./words.js";
 
 export class GridUndo {
@@ -11,7 +10,7 @@ export class GridUndo {
   #batches = [];
   #earlier;
 
-  /** `decisions` are the server's, newest first; `show()` draws what the next undo reverts. */
+  /** `decisions` are those of the server that this tab made, newest first; `show()` draws what the next undo reverts. */
   constructor(tiles, decisions, show) {
     this.#tiles = tiles;
     this.#earlier = decisions.map(earlier);
@@ -27,7 +26,7 @@ export class GridUndo {
   /** What the next undo reverts, in words; null when there is nothing. */
   get words() {
     const batch = this.#batches.at(-1);
-    if (batch) return many(batch.length, "product");
+    if (batch) return batchWords(batch);
     return this.#earlier.length ? earlierWords(this.#earlier[0]) : null;
   }
 
@@ -38,6 +37,7 @@ export class GridUndo {
     else {
       this.#batches.splice(place, 1);
       for (const { product, step } of batch) takeBack(this.#tiles.get(product.id), product, step);
+      toast(`Undone: ${batchWords(batch)}`);
     }
     this.show();
   }
@@ -45,15 +45,20 @@ export class GridUndo {
   /** Undo the newest decision from before this page was loaded, one product at a time. */
   #undoEarlier() {
     const entry = this.#earlier.shift();
-    if (!entry) return announce("Nothing to undo");
+    if (!entry) return sayNothingToUndo();
     const { product, now, step } = entry;
     const steps = now.round === product.round ? undoSteps(product, step) : [];
-    if (steps.length) outbox.add({ product: now.id, version: now.version, words: "Undone", steps });
+    if (steps.length)
+      outbox.add({ product: now.id, version: now.version, words: "Undone", status: "pending", steps });
     toast(`Undone: ${earlierWords(entry)}`);
   }
 }
 
-const earlierWords = ({ words, product, at }) => `${words} · ${product.sku ?? `#${product.id}`}, ${ago(at)}`;
+/** The product of a batch by its name, several by their number. */
+const batchWords = (batch) =>
+  batch.length === 1 ? nameOf(batch[0].product.id, batch[0].product) : many(batch.length, "product");
+
+const earlierWords = ({ words, product, at }) => `${words} · ${nameOf(product.id, product)}, ${ago(at)}`;
 
 function takeBack(tile, before, step) {
   if (!tile || tile.product.round !== before.round) return;
@@ -61,5 +66,5 @@ function takeBack(tile, before, step) {
   if (outbox.cancel(before.id)) return;
   const steps = undoSteps(before, step);
   const { version } = tile.product;
-  if (steps.length) outbox.add({ product: before.id, version, words: "Undone", steps });
+  if (steps.length) outbox.add({ product: before.id, version, words: "Undone", status: "pending", steps });
 }

@@ -1,4 +1,4 @@
-// Shows for a moment what was just decided, with an undo button.
+// Shows for a moment what was just decided, with an undo button, or what was undone.
 
 import { button, h, press } from "./dom.js";
 
@@ -10,12 +10,23 @@ export class Moment {
   constructor(root, undo) {
     this.root = root;
     this.text = h("span", {});
-    root.append(this.text, button("Undo", { icon: "undo", key: "U", kind: "small", onclick: press(undo) }));
+    this.undo = button("Undo", { icon: "undo", key: "U", kind: "small", onclick: press(undo) });
+    root.append(this.text, this.undo);
   }
 
   show(words, { id, sku }) {
+    this.#say(`${words} · ${sku ?? `#${id}`}`, true);
+  }
+
+  /** Say what was undone. */
+  undone(words) {
+    this.#say(`Undone: ${words}`, false);
+  }
+
+  #say(text, undoable) {
     clearTimeout(this.#timer);
-    this.text.textContent = `${words} · ${sku ?? `#${id}`}`;
+    this.text.textContent = text;
+    this.undo.hidden = !undoable;
     this.root.hidden = false;
     this.#timer = setTimeout(() => this.hide(), SHOWN_MS);
   }

@@ -5,6 +5,7 @@ import { Away, call, isExpected } from "./api.js";
 import { $, announce, h, pageData } from "./dom.js";
 import { samePictures } from "./doubt.js";
 import { download } from "./download.js";
+import { OwnDecisions } from "./own_decisions.js";
 import { askAltText, askWhyRejected, askWishes } from "./picture_dialogs.js";
 import { go } from "./place.js";
 import { Poll } from "./poll.js";
@@ -31,10 +32,12 @@ class ProductPage {
   #id;
   #check;
   #asking;
+  #own;
 
   constructor(data) {
     this.#data = data;
     this.#id = data.product.id;
+    this.#own = new OwnDecisions(data.caller);
     this.#check = new ShopCheck(this.#id);
     this.#asking = new Poll(
       () => `/desk/products/${this.#id}`,
@@ -154,7 +157,8 @@ class ProductPage {
   /** Send one change with the version on the page, then show the result. */
   async #change(method, url, body) {
     try {
-      await call(method, url, { body, version: this.#product.version });
+      const answer = await call(method, url, { body, version: this.#product.version });
+      this.#own.note(answer.body.data.product);
     } catch (error) {
       showRefusal(error);
     }

@@ -9,6 +9,7 @@ import { Filters } from "./filters.js";
 import { Card } from "./frames.js";
 import { Moment } from "./moment.js";
 import { nothing } from "./nothing.js";
+import { OwnDecisions } from "./own_decisions.js";
 import { Pace } from "./pace.js";
 import { Panel } from "./panel.js";
 import { go } from "./place.js";
@@ -38,8 +39,13 @@ class Desk {
     this.pace = new Pace();
     this.deciding = new Deciding(this);
     this.reasons = new Reasons((reason) => this.deciding.reject(reason));
-    this.undoing = new Undoing(this.queue, data.last_decisions, () => this.show());
     this.moment = new Moment($("moment"), () => this.undo());
+    this.undoing = new Undoing(
+      this.queue,
+      new OwnDecisions(data.caller).among(data.last_decisions),
+      () => this.show(),
+      (words) => this.moment.undone(words),
+    );
     this.panel = new Panel(this, this.reasons);
     this.filters = new Filters($("filters"), data);
     this.views = new Views((place, total, same) => this.panel.showViews(place, total, same));

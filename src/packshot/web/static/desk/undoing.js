@@ -1,4 +1,4 @@
-// Undo: decisions made on this page, newest first, then this reviewer's earlier ones.
+// Undo: decisions made on this page, newest first, then those that this tab made before a reload.
 
 import { announce } from "./dom.js";
 import { outbox, undoSteps } from "./outbox.js";
@@ -6,6 +6,13 @@ import { toast } from "./toast.js";
 import { ago, count, verdict } from "./words.js";
 
 const DEEP = 20;
+const NOTHING = "There is nothing to undo: U takes back what was decided in this tab.";
+
+/** Say that no decision of this tab is left. */
+export const sayNothingToUndo = () => toast(NOTHING);
+
+/** What a product is called beside a decision on it. */
+export const nameOf = (id, product) => product?.sku ?? `#${id}`;
 
 /** A decision from the server: a product as it is now, with the earlier statuses of its pictures. */
 export function earlier({ product, pictures, at }) {
@@ -27,11 +34,15 @@ export class Undoing {
   #queue;
   #entries;
 
-  /** `decisions` are the server's, newest first; `show()` draws the restored product. */
-  constructor(queue, decisions, show) {
+  /**
+   * `decisions` are those of the server that this tab made, newest first; `show()` draws the restored
+   * product, and `tell(words)` says what was undone.
+   */
+  constructor(queue, decisions, show, tell) {
     this.#queue = queue;
     this.#entries = decisions.map(earlier).reverse();
     this.show = show;
+    this.tell = tell;
   }
 
   remember(entry) {
@@ -54,13 +65,12 @@ export class Undoing {
   get words() {
     const entry = this.#entries.at(-1);
     if (!entry) return null;
-    const name = entry.product?.sku ?? `#${entry.id}`;
-    return `${entry.words} · ${name}${entry.at ? `, ${ago(entry.at)}` : ""}`;
+    return `${entry.words} · ${nameOf(entry.id, entry.product)}${entry.at ? `, ${ago(entry.at)}` : ""}`;
   }
 
   undo() {
     const entry = this.#entries.pop();
-    if (!entry) return announce("Nothing to undo");
+    if (!entry) return sayNothingToUndo();
     if (entry.kind === "earlier" && !this.#queue.get(entry.id)) this.#queue.put(entry.now);
     const product = this.#queue.get(entry.id);
     const undone = product && (entry.kind === "skip" || this.#takeBack(entry, product));
@@ -69,7 +79,10 @@ export class Undoing {
       this.#queue.go(entry.id);
     }
     this.show();
-    if (undone) announce(`Undone: ${entry.words}. ${count(this.#queue.left)} left`);
+    if (!undone) return;
+    const words = `${entry.words} · ${nameOf(entry.id, entry.product)}`;
+    announce(`Undone: ${words}. ${count(this.#queue.left)} left`);
+    this.tell(words);
   }
 
   /** True when the decision is, or will be, undone: each picture gets its earlier status back. */
