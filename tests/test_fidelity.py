@@ -373,5 +373,9 @@ def test_weights_follow_their_own_rules() -> None:
     assert used.judge(nothing | {"missing": used.missing_fails + 0.001})[0] == "fail"
     assert used.judge(nothing | {"unjudged": used.unjudged_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"patch": used.patch_warns + 0.1})[0] != "pass"
+    for measure in ("missing", "patch"):  # a model's vote clears doubts, not these
+        assert used.is_certain(nothing | {measure: getattr(used, f"{measure}_warns") + 0.1})
+    assert not used.is_certain(nothing | {"unjudged": used.unjudged_warns + 0.001})
+    assert used.is_certain(nothing | {"texture": 0.5}) and not used.is_certain(nothing)
     verdict, score = used.judge(nothing | {"letters": used.letters_fail + 0.01})
     assert verdict == "fail" and score < 0.5

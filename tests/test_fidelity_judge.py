@@ -28,6 +28,8 @@ from packshot.fidelity.votes import TABLE, Vote
 from packshot.products.checks import DueCheck
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
+from packshot.testing.fake_gemini.painting import decode, paint
+from packshot.testing.fake_gemini.scenes import SCENES
 from packshot.work.judging import Judging, opinion_of
 
 WARNED = Check(verdict="warn", score=0.4, version="2026-11-28")
@@ -67,7 +69,7 @@ def test_two_votes_make_every_verdict_and_nothing_turned_passes() -> None:
     votes: tuple[Vote, ...] = ("same", "changed", "unsure")
     assert set(TABLE) == {(verdict, vote) for verdict in VERDICTS for vote in votes}
     assert "pass" not in {TABLE["not_comparable", vote] for vote in votes}
-    assert "pass" not in {TABLE["fail", vote] for vote in votes}
+    assert TABLE["fail", "same"] == "fail"
     document = (Path(__file__).parents[1] / "docs/fidelity.md").read_text()
     table = document.split("| measured |")[1]
     for (verdict, vote), made in TABLE.items():
@@ -101,6 +103,27 @@ def test_the_same_product_is_asked_about_twice_and_then_passes(
         ("judge", "gemini-3.5-flash-lite", "ok")
     }
     assert all(row.cost and Decimal(0) < row.cost < Decimal("0.004") for row in rows)
+
+
+def test_a_certain_change_is_not_cleared_by_a_model(shop: Shop, gemini: FakeGemini) -> None:
+    """Nor is the model paid for a second vote, which could change nothing."""
+    certain = CheckResult(WARNED, None, ((A,), (A,)), is_certain=True)
+    made = judging_of(shop).ask_about(DUE, certain)
+    assert made.verdict == "warn" and len(gemini.calls) == 1
+    assert made.judge is not None and made.judge["vote"] == "same"
+    assert made.judge["why"] == "the measured change is too certain for a vote to clear it"
+    changed = CheckResult(WARNED, None, ((A,), (B,)), is_certain=True)
+    assert judging_of(shop).ask_about(replace(DUE, variant=2), changed).verdict == "fail"
+
+
+def test_the_fake_does_not_call_its_stamped_pictures_the_same(
+    shop: Shop, gemini: FakeGemini
+) -> None:
+    photo = decode(A)
+    assert photo is not None
+    stamped = paint(photo, SCENES[0], None, 256)
+    made = judging_of(shop).ask_about(DUE, CheckResult(WARNED, None, ((A,), (stamped,))))
+    assert made.judge is not None and made.judge["vote"] == "unsure" and made.verdict == "warn"
 
 
 def test_another_colour_is_asked_about_once_and_fails(shop: Shop, gemini: FakeGemini) -> None:

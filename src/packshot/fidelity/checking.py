@@ -56,7 +56,9 @@ def check(
     views = None
     if done.verdict in with_views:
         views = close_ups.draw(raw, side, rgb, compared, done.reasons)
-    return CheckResult(done, change_map.draw(rgb, compared, done.reasons, weights), views)
+    changes = change_map.draw(rgb, compared, done.reasons, weights)
+    certain = bool(done.measures) and weights.is_certain(done.measures)
+    return CheckResult(done, changes, views, certain)
 
 
 def judge(compared: Comparison, lines: int | None, weights: Weights) -> Check:

@@ -23,6 +23,8 @@ MOST: Final = 6.0
 #: Hard limits: shares of the product.
 MISSING_FAILS: Final = 0.05
 UNJUDGED_WARNS: Final = 0.02
+#: A score below it is certain: a model's vote does not clear it.
+CERTAIN: Final = 0.05
 WEIGHTS: Final = Path(__file__).parent / "weights.toml"
 
 
@@ -85,6 +87,12 @@ class Weights:
             or measures.get("unjudged", 0.0) > self.unjudged_warns
         )
         return "fail" if failed else "warn" if warned else "pass"
+
+    def is_certain(self, measures: Mapping[str, float]) -> bool:
+        """Whether a change was measured that a model's vote does not clear: the score is far from a
+        pass, or a hard limit decides. A part that could not be judged is no such change."""
+        seen = {**measures, "unjudged": 0.0}
+        return self.best_allowed(seen) != "pass" or self.judge(seen)[1] < CERTAIN
 
     def judge(self, measures: Mapping[str, float]) -> tuple[FidelityVerdict, float]:
         """The verdict, and a score of 0..1 for people: above 0.5 passes."""

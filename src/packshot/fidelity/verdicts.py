@@ -76,6 +76,7 @@ class CheckResult:
     #: JPEGs of the photo and of the picture, for a model to compare: the product, and the place
     #: that differs most, enlarged, if there is one.
     views: tuple[tuple[bytes, ...], tuple[bytes, ...]] | None = field(default=None, repr=False)
+    is_certain: bool = False  # a model's vote does not clear it, see `Weights.is_certain`
 
 
 def not_measured(code: str, words: str) -> Check:

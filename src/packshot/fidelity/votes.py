@@ -6,14 +6,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from packshot.fidelity.verdicts import Check, FidelityVerdict, Reason
+from packshot.fidelity.verdicts import Check, CheckResult, FidelityVerdict, Reason
 
 Vote = Literal["same", "changed", "unsure"]
 #: Verdicts that a model is asked about with FIDELITY_JUDGE=doubtful. A "fail" is sure enough.
 WORTH_ASKING: Final[tuple[FidelityVerdict, ...]] = ("warn", "not_comparable")
 
-#: (the measured verdict, the model's vote) -> the verdict. A picture that could not be aligned with
-#: the photo never passes, and a model's vote changes a verdict by at most one step.
+#: (the measured verdict, the model's vote) -> the verdict. A vote changes a verdict by at most one
+#: step. "same" clears nothing but a "warn", and no "warn" that `CheckResult.is_certain`.
 TABLE: Final[dict[tuple[FidelityVerdict, Vote], FidelityVerdict]] = {
     ("pass", "same"): "pass",
     ("pass", "unsure"): "pass",
@@ -21,7 +21,7 @@ TABLE: Final[dict[tuple[FidelityVerdict, Vote], FidelityVerdict]] = {
     ("warn", "same"): "pass",
     ("warn", "unsure"): "warn",
     ("warn", "changed"): "fail",
-    ("fail", "same"): "warn",
+    ("fail", "same"): "fail",
     ("fail", "unsure"): "fail",
     ("fail", "changed"): "fail",
     ("not_comparable", "same"): "not_comparable",
@@ -29,10 +29,12 @@ TABLE: Final[dict[tuple[FidelityVerdict, Vote], FidelityVerdict]] = {
     ("not_comparable", "changed"): "fail",
 }
 
+TOO_CERTAIN: Final = "the measured change is too certain for a vote to clear it"
+
 
 class Opinion(BaseModel):
     """A model's opinion on the two pictures. `calls` is how often it was asked: twice, the second
-    time with the pictures swapped, if its first vote contradicted the measured verdict."""
+    time with the pictures swapped, if its first vote would overrule the measured verdict."""
 
     model_config = ConfigDict(frozen=True)
     vote: Vote
@@ -41,11 +43,20 @@ class Opinion(BaseModel):
     calls: int = 1
 
 
-def differs(verdict: FidelityVerdict, vote: Vote) -> bool:
-    """Whether the vote contradicts the measured verdict: then the model is asked a second time."""
-    if vote == "unsure":
-        return False
-    return (vote == "same") != (verdict == "pass")
+def verdict_after(done: CheckResult, vote: Vote) -> FidelityVerdict | None:
+    """The verdict after a model's vote; None if nothing could be measured."""
+    measured = done.check.verdict
+    if measured is None or (vote == "same" and done.is_certain):
+        return measured
+    return TABLE[measured, vote]
+
+
+def overrules(done: CheckResult, vote: Vote) -> bool:
+    """Whether the vote would turn what was measured into its opposite: then the model is asked a
+    second time."""
+    measured = done.check.verdict
+    contradicts = vote != "unsure" and (vote == "same") != (measured == "pass")
+    return contradicts and verdict_after(done, vote) != measured
 
 
 def combine(first: Opinion, second: Opinion) -> Opinion:
@@ -54,15 +65,18 @@ def combine(first: Opinion, second: Opinion) -> Opinion:
     return first.model_copy(update={"vote": vote, "calls": first.calls + second.calls})
 
 
-def add_opinion(check: Check, opinion: Opinion) -> Check:
+def add_opinion(done: CheckResult, opinion: Opinion) -> Check:
     """The check after the model's vote; a vote "changed" adds the model's reasons."""
-    if check.verdict is None:
+    check, verdict = done.check, verdict_after(done, opinion.vote)
+    if verdict is None:
         return check
-    verdict = TABLE[check.verdict, opinion.vote]
     added = opinion.reasons if opinion.vote == "changed" else []
+    judge = opinion.model_dump(mode="json") | {"measured": check.verdict}
+    if opinion.vote == "same" and verdict in ("warn", "fail"):
+        judge["why"] = TOO_CERTAIN
     changed = {
         "verdict": verdict,
         "reasons": [*check.reasons, *added] if verdict != "pass" else [],
-        "judge": opinion.model_dump(mode="json") | {"measured": check.verdict},
+        "judge": judge,
     }
     return check.model_copy(update=changed)

@@ -13,9 +13,9 @@ from packshot.products.object_keys import changes_key
 
 
 class JudgeOut(BaseModel):
-    """A model's vote next to the measure's own verdict (`measured`); without a `vote`, the reason
-    (`why`). `calls`: 2 if the model was asked again, with the pictures swapped, because the votes
-    differed."""
+    """A model's vote next to the measure's own verdict (`measured`). `why`: the reason for which
+    there is no `vote`, or it changed nothing. `calls`: 2 if the model was asked again, with the
+    pictures swapped, because its vote would have overruled the measure."""
 
     vote: Vote | None
     measured: FidelityVerdict | None = None

@@ -12,7 +12,7 @@ from packshot.database.models import Call
 from packshot.enhancers.contract import Brief, Difference, Judge, Judgement, Views
 from packshot.errors import PackshotError, Stopping
 from packshot.fidelity.verdicts import VERDICTS, Check, CheckResult, Reason
-from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, add_opinion, combine, differs
+from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, add_opinion, combine, overrules
 from packshot.products.checks import DueCheck
 
 log = logging.getLogger("packshot.fidelity")
@@ -44,7 +44,7 @@ class Judging:
         if self._was_asked(due):
             return _without(check, "asked before, but the answer was lost")
         try:
-            return add_opinion(check, self._opinion(due, done.views, check))
+            return add_opinion(done, self._opinion(due, done, done.views))
         except Stopping:
             raise
         except PackshotError as error:
@@ -61,13 +61,12 @@ class Judging:
         with self.database.read() as session:
             return bool(session.scalar(select(exists().where(*this))))
 
-    def _opinion(self, due: DueCheck, views: tuple[Views, Views], check: Check) -> Opinion:
-        """Ask once; if the vote contradicts the verdict, ask again with the pictures swapped."""
-        assert check.verdict is not None
+    def _opinion(self, due: DueCheck, done: CheckResult, views: tuple[Views, Views]) -> Opinion:
+        """Ask once; if the vote overrules the verdict, ask again with the pictures swapped."""
         raw, enhanced = views
         brief = Brief(due.product_id, due.round, due.category, wanted=1, take=due.take)
         first = opinion_of(self.judge.compare(raw, enhanced, brief, due.variant))
-        if not differs(check.verdict, first.vote):
+        if not overrules(done, first.vote):
             return first
         second = self.judge.compare(enhanced, raw, brief, due.variant, swapped=True)
         return combine(first, opinion_of(second))
