@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.enhancers.local import exposure
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.pictures.arrays import (
     LINEAR,
@@ -28,9 +29,12 @@ from packshot.pictures.arrays import (
 MEASURE_SIDE = 512  # px
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
 MOST_GREEN = 0.06  # largest green or magenta log gain attributed to the light
-MAX_EXPOSURE = 1.5  # EV
-PAPER = 0.8  # linear light that a plain light backdrop is brought to: paper in good light
 MAX_BLACK = 0.06  # of linear light, subtracted as haze
+KNEE = 0.7  # linear light from which highlights are compressed
+KNEE_CODE = 217  # the same as an sRGB byte
+ROWS = 128  # of a picture that are worked on at once, which needs little memory
+CODES = as_bytes(to_srgb(np.linspace(0, 1, 1 << 14, dtype=np.float32)))  # linear light -> sRGB
+GREY = 8  # bytes between the channels of a colour that has no hue worth keeping
 WHITE = 250  # from this value in all three channels a pixel looks white
 
 
@@ -74,11 +78,11 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
     balance = _white_balance(small, backdrop)
     light = luminance(small) * float(np.dot(LUMA, balance))
     black = 0.0 if backdrop.plain else _haze(light)  # nothing is dark in a white shirt on white
-    exposure = _exposure((light - black) / (1 - black), backdrop)
+    lacking = exposure.estimate(small, backdrop, np.array(balance, np.float32), black)
     noise = _noise(rgb)
     contrast = _contrast(small, backdrop)
-    faults = tuple(_faults(small, backdrop, balance, exposure, black, contrast, noise))
-    return Tone(balance, exposure, black, contrast, noise, faults)
+    faults = tuple(_faults(small, backdrop, balance, lacking, black, contrast, noise))
+    return Tone(balance, lacking, black, contrast, noise, faults)
 
 
 def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
@@ -114,14 +118,47 @@ def curves(rgb: Bytes, tone: Tone) -> Bytes:
     """White balance, haze and exposure as one table per channel, with a soft shoulder."""
     if (tone.balance, tone.exposure, tone.black) == ((1.0, 1.0, 1.0), 0.0, 0.0):
         return rgb
-    tables = []
+    bent = _tables(tone)
+    lifted = np.asarray(cv2.LUT(rgb, as_bytes(to_srgb(bent))[None]), np.uint8)
+    if tone.exposure > 0:
+        unlifted = _tables(replace(tone, exposure=0.0))
+        for row in range(0, len(rgb), ROWS):
+            _keep_hue(lifted[row : row + ROWS], rgb[row : row + ROWS], bent, unlifted)
+    return lifted
+
+
+def _tables(tone: Tone) -> Floats:
+    """Linear light for each code of red, green and blue, 256 x 3."""
+    columns = []
     for gain in tone.balance:
         lifted = (LINEAR - tone.black) / (1 - tone.black) * gain * 2**tone.exposure
-        curve = as_bytes(to_srgb(_shoulder(np.maximum(lifted, 0), float(lifted[-1]))))
-        curve[:WHITE] = np.minimum(curve[:WHITE], WHITE - 1)  # see keep_below_white
-        tables.append(curve)
-    table = np.stack(tables, axis=1).reshape(1, 256, 3)
-    return np.asarray(cv2.LUT(rgb, table), np.uint8)
+        columns.append(_shoulder(np.maximum(lifted, 0), float(lifted[-1])))
+    table = np.stack(columns, axis=1)
+    table[:WHITE] = np.minimum(table[:WHITE], LINEAR[WHITE - 1])  # see keep_below_white
+    return table
+
+
+def _keep_hue(lifted: Bytes, rgb: Bytes, bent: Floats, unlifted: Floats) -> None:
+    """Where the lift bent a colour's lightest channel, bend the others with it, in place: a channel
+    that alone reaches its limit makes a bright blue pale. Greys need nothing."""
+    at = (_highest(lifted) >= KNEE_CODE) & (_spread(rgb) > GREY)
+    if not at.any():
+        return
+    colours = np.asarray(cv2.LUT(rgb, unlifted[None]))
+    ratio = _highest(np.asarray(cv2.LUT(rgb, bent[None]))) / np.maximum(_highest(colours), 1e-6)
+    kept = CODES[np.rint(colours * ratio[..., None] * (len(CODES) - 1)).astype(np.uint16)]
+    lifted[at] = np.minimum(lifted, kept)[at]
+
+
+def _spread(rgb: Bytes) -> Bytes:
+    """The highest less the lowest of three channels."""
+    return np.asarray(_highest(rgb) - (255 - _highest(255 - rgb)), np.uint8)
+
+
+def _highest(picture: Floats) -> Floats:
+    """The highest of three channels."""
+    red, green, blue = cv2.split(picture)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
 def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
@@ -159,7 +196,7 @@ def _sharpening(scale: float) -> tuple[float, float]:
 def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
     cast = _common_cast(small)
     if backdrop.plain and backdrop.lightness > 50 and backdrop.chroma < 20:
-        card = _tint(_backdrop_colour(backdrop))
+        card = _tint(exposure.colour_of(backdrop))
         agree = float(np.dot(card, cast)) > 0
         logs = card * _grey_card_strength(backdrop.chroma, agree)
     else:
@@ -221,12 +258,6 @@ def _trusted_part(cast: Floats) -> Floats:
     return np.clip(cast * (0.5 + 0.35 * strong), -0.7, 0.7).astype(np.float32)
 
 
-def _backdrop_colour(backdrop: Backdrop) -> Floats:
-    lab = np.array([[[backdrop.lightness, *backdrop.hue_ab]]], np.float32)
-    rgb = np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), np.float32)
-    return np.asarray(np.maximum(to_linear(as_bytes(rgb * 255))[0, 0], 1e-3))
-
-
 def _tint(linear: NDArray[np.floating[Any]]) -> Floats:
     logs = np.log(linear)
     return np.asarray(logs - logs.mean(), np.float32)
@@ -241,34 +272,11 @@ def _haze(light: Floats) -> float:
     return round(min(darkest - 0.012, MAX_BLACK), 4) if darkest > 0.025 else 0.0
 
 
-def _exposure(light: Floats, backdrop: Backdrop) -> float:
-    """EV that brings the frame's highlights to the right level.
-
-    The reference is a light plain backdrop, which is left alone when it is light enough. Without
-    one it is the brightest 1 %; then a dark mean counts too, because a lamp may be in the frame.
-    """
-    top = max(float(np.percentile(light, 99)), 0.01)
-    if backdrop.plain and backdrop.lightness > 45:
-        reference = float(np.percentile(light, 80))
-        wanted = np.log2(PAPER / max(reference, 0.01))
-        headroom = np.log2(1.05 / top)
-    else:
-        wanted = _exposure_of_frame(top, float(light.mean()))
-        headroom = np.log2(1.6 / top)
-    ev = float(np.clip(min(wanted, headroom), 0, MAX_EXPOSURE))
-    return round(ev, 2) if ev >= 0.15 else 0.0
-
-
-def _exposure_of_frame(top: float, mean: float) -> float:
-    wanted = float(np.log2(0.75 / top)) if top < 0.55 else 0.0
-    return max(wanted, 0.8 * float(np.log2(0.16 / max(mean, 0.01)))) if mean < 0.09 else wanted
-
-
 def _shoulder(value: Floats, top: float) -> Floats:
     """Leave 0..0.7 alone and compress 0.7..top into 0.7..1, to keep detail in the highlights."""
     if top <= 1.0:
         return value
-    knee, room = 0.7, top - 0.7
+    knee, room = KNEE, top - KNEE
     over = np.clip((value - knee) / room, 0, 1)
     # A quadratic with slope 1 at the knee would overshoot for large tops: blend by an exponent.
     bent = knee + (1 - knee) * (1 - (1 - over) ** (room / (1 - knee)))
@@ -350,14 +358,14 @@ def _faults(
     small: Bytes,
     backdrop: Backdrop,
     balance: tuple[float, float, float],
-    exposure: float,
+    lacking: float,
     black: float,
     contrast: float,
     noise: float,
 ) -> list[str]:
     faults = []
-    if exposure:
-        faults.append(f"underexposed by {exposure:.1f} EV")
+    if lacking:
+        faults.append(f"underexposed by {lacking:.1f} EV")
     if balance[2] > balance[0] * 1.04:
         faults.append("warm colour cast")
     elif balance[0] > balance[2] * 1.04:

@@ -1,0 +1,80 @@
+"""Exposure: a photo is brightened only where the photo is dark, not what it shows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from packshot.enhancers.local import backdrop, tone
+from packshot.enhancers.local.tone import Tone
+from packshot.pictures.arrays import as_bytes, to_lab, to_linear, to_srgb
+
+Bytes = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+
+def box(wall: Colour, product: Colour, label: Colour | None, reach: int = 70) -> Bytes:
+    """A box with a small label before an even wall."""
+    picture = np.full((300, 400, 3), wall, np.uint8)
+    picture[150 - reach : 150 + reach, 200 - reach : 200 + reach] = product
+    if label is not None:
+        picture[140:160, 190:210] = label
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8)
+
+
+def darker(picture: Bytes, stops: float) -> Bytes:
+    return as_bytes(to_srgb(to_linear(picture) * np.float32(2.0**-stops)))
+
+
+def exposure(picture: Bytes) -> float:
+    return tone.measure(picture, backdrop.measure(picture)).exposure
+
+
+NAVY, BLUE, BLACK, WHITE = (48, 42, 84), (0, 100, 250), (22, 22, 24), (238, 238, 236)
+WELL_LIT = {
+    "navy mug, white print, grey-brown wall": box((120, 110, 100), NAVY, (225, 222, 215)),
+    "navy mug without print, grey-brown wall": box((120, 110, 100), NAVY, None),
+    "navy mug without print, mid-grey wall": box((119, 119, 119), NAVY, None),
+    "blue beanie, grey-blue wall": box((179, 186, 190), BLUE, WHITE),
+    "white product, mid-grey wall": box((120, 120, 120), WHITE, None),
+    "white product, light grey wall": box((170, 170, 170), WHITE, None),
+    "black product, white print, mid-grey wall": box((125, 125, 125), BLACK, WHITE),
+    "black product, white print, black wall": box((30, 30, 32), BLACK, WHITE),
+    "black product, coloured wall": box((90, 130, 160), BLACK, None),
+    "dark product that fills the frame, white sheet": box((232, 232, 230), NAVY, None, 132),
+    "dark product before a window": box((252, 252, 252), BLACK, None),
+}
+
+
+@pytest.mark.parametrize("scene", WELL_LIT)
+def test_dark_things_and_dark_walls_are_no_dark_photo(scene: str) -> None:
+    assert exposure(WELL_LIT[scene]) == 0.0
+
+
+def test_a_dark_photo_is_lifted_as_far_as_its_lightest_part_allows() -> None:
+    lit = box((170, 168, 172), (150, 60, 40), WHITE)
+    assert exposure(lit) == 0.0
+    assert 0.4 < exposure(darker(lit, 2.0)) < exposure(darker(lit, 3.0)) <= 1.5
+
+
+def test_grey_sheet_without_anything_lighter_is_taken_for_paper_with_care() -> None:
+    dull = darker(box((235, 235, 233), (150, 60, 40), None), 1.5)
+    assert 0.5 < exposure(dull) <= 1.0
+
+
+@pytest.mark.parametrize("colour", [(40, 90, 235), (200, 40, 60), (235, 150, 30), (60, 50, 110)])
+def test_a_lifted_colour_keeps_its_hue_and_vividness(colour: Colour) -> None:
+    """Also where a channel reaches its limit: a bright blue does not turn pale."""
+    before = np.full((4, 4, 3), colour, np.uint8)
+    was = to_linear(before)[0, 0]
+    now = to_linear(tone.curves(before, Tone(exposure=1.0)))[0, 0]
+    assert now.sum() >= was.sum()
+    assert now / now.max() == pytest.approx(was / was.max(), abs=0.012)
+
+
+def test_a_lifted_white_stays_white() -> None:
+    light = np.array([[[250, 246, 240], [236, 233, 230], [255, 255, 255]]], np.uint8)
+    lab = to_lab(tone.curves(light, Tone(exposure=0.6)))
+    assert (np.hypot(lab[..., 1], lab[..., 2]) < 4).all()
