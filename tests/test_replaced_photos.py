@@ -166,6 +166,46 @@ def test_a_photo_whose_sku_and_view_a_product_has_is_found(shop: Shop) -> None:
     assert found["data"]["same_view"] == [], "both photos are given: they are two pictures"
 
 
+@pytest.mark.parametrize("view", [None, "2"])
+def test_a_product_without_the_view_of_its_file_name_is_found(
+    shop: Shop, tmp_path: Path, view: str | None
+) -> None:
+    """As from a spreadsheet whose column named the file."""
+    given = row(raw_image=uploaded(shop, OLD), sku="A-1", view=view, filename="A-1_front.jpg")
+    [product] = shop.create(given)
+    becomes(shop, [product], "approved")
+    photo = tmp_path / "A-1_Front.jpg"
+    main = tmp_path / "A-1.jpg"
+    main.write_bytes(photo_bytes(side=320))
+    with served(shop.app) as url:
+        photo.write_bytes(OLD)
+        known = run(photo, "--url", url)
+        photo.write_bytes(NEW)
+        asked = run(photo, main, "--url", url, "--dry-run")
+        update = run(photo, "--update", "--url", url)
+    assert "0 products created, nothing refused, 1 photo skipped" in known.output
+    assert f"A-1_Front.jpg: photo: product {product} (A-1" in asked.output
+    assert "1 of 2 rows look good" in asked.output, "the other photo is another picture"
+    assert "0 products created, 1 photo replaced, nothing refused." in update.output
+    with shop.services.database.read() as session:
+        assert session.get_one(Product, product).view == view
+
+
+def test_the_same_file_name_with_another_view_is_another_photo(shop: Shop) -> None:
+    for view in ("front", "left"):
+        shop.create(
+            row(raw_image=uploaded(shop, OLD), sku="A-1", view=view, filename="A-1_front.jpg"),
+            row(raw_image=uploaded(shop, OLD), sku="B-2", view=view, filename="1.jpg"),
+        )
+    photos = [
+        {"sha256": sha256(NEW), "sku": "A-1", "view": "back", "filename": "A-1_front.jpg"},
+        {"sha256": sha256(NEW), "sku": "B-2", "view": "back", "filename": "1.jpg"},
+        {"sha256": sha256(NEW), "sku": "A-1", "view": "back", "filename": "A-1_back.jpg"},
+    ]
+    found = shop.ask("POST", "/api/products/duplicates", json={"photos": photos}).get_json()
+    assert found["data"]["same_view"] == []
+
+
 def test_the_command_asks_before_it_makes_another_product(shop: Shop, tmp_path: Path) -> None:
     product = approved(shop)
     photo = tmp_path / "A-1_front.jpg"

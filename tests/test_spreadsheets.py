@@ -460,6 +460,28 @@ def test_pictures_are_found_by_content() -> None:
     assert found.mapping["where"] == "raw_image"
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "views"),
+    [
+        ("Bild", r"C:\Fotos\Herbst\A-1_front.jpg", ["front"]),
+        ("Bild", "A-1 (2).jpg", ["2"]),
+        ("Bild", "A-1.jpg", [None]),
+        ("Bild", "A-12_front.jpg", [None]),
+        ("Bild", "front.jpg", [None]),
+        ("Ansicht,Bild", "hinten,A-1_front.jpg", ["hinten"]),
+        ("Ansicht,Bild", ",A-1_front.jpg", ["front"]),
+        ("Bild,Back image", "A-1.jpg,A-1_rear.jpg", ["1", "back"]),
+        ("Bild", "A-1_front.jpg|A-1.jpg|A-1_5.jpg", ["front", "2", "3"]),
+        ("Bild", "A-1_front.jpg|new/A-1_front.jpg", ["front", "2"]),
+    ],
+)
+def test_a_file_that_a_column_names_has_the_view_of_its_name(
+    header: str, cells: str, views: list[str | None]
+) -> None:
+    found = imported(f"SKU,Kategorie,{header}\nA-1,Cups,{cells}\n")
+    assert [row.view for row in found.rows] == views
+
+
 def test_attributes_end_at_fifty_and_eight_kilobytes() -> None:
     names = [f"n{number}" for number in range(60)]
     text = ",".join(["sku", "category", *names]) + "\nA,Cups," + ",".join(["v"] * 60) + "\n"

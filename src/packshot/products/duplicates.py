@@ -6,18 +6,19 @@ yet only the address is known: under the same SKU and view, the same address is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_answer
 from packshot.spreadsheets.fields import OF_SKU
+from packshot.spreadsheets.name_index import caseless, view_of_file
 
 DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
 DuplicateKey = tuple[str, ...]
@@ -49,8 +50,19 @@ class Identity:
             return
         if self.sha256 is not None:
             yield ("sha256", self.sha256, *group, view)
+            if (name := self.name_of_view()) is not None:
+                yield ("sha256", self.sha256, *group, "", name)
         if self.raw_image is not None and self.sku is not None:
             yield ("address", self.raw_image, *group, view)
+
+    def name_of_view(self) -> str | None:
+        """The file's name, if that names the view: `A-1_front.jpg`. A product may have such a name
+        and no view, or only a number: the cell of a spreadsheet named the file."""
+        view = view_of_file(self.filename, self.sku)
+        if view is None or view.isdecimal():
+            return None
+        is_free = self.view is None or self.view.isdecimal()
+        return caseless(self.filename or "") if is_free or view_key(self.view) == view else None
 
 
 #: The columns of an identity, in the order of its fields.
@@ -172,22 +184,48 @@ class TakenView:
 def find_taken_views(
     database: Database, photos: Sequence[Identity], found: Mapping[int, int]
 ) -> dict[int, TakenView]:
-    """Index in `photos` -> the oldest such product that has not failed. Not a product that another
-    of the photos has, by `found` of `look_for_duplicates`: they are given as different pictures."""
+    """Index in `photos` -> the oldest such product that has not failed: one whose photo had the
+    same name, see `name_of_view`, else one with the same view. Not a product that another of the
+    photos has, by `found` of `look_for_duplicates`: they are given as different pictures."""
     others = {index: photo for index, photo in enumerate(photos) if index not in found}
-    query = select(Product.id, Product.sku, Product.view, Product.status, Product.version).where(
-        Product.sku.in_({photo.sku for photo in others.values() if photo.sku is not None}),
-        Product.id.not_in(set(found.values())),
-        Product.status != FAILED,
-        Product.raw_sha256.is_not(None),  # without it the photo may be the same
-    )
-    oldest: dict[tuple[str, str], TakenView] = {}
+    by_name: dict[tuple[str, str], TakenView] = {}
+    by_view: dict[tuple[str, str], TakenView] = {}
     with database.read() as session:
-        for product_id, sku, view, status, version in session.execute(query.order_by(Product.id)):
-            same = TakenView(product_id, str(sku), view, status, version)
-            oldest.setdefault((same.sku, view_key(view)), same)
+        for row in session.execute(_of_skus(others.values(), set(found.values()))):
+            same = TakenView(row.id, row.sku, row.view, row.status, row.version)
+            product = Identity(None, None, row.sku, row.view, filename=row.filename)
+            if (name := product.name_of_view()) is not None:
+                by_name.setdefault((same.sku, name), same)
+            by_view.setdefault((same.sku, view_key(same.view)), same)
+    named = {
+        index: by_name[key]
+        for index, photo in others.items()
+        if (key := (photo.sku or "", photo.name_of_view() or "")) in by_name
+    }
+    taken = {same.product_id for same in named.values()}
     keys = {index: (photo.sku or "", view_key(photo.view)) for index, photo in others.items()}
-    return {index: oldest[key] for index, key in keys.items() if key in oldest}
+    of_view = {
+        index: by_view[key]
+        for index, key in keys.items()
+        if key in by_view and by_view[key].product_id not in taken
+    }
+    return of_view | named
+
+
+def _of_skus(photos: Iterable[Identity], without: Collection[int]) -> Select[Any]:
+    """The products of the photos' SKUs, oldest first, that have a photo whose bytes are known:
+    another one may be the same."""
+    columns = ("id", "sku", "view", "filename", "status", "version")
+    return (
+        select(*(getattr(Product, name) for name in columns))
+        .where(
+            Product.sku.in_({photo.sku for photo in photos if photo.sku is not None}),
+            Product.id.not_in(without),
+            Product.status != FAILED,
+            Product.raw_sha256.is_not(None),
+        )
+        .order_by(Product.id)
+    )
 
 
 def view_key(view: str | None) -> str:

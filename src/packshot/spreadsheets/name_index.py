@@ -114,6 +114,14 @@ class Skus:
         return self._numbers.get(number[0].lstrip("0"), ()) if number else ()
 
 
+def view_of_file(filename: str | None, sku: str | None) -> str | None:
+    """The view that a file's name has behind the SKU; None for any other name."""
+    if not filename or not sku:
+        return None
+    fits = Skus([sku]).fits(stem_of(filename))
+    return fits[0].view or None if fits else None
+
+
 def _cuts(name: str, longest: int) -> Iterator[int]:
     """The positions where a SKU may end: the name's end and each separator, the longest first."""
     for cut in range(min(len(name), longest), 0, -1):

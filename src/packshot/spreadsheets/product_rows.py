@@ -13,6 +13,7 @@ from packshot.spreadsheets.amounts import NumberColumn, error_words
 from packshot.spreadsheets.fields import LONGEST, NUMBERS, SHARED, TEXTS
 from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
+from packshot.spreadsheets.name_index import view_of_file
 from packshot.spreadsheets.numbers import is_nothing
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import CellPicture, read_pictures
@@ -288,21 +289,25 @@ class RowReader:
         names = [one for one in found if one.column.name in self._names and one not in addresses]
         if addresses and len(names) == len(addresses):  # a name beside each address
             rows = [
-                replace(self._with_picture(row, one, found), filename=name.picture.filename)
+                replace(_with_picture(row, one, found), filename=name.picture.filename)
                 for one, name in zip(addresses, names, strict=True)
             ]
             found = addresses
         else:
-            rows = [self._with_picture(row, one, found) for one in found]
+            rows = [_with_picture(row, one, found) for one in found]
         return _give_views(rows, row.view) if len(rows) > 1 else rows
 
-    def _with_picture(self, row: ProductRow, one: _Found, found: list[_Found]) -> ProductRow:
-        columns = {other.column.name for other in found}
-        view = row.view or (view_in(one.column.name) if len(columns) > 1 else None)
-        if one.picture.kind == "address":
-            return replace(row, raw_image=one.picture.value, view=view)
-        name = one.picture.filename
-        return replace(row, path=one.picture.value, filename=name, view=view)
+
+def _with_picture(row: ProductRow, one: _Found, found: list[_Found]) -> ProductRow:
+    columns = {other.column.name for other in found}
+    view = row.view or (view_in(one.column.name) if len(columns) > 1 else None)
+    if one.picture.kind == "address":
+        return replace(row, raw_image=one.picture.value, view=view)
+    name = one.picture.filename
+    named = view_of_file(name, row.sku)
+    if named and named.isdecimal() and len(found) > 1:  # they are numbered in their order
+        named = None
+    return replace(row, path=one.picture.value, filename=name, view=view or named)
 
 
 def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
@@ -318,7 +323,7 @@ def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
 
 
 def _give_views(rows: list[ProductRow], given: str | None) -> list[ProductRow]:
-    """Give each of a row's pictures a view: its column's name, or its number."""
+    """Give each of a row's pictures a view: that of its column's or file's name, or its number."""
     numbered: list[ProductRow] = []
     taken: set[str] = set()
     for number, row in enumerate(rows, start=1):
