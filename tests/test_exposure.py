@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop, tone
+from packshot.enhancers.local import backdrop, findings, flatfield, recipes, tone
+from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures.arrays import as_bytes, to_lab, to_linear, to_srgb
+from packshot.pictures.imaging import encode_array
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -78,3 +80,25 @@ def test_a_lifted_white_stays_white() -> None:
     light = np.array([[[250, 246, 240], [236, 233, 230], [255, 255, 255]]], np.uint8)
     lab = to_lab(tone.curves(light, Tone(exposure=0.6)))
     assert (np.hypot(lab[..., 1], lab[..., 2]) < 4).all()
+
+
+def warning(picture: Bytes, title: str = "natural", *asked: str) -> str:
+    options = PictureOptions("off", adjustments=("keep_background", *asked))
+    found = findings.measure(encode_array(picture), options)
+    return recipes.warning(found, title, recipes.make(found, title)) or ""
+
+
+def test_a_product_that_a_correction_changed_much_is_named_for_a_reviewer() -> None:
+    dark = darker(box((170, 168, 172), (150, 60, 40), WHITE), 3.0)
+    assert "exposure +1." in warning(dark) and "compare its colour" in warning(dark)
+    assert "compare its colour" not in warning(dark, "plain")
+    assert "compare its colour" not in warning(WELL_LIT["blue beanie, grey-blue wall"])
+
+
+def test_a_wall_that_the_product_outshines_is_no_white_paper() -> None:
+    """Whitened, it would lift the product too: its bright blue would be pale."""
+    for wall, product, safe in (((187, 187, 187), BLUE, False), ((215, 215, 215), NAVY, True)):
+        photo = box(wall, product, None)
+        extent = np.zeros(photo.shape[:2], bool)
+        extent[83:217, 133:267] = True
+        assert flatfield.is_safe(photo, backdrop.measure(photo), extent) == safe

@@ -31,7 +31,7 @@ from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures import cutout_network
-from packshot.pictures.arrays import Bytes, shrink
+from packshot.pictures.arrays import Bytes, shrink, to_lab
 from packshot.pictures.imaging import to_array
 
 # How the background is treated. alpha: removed by the file's own transparency; cut: removed by a
@@ -40,6 +40,7 @@ from packshot.pictures.imaging import to_array
 Treatment = Literal["alpha", "cut", "unsure", "whiten", "scene"]
 SEE_THROUGH = 250  # a file whose alpha is nowhere below this counts as opaque
 SMALL_SIDE = 1024  # px
+MEASURED_SIDE = 256  # px; the change of colours is measured at this size
 SMALLEST = 64  # px of the shorter side; smaller photos are not cut out
 STEP_EV = 0.35  # of "lighter" and "darker"
 STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue lost
@@ -87,6 +88,22 @@ class Findings:
             raise ValueError("this photo has no product mask")
         correct = partial(tone.curves, tone=self.tone)
         return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent)
+
+    @cached_property
+    def colour_change(self) -> float:
+        """How far the corrections move the product's colours: mean delta E (CIE76), of the whole
+        frame where the product's place is unknown."""
+        mask = np.ones((1, 1), bool) if self.cut is None else self.cut.mask
+        if self.rgba is not None:
+            mask = edges.solid_of(self.rgba)
+        small = shrink(self.rgb, MEASURED_SIDE)
+        size = small.shape[1::-1]
+        inside = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        colours = small[inside][None]
+        if not colours.size:
+            return 0.0
+        moved = to_lab(tone.curves(colours, self.tone)) - to_lab(colours)
+        return float(np.linalg.norm(moved, axis=2).mean())
 
     def prepared(self, side: int, fill: float) -> PlacedProduct:
         """The product, prepared for backgrounds of this size. The last result is cached, because

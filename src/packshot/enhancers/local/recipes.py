@@ -47,6 +47,7 @@ ASKED_TO_CUT = (
     "plain",
 )
 SPARE = ("airy", "glow")  # in the place of variants that would show the same as "natural"
+MOST_CHANGED = 10.0  # delta E that light and colour may move the product without a warning
 SMALL_SIDE = 600  # px; a smaller picture is too small to zoom into
 
 
@@ -87,7 +88,11 @@ def make(findings: Findings, title: str) -> FramedPicture:
 
 def warning(findings: Findings, title: str, made: FramedPicture) -> str | None:
     """What a reviewer should check before approving this picture, in plain words."""
-    words = [*_warn_of_background(findings, title), *_warn_of_shape(findings, title, made)]
+    words = [
+        *_warn_of_background(findings, title),
+        *_warn_of_colour(findings, title),
+        *_warn_of_shape(findings, title, made),
+    ]
     if findings.tilted:
         words.append("It was not straightened: a part of the product might be cut off.")
     return " ".join(words) or None
@@ -118,6 +123,15 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
     return []
+
+
+def _warn_of_colour(findings: Findings, title: str) -> list[str]:
+    if title == "plain" or findings.colour_change <= MOST_CHANGED:
+        return []
+    return [
+        "The product looks clearly different from the photo, because light and colour were"
+        f" corrected ({findings.tone.words()}): compare its colour with the product itself."
+    ]
 
 
 def _warn_of_shape(findings: Findings, title: str, made: FramedPicture) -> list[str]:
