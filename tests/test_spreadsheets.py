@@ -518,6 +518,42 @@ def test_skus_that_a_program_spoiled() -> None:
     assert [(row, column) for row, column, _ in reported(found)] == [(3, "sku")]
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        *(("EAN", "4,00638E+12"), ("EAN", "4.00638E+12"), ("EAN", "4E+12"), ("UPC", "#######")),
+        *(("ean_code", "4,00638e+12"), ("eanCode", "4,00638E+12"), ("GTIN-13", "4006380000000")),
+        *(("Variant Barcode", "4,01E+12"), ("GTIN, UPC, EAN, or ISBN", "4,01E+12")),
+        *(("Strichcode", "4,01E+12"), ("Code-barres", "4,01E+12"), ("Code EAN13", "4,01E+12")),
+        *(("Código de barras", "4,01E+12"), ("Codice a barre", "4,01E+12")),
+        *(("Kod kreskowy", "4,01E+12"), ("EAN-Nummer", "4,01E+12"), ("Streckkod", "4,01E+12")),
+        *(("JANコード", "4,01E+12"), ("バーコード", "4,01E+12"), ("штрих-код", "4,01E+12")),
+        *(("बारकोड", "4,01E+12"), ("바코드", "4,01E+12"), ("Čárový kód", "4,01E+12")),
+    ],
+)
+def test_a_barcode_that_lost_digits_is_left_out(name: str, cell: str) -> None:
+    found = imported(f'SKU;Kategorie;"{name}";Farbe\n00124;Cups;{cell};4E+12\n')
+    [row] = found.rows
+    assert row.attributes == {"Farbe": "4E+12"}
+    [(number, column, detail)] = reported(found, "note")
+    assert (number, column) == (2, name)
+    assert detail.startswith(f"00124: {cell} is left out, because it ")
+
+
+def test_a_barcode_that_may_be_wrong_is_kept_and_noted_once() -> None:
+    good = ["4006381333931", "73513537", "036000291452", "978-3-16-148410-0", "0306406152", "A-7"]
+    doubtful = ["4006381333932", "06381333931", "9783161484101", "36000291452"]
+    rows = "".join(f"{code},Cups,{code}\n" for code in [*good, *doubtful, "4006381333931.0"])
+    found = imported(f"SKU,Kategorie,EAN\n{rows}")
+    kept = [row.attributes["EAN"] for row in found.rows]
+    assert kept == [*good, *doubtful, "4006381333931"]
+    detail = (
+        "4006381333932 in row 8, 06381333931 in row 9, 9783161484101 in row 10 and 1 more: the"
+        " check digit is wrong, or digits such as leading zeros are missing; kept as it is"
+    )
+    assert reported(found, "note") == [(None, "EAN", detail)]
+
+
 def test_a_cell_that_says_there_is_no_sku_gives_none() -> None:
     found = imported("sku,category,image\nn/a,Cups,a.jpg\n,Cups,b.jpg\n-,Cups,\nA,Cups,c.jpg\n")
     assert [(row.row, row.sku) for row in found.rows if row.ready] == [

@@ -452,6 +452,15 @@ def test_an_update_shows_texts_of_digits_as_they_are(shop: Shop, tmp_path: Path)
     assert "updated A-1 (product 1): EAN 0042 -> 42, Fit sNaN -> nan" in done.output
 
 
+def test_a_barcode_that_lost_digits_replaces_no_good_one(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-1", attributes={"EAN": "4006381333931", "Fit": "slim"}))
+    done = updated(shop, tmp_path / "sheet.csv", "SKU;EAN;Fit\nA-1;4,00638E+12;wide\n")
+    assert "row 2: EAN: A-1: 4,00638E+12 is left out, because it was shortened" in done.output
+    assert "updated A-1 (product 1): Fit slim -> wide" in done.output
+    attributes = shop.services.catalog.product(1).attributes
+    assert attributes == {"EAN": "4006381333931", "Fit": "wide"}
+
+
 def test_an_attribute_in_which_rows_of_a_sku_differ_is_not_updated(
     shop: Shop, tmp_path: Path
 ) -> None:

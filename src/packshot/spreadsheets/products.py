@@ -8,6 +8,7 @@ from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, read_numbers
+from packshot.spreadsheets.barcodes import drop_broken_barcodes
 from packshot.spreadsheets.facts import refuse_conflicts
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -58,6 +59,7 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
     records, repeated = _drop_repeated_headers(header, records)
     records = complete(layout, mapping, columns, records)
     records, floats = _drop_float_skus(mapping, columns, records)
+    records, barcodes = drop_broken_barcodes(mapping, columns, records)
     records, needless = _drop_needless(records, without_picture(layout, mapping, columns, records))
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
@@ -65,7 +67,7 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
     rows, conflicts = refuse_conflicts(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index]), *_note_doubles(columns, mapping)),
-        *(*_unknown(header, mapping, choices), *repeated, *floats, *needless),
+        *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *needless),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
     ]

@@ -1,0 +1,114 @@
+"""Barcodes (EAN, GTIN, UPC, ISBN) as spreadsheet programs spoil them.
+
+A barcode that lost digits is left out: it would replace a good one. A check digit that is wrong is
+only noted, because somebody may have typed it so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from packshot.spreadsheets.header import ATTRIBUTE, Column
+from packshot.spreadsheets.layouts import with_cell
+from packshot.spreadsheets.table import Record, SheetProblem
+from packshot.spreadsheets.view_words import without_accents
+
+#: Words of a column's name, without accents and spaces between them: `EAN-Code`, `Variant Barcode`,
+#: `GTIN, UPC, EAN, or ISBN`, `Code-barres`.
+_NAMES: Final = re.compile(
+    r"\b(?:ean|gtin|upc|isbn)(?:[ -]?(?:8|10|12|13|14|a|e|code|codes|nr|no|nummer|number))*\b"
+    r"|\bjan ?(?:code|コード)|bar ?codes?|bar ?kode?|\bstrichcode|\bcodes? (?:a )?barres?\b"
+    r"|\bcod(?:igo|ice|ici)? (?:de |a )?barr(?:as|e)\b|\bstreepjescode|\bkod(?:y)? kreskow"
+    r"|\bstreckkod|\bstre[gk]kode|\bviivakoodi|\bcarovy kod|\bciarovy kod|\bvonalkod|\bcod de bare"
+    r"|штрих ?код|γραμμωτος κωδικ|バーコード|条形码|条码|條碼|바코드|باركود|बारकोड"
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_BETWEEN_WORDS: Final = re.compile(r"[_\s-]+")
+_EXPONENT: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?E[+-]?\d+", re.IGNORECASE)
+_FLOAT: Final = re.compile(r"(\d{6,14})[.,]0+")
+_TOO_NARROW: Final = re.compile("#{3,}")
+_BETWEEN_DIGITS: Final = re.compile(r"[ -]")
+#: Excel keeps 15 digits of a number and replaces the rest with zeros; an exponent shows six.
+_EXACT_DIGITS: Final = 15
+_LOST: Final = "0" * 6
+#: Digits of an EAN-8, a UPC, an EAN or ISBN, and a GTIN-14; leading zeros change no check digit.
+_LENGTHS: Final = (8, 12, 13, 14)
+_ROWS_NAMED: Final = 3
+
+
+def is_barcode(name: str) -> bool:
+    """Whether a column of this name has barcodes."""
+    words = _BETWEEN_WORDS.sub(" ", _CAMEL.sub(" ", name))
+    return _NAMES.search(without_accents(words)) is not None
+
+
+def drop_broken_barcodes(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> tuple[list[Record], list[SheetProblem]]:
+    """The records without the barcodes that lost digits, and a note for each of these; one note for
+    each column with barcodes that may be wrong. The SKU has its own rules."""
+    problems: list[SheetProblem] = []
+    sku = next((one.index for one in columns if mapping[one.name] == "sku"), None)
+    for column in columns:
+        if mapping[column.name] != ATTRIBUTE or not is_barcode(column.name):
+            continue
+        doubtful: list[Record] = []
+        for place, record in enumerate(records):
+            text = record.cell(column.index)
+            if why := _why_broken(text, record.kinds.get(column.index) == "number"):
+                of = record.text(sku) if sku is not None else ""
+                detail = f"{f'{of}: ' if of else ''}{text} is left out, because it {why}"
+                problems.append(SheetProblem(record.number, column.name, detail, "note"))
+                records[place] = with_cell(record, column.index, "")
+            elif written := _FLOAT.fullmatch(text):
+                records[place] = with_cell(record, column.index, written[1])
+            elif _is_doubtful(text):
+                doubtful.append(record)
+        problems += _note_doubtful(column, doubtful)
+    return records, problems
+
+
+def _why_broken(text: str, is_number: bool) -> str | None:
+    again = "format the column as text, and enter it again"
+    if _EXPONENT.fullmatch(text):
+        return f"was shortened to an exponent and lost digits: {again}"
+    if _TOO_NARROW.fullmatch(text):
+        return "was hidden by a column that is too narrow: widen it, and save the file again"
+    if is_number and len(text) > _EXACT_DIGITS:
+        return f"has more digits than a number keeps exactly: {again}"
+    if text.endswith(_LOST) and len(text) in _LENGTHS[1:] and _is_doubtful(text):
+        return f"lost its last digits, as an exponent that is written out: {again}"
+    return None
+
+
+def _is_doubtful(text: str) -> bool:
+    """Whether it is a number, but no barcode: its check digit is wrong, or zeros are missing."""
+    digits = _BETWEEN_DIGITS.sub("", text)
+    if not digits.isdecimal() or not digits.isascii() or len(digits) < 6:
+        return False  # empty, a shop's own code, or an ISBN that ends with X
+    if len(digits) == 10 and _is_isbn10(digits):
+        return False
+    return len(digits) not in _LENGTHS or not _has_check_digit(digits)
+
+
+def _has_check_digit(digits: str) -> bool:
+    """GS1's check digit: the digits count 1 and 3 times from the right, and sum up to tens."""
+    return sum(int(digit) * (1, 3)[at % 2] for at, digit in enumerate(digits[::-1])) % 10 == 0
+
+
+def _is_isbn10(digits: str) -> bool:
+    return sum(int(digit) * (10 - at) for at, digit in enumerate(digits)) % 11 == 0
+
+
+def _note_doubtful(column: Column, records: Sequence[Record]) -> list[SheetProblem]:
+    if not records:
+        return []
+    named = [f"{one.cell(column.index)} in row {one.number}" for one in records[:_ROWS_NAMED]]
+    more = f" and {len(records) - _ROWS_NAMED:,} more" if len(records) > _ROWS_NAMED else ""
+    detail = (
+        f"{', '.join(named)}{more}: the check digit is wrong, or digits such as leading zeros are"
+        " missing; kept as it is"
+    )
+    return [SheetProblem(None, column.name, detail, "note")]
