@@ -406,7 +406,7 @@ def tried(case: Case, model: Path | None) -> Outcome:
     mask = _none(case.rgb)
     against: tuple[str, ...] = ()
     if cut is not None:
-        product = edges.cut(case.rgb, cut.mask, longest=4096, extent=cut.extent)
+        product = edges.cut(case.rgb, cut.mask, longest=4096, extent=cut.extent, backdrop=backdrop)
         mask = product.in_frame(case.rgb.shape, case.rgb.shape) > 127
         against = outline.find_doubts(case.rgb, backdrop, product).doubts
     steps = (found - started, asked - found, time.process_time() - asked)

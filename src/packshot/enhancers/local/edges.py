@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.framing import Box
+from packshot.enhancers.local.gaps import find_gaps
 from packshot.enhancers.local.grabcut import grab_cut
 from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.near import disc, mean_near
@@ -40,6 +42,7 @@ class CutProduct:
     left: int = 0
     scale: float = 1.0
     gained_rim: bool = False  # a rim that the mask lacked was added, perhaps not all of it
+    kept_gap: bool = False  # something inside may be the backdrop, seen through a gap
 
     def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
         """The alpha at its place in the whole photo, drawn at `size` (both height, width)."""
@@ -77,29 +80,38 @@ def cut(
     longest: int,
     correct: Callable[[Bytes], Bytes] = lambda crop: crop,
     extent: Mask | None = None,
+    backdrop: Backdrop | None = None,
 ) -> CutProduct:
     """Cut the product out of the full photo by a small mask.
 
     `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
     light and colour before the background is removed from the rim. `extent`, of the mask's size,
     is everything that may belong to the product; refining the outline may include more of it.
+    `backdrop` is needed to remove what a mask kept of a plain one in the product's gaps.
     """
     at = scale_box(box_of(mask), mask.shape, rgb.shape, MARGIN)
     crop = at.crop(rgb)
     limit = longest * (1 + 2 * MARGIN)
     scale = min(1.0, limit / max(crop.shape[:2]))
     crop = resize(crop, max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-    crop = correct(crop)
+    photo, crop = crop, correct(crop)
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
     bare = add_base_strip(crop, remove_leftovers(crop, near))
     whole = add_rim(crop, bare)
-    alpha = alpha_of(crop, whole)
-    colours = own_colours(crop, alpha)
-    solid = box_of(alpha > 0.5)
-    opaque, gained = as_bytes(alpha * 255), bool((whole & ~bare).any())
-    return CutProduct(colours, opaque, solid, False, at.top, at.left, scale, gained)
+    gaps = None if backdrop is None else find_gaps(photo, whole, backdrop, at.share_of(rgb.shape))
+    alpha = alpha_of(crop, whole if gaps is None else whole & ~gaps.open)
+    return CutProduct(
+        own_colours(crop, alpha),
+        as_bytes(alpha * 255),
+        box_of(alpha > 0.5),
+        top=at.top,
+        left=at.left,
+        scale=scale,
+        gained_rim=bool((whole & ~bare).any()),
+        kept_gap=gaps is not None and gaps.closed,
+    )
 
 
 def from_alpha(rgba: Bytes, longest: int) -> CutProduct:

@@ -87,7 +87,7 @@ class Findings:
         if self.cut is None:
             raise ValueError("this photo has no product mask")
         correct = partial(tone.curves, tone=self.tone)
-        return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent)
+        return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent, self.backdrop)
 
     @cached_property
     def colour_change(self) -> float:

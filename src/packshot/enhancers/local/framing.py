@@ -35,6 +35,11 @@ class Box(NamedTuple):
     def crop(self, pixels: Bytes) -> Bytes:
         return pixels[self.top : self.bottom, self.left : self.right]
 
+    def share_of(self, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom as shares of a frame (height, width)."""
+        height, width = shape[:2]
+        return self.left / width, self.top / height, self.right / width, self.bottom / height
+
 
 @dataclass(frozen=True)
 class FramedPicture:

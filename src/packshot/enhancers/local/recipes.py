@@ -110,6 +110,11 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             "The product has a thin border of another colour, which is hard to cut out: check that"
             " the border is complete."
         ]
+    if findings.treatment == "cut" and on_new_background and findings.product.kept_gap:
+        return [
+            "The product has an enclosed area in the old backdrop's colour, which was kept: check"
+            " that it is part of the product and not a gap."
+        ]
     if findings.treatment == "whiten" and on_new_background:
         return [
             "The backdrop was made white without cutting the product out: parts of the product that"

@@ -1,0 +1,149 @@
+"""Finds what a mask kept of a plain backdrop between parts of the product: beside a sleeve, in a
+loop, between straps.
+
+An open gap is connected to the backdrop outside without an edge and is removed. A closed one may
+just as well be a print or a label in the backdrop's colour, so it stays and is only reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.backdrop import Backdrop, RelativeBox
+from packshot.enhancers.local.near import distance_to, grow, shrink_both, slope_of
+from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
+
+SIDE = 640  # px; sizes below are at this size
+LEAST_PIECE = 60  # px
+REACH = 2.5  # delta E from the backdrop's surface; more, and times its spread, is another colour
+#: A gap's colour is the backdrop's: its mean within the first, its median distance within the
+#: second (delta E). A closed gap is asked for more.
+SAME, NEAR = 1.0, 1.2
+SAME_CLOSED, NEAR_CLOSED = 0.5, 1.0
+EDGED = 0.95  # of its border with the product has an edge
+LEAST_EDGE, MOST_ASKED = 0.5, 1.5  # delta E per pixel
+NOISE = 3.5  # a slope of this many times the backdrop's median is an edge
+SMOOTH = 0.65  # delta E per pixel; a gap has no steeper slope inside, nor where it opens
+MOST_OPEN = 0.4  # of its border; more is a strip along the outline or a light part of the product
+SOLID = 0.9  # of its border is the product's or open: it is no island in a part of its own colour
+WITHIN = 4  # px inside the product's hull; a light part of the product's outline touches the hull
+INVISIBLE = 95.0  # L; nothing can be seen of a lighter backdrop on white
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What is to be removed, of the mask's size, and whether something closed may be a gap."""
+
+    open: Mask
+    closed: bool
+
+
+def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: RelativeBox) -> Gaps:
+    """Find the gaps in the mask of a product. `part` is the crop's place in the photo."""
+    none = Gaps(np.zeros_like(mask), closed=False)
+    if not backdrop.plain or backdrop.lightness > INVISIBLE:
+        return none
+    small, inside = shrink_both(crop, mask, SIDE)
+    if not inside.any() or inside.all():
+        return none
+    view = _View.of(small, inside, backdrop, part)
+    found, closed = np.zeros_like(inside), False
+    for piece in _pieces(view.like & inside):
+        if view.is_open_gap(piece):
+            found |= grow(piece, 1)
+        closed = closed or view.is_closed_gap(piece)
+    if not found.any():
+        return Gaps(none.open, closed)
+    soft = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 0.8)
+    return Gaps(np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) > 0.5)), closed)
+
+
+def _pieces(like: Mask) -> Iterator[Mask]:
+    opened = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    for number in range(1, len(stats)):
+        if stats[number, cv2.CC_STAT_AREA] >= LEAST_PIECE:
+            yield np.asarray(labels == number)
+
+
+@dataclass(frozen=True)
+class _View:
+    """The crop, compared with the backdrop's surface."""
+
+    inside: Mask
+    difference: Floats  # Lab, from the surface
+    away: Floats  # its length
+    like: Mask  # where it is the backdrop's colour
+    slope: Floats
+    edged: Mask  # within 2 px of an edge
+    hull: Floats  # px inside the mask's convex hull
+
+    @classmethod
+    def of(cls, small: Bytes, inside: Mask, backdrop: Backdrop, part: RelativeBox) -> _View:
+        lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.8), np.float32)
+        difference = lab - backdrop.surface(inside.shape[0], inside.shape[1], part)
+        away = np.linalg.norm(difference, axis=2)
+        like = away < REACH * max(1.0, backdrop.spread)
+        slope = slope_of(lab, 0.8) / 8
+        outside = like & ~grow(inside, 2)
+        noise = float(np.median(slope[outside])) if outside.any() else 1.0
+        edge = min(MOST_ASKED, max(LEAST_EDGE, NOISE * noise))
+        edged = cv2.dilate(slope, np.ones((5, 5), np.uint8)) > edge
+        return cls(inside, difference, away, like, slope, edged, _depth_in_hull(inside))
+
+    def is_open_gap(self, piece: Mask) -> bool:
+        """Whether it opens to the backdrop within the product's hull, without an edge there."""
+        ring = _ring(piece)
+        mouth = ring & ~self.inside
+        return bool(
+            0 < mouth.sum() <= MOST_OPEN * ring.sum()
+            and _is_one_piece(mouth)
+            and self._is_enclosed(ring, mouth)
+            and self._is_backdrop(piece, SAME, NEAR)
+            and np.median(self.slope[mouth]) < SMOOTH
+            and self.hull[mouth].min() > WITHIN
+        )
+
+    def is_closed_gap(self, piece: Mask) -> bool:
+        """Whether it may be the backdrop seen through a hole."""
+        ring = _ring(piece)
+        return bool(
+            self.inside[ring].all()
+            and self._is_enclosed(ring, np.zeros_like(ring))
+            and self._is_backdrop(piece, SAME_CLOSED, NEAR_CLOSED)
+        )
+
+    def _is_enclosed(self, ring: Mask, mouth: Mask) -> bool:
+        """Whether the product surrounds it, except at its mouth, with an edge in between."""
+        shore = ring & self.inside & ~self.like
+        if not shore.any() or (shore | mouth).sum() < SOLID * ring.sum():
+            return False
+        return bool(self.edged[shore].mean() >= EDGED)
+
+    def _is_backdrop(self, piece: Mask, same: float, near: float) -> bool:
+        core = np.asarray(cv2.erode(piece.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+        core = core if core.any() else piece
+        mean = float(np.linalg.norm(self.difference[core].mean(axis=0)))
+        smooth = np.median(self.slope[core]) < SMOOTH
+        return bool(smooth and mean < same and np.median(self.away[core]) < near)
+
+
+def _ring(piece: Mask) -> Mask:
+    return grow(piece, 3) & ~grow(piece, 1)
+
+
+def _is_one_piece(mouth: Mask) -> bool:
+    """Whether it has one opening; a band around the product would have two."""
+    return cv2.connectedComponents(grow(mouth, 2).astype(np.uint8), connectivity=8)[0] == 2
+
+
+def _depth_in_hull(mask: Mask) -> Floats:
+    """Pixels to the outside of the mask's convex hull."""
+    hull = np.zeros(mask.shape, np.uint8)
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    return distance_to(hull == 0)
