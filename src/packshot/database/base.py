@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Index, MetaData, TextClause, text
 from sqlalchemy.orm import DeclarativeBase
 
@@ -19,6 +21,10 @@ class Base(DeclarativeBase):
 
 
 CREATED = text("CURRENT_TIMESTAMP")
+
+
+#: The product waits for pictures of a later round than its first.
+IS_REDO: Final = text("status = 'pending' AND round > 1")
 
 
 def partial_index(name: str, *columns: str, where: TextClause) -> Index:

@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from packshot.database.base import CREATED as CREATED
+from packshot.database.base import IS_REDO, partial_index
 from packshot.database.base import Base as Base
-from packshot.database.base import partial_index
 from packshot.database.batch_models import BatchItem as BatchItem
 from packshot.database.batch_models import BatchJob as BatchJob
 from packshot.database.take_models import PictureColumns as PictureColumns
@@ -120,10 +120,10 @@ class Product(Base):
     __table_args__ = (
         # The queue: products that are due, oldest first.
         Index("ix_products_queue", "status", "queued_at", "id"),
-        # The same for each key.
+        # The same for each key, and of its redos.
         Index("ix_products_turn", "status", "submitted_by", "queued_at", "id"),
-        # The lists: newest first, by status, batch or category.
-        # `round` lets counts of the current rounds read no row.
+        partial_index("ix_products_redo", "status", "submitted_by", "queued_at", where=IS_REDO),
+        # The lists, newest first. `round` lets counts of the current rounds read no row.
         Index("ix_products_status_id", "status", "id", "round"),
         Index("ix_products_batch_id_id", "batch_id", "id"),
         Index("ix_products_category_id", "category", "id"),

@@ -34,8 +34,8 @@ from packshot.work.waiting import (
     KeyOrder,
     NothingToDo,
     NotNow,
-    oldest_of,
-    waiting_keys,
+    as_they_come,
+    oldest_in_turn,
     why_none,
 )
 
@@ -174,7 +174,7 @@ class Claims:
     # -- take --------------------------------------------------------------------------------
 
     def take(
-        self, order: KeyOrder = list, named: int | None = None, busy: Collection[int] = ()
+        self, order: KeyOrder = as_they_come, named: int | None = None, busy: Collection[int] = ()
     ) -> Taken:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
 
@@ -187,8 +187,7 @@ class Claims:
         """
         # A power cut ends the claim anyway, so do not wait for the disk.
         with self.database.write(lasting=False) as session:
-            for key in order(waiting_keys(session)):
-                oldest = oldest_of(key, self.lease_seconds, busy)
+            for oldest in oldest_in_turn(session, order, self.lease_seconds, busy):
                 while (product := session.scalar(oldest)) is not None:
                     if product.attempts < MAX_ATTEMPTS:
                         return self._claim(session, product)

@@ -1,10 +1,10 @@
-"""Takes turns between API keys: each key's products get the same share of the slots' time."""
+"""Takes turns between API keys, and between a key's redos and its other products."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from packshot.work.claims import Claim
 from packshot.work.waiting import KeyName
@@ -12,6 +12,9 @@ from packshot.work.waiting import KeyName
 
 class Turns:
     """Orders keys: the one whose products used this process's slots least comes first.
+
+    Of one key, every other product is a redo while any waits: somebody waits for it, but no
+    number of redos keeps first rounds from being made.
 
     One key alone may use all slots. A key without waiting products saves up no turns: when it
     returns, it starts level with the key that was served last.
@@ -22,12 +25,14 @@ class Turns:
         self._used: dict[KeyName, float] = {}  # slot seconds of products that have ended
         self._running: dict[str, tuple[KeyName, float]] = {}  # token -> key, and when it began
         self._least = 0.0  # seconds used by the key that was served last
+        self._had_redo: set[KeyName] = set()  # keys whose last product was a redo
         self._lock = threading.Lock()
 
-    def order(self, keys: Sequence[KeyName]) -> list[KeyName]:
-        """These keys, the next one first."""
+    def order(self, waiting: Mapping[KeyName, bool]) -> list[tuple[KeyName, bool]]:
+        """These keys, the next one first; each with whether it has a redo that comes first."""
         with self._lock:
-            return sorted(keys, key=self._seconds)
+            keys = sorted(waiting, key=self._seconds)
+            return [(key, waiting[key] and key not in self._had_redo) for key in keys]
 
     def begin(self, claim: Claim) -> None:
         with self._lock:
@@ -35,6 +40,7 @@ class Turns:
             self._least = max(self._least, self._seconds(key))
             self._used[key] = max(self._least, self._used.get(key, 0.0))
             self._running[claim.token] = (key, self._clock())
+            (self._had_redo.add if claim.round > 1 else self._had_redo.discard)(key)
 
     def end(self, claim: Claim) -> None:
         """Count the time of a product that ended. May be called twice."""
