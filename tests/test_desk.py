@@ -2601,6 +2601,29 @@ def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_d
     expect(undo).to_be_disabled()
 
 
+def test_the_grid_makes_the_chosen_products_again_with_the_same_wishes(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(3, kinds=1, warning="the background stays")
+    with shop.services.database.write() as session:
+        session.execute(update(ProductImage).values(enhancer="local"))
+    desk = open_desk(f"{shop.url}/grid")
+    page = desk.page
+    desk.press("Control+a a")
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("3 products have a warning")
+    toast.get_by_role("button", name="Make again…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Reject and make 3 products again")
+    dialog.get_by_label("Cut it out anyway").check()
+    dialog.get_by_role("button", name="Make 3 again").click()
+    until(lambda: set(shop.statuses(ids)) == {"pending"}, page)
+    products = [shop.services.catalog.product(number) for number in ids]
+    assert {(each.round, tuple(each.adjustments)) for each in products} == {(2, ("cut_out",))}
+    assert {line.note for line in shop.services.catalog.history(ids[0])} == {"Cut it out anyway"}
+    expect(page.locator(".tile-end").first).to_contain_text("Waiting")
+
+
 def open_editor(shop: DeskShop, open_desk: Open, number: int) -> Page:
     """The page of a product, with the dialog that edits its facts."""
     page = open_desk(f"{shop.url}/products/{number}").page

@@ -1,10 +1,9 @@
 // Carries out the keys and buttons of the panel for the product on the stage.
 
-import { asked as adjustmentWords } from "./adjustments.js";
 import { announce } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { reasonWords } from "./facts.js";
-import { enhanceStep, outbox, reviewStep } from "./outbox.js";
+import { outbox, redoSteps, reviewStep } from "./outbox.js";
 import { askNote, askWishes } from "./questions.js";
 import { toast } from "./toast.js";
 import { count } from "./words.js";
@@ -94,14 +93,10 @@ export class Deciding {
   async redo() {
     const { attention } = this.#desk;
     const before = attention.decidable();
-    const wishes = before && (await askWishes(before));
+    const wishes = before && (await askWishes([before]));
     const product = wishes && attention.stillDecidable(before);
     if (!product) return;
-    const note = wishes.words ?? adjustmentWords(wishes.adjustments);
-    this.#decide(product, "Rejected, being made again", "redo", [
-      reviewStep(product, "rejected", { note }),
-      enhanceStep(product, wishes.words, wishes.adjustments),
-    ]);
+    this.#decide(product, "Rejected, being made again", "redo", redoSteps(product, wishes));
   }
 
   skip() {

@@ -8,16 +8,17 @@ import { keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { Filters } from "./filters.js";
 import { GridUndo } from "./grid_undo.js";
-import { outbox, reviewStep } from "./outbox.js";
+import { outbox, redoSteps, reviewStep } from "./outbox.js";
 import { OwnDecisions } from "./own_decisions.js";
 import { Pages } from "./pages.js";
 import { go } from "./place.js";
+import { askWishes } from "./questions.js";
 import { mayReview } from "./rights.js";
 import { start } from "./shell.js";
 import { shortcuts } from "./shortcuts.js";
 import { Tiles } from "./tiles.js";
 import { toast } from "./toast.js";
-import { count, foundWords, many, STATUS, verdict } from "./words.js";
+import { count, ended, foundWords, many, STATUS, verdict } from "./words.js";
 
 const REFRESHED = 200;
 
@@ -44,7 +45,12 @@ async function decideChosen(status) {
   const left = asked.filter((product) => !products.includes(product));
   if (!asked.length) return;
   if (!products.length)
-    return toast(`${leftWords(left)} Nothing was approved.`, { actions: [["Review", lookOneByOne]] });
+    return toast(`${leftWords(left)} Nothing was approved.`, {
+      actions: [
+        ["Review", lookOneByOne],
+        ["Make again…", redoChosen],
+      ],
+    });
   const answer = await confirmed(status, products, left);
   if (!answer) return;
   const batch = products.map((product) => send(product, status, answer.reason));
@@ -57,14 +63,29 @@ async function decideChosen(status) {
   });
 }
 
+/** Reject the chosen products and make them again, all with the same wishes. */
+async function redoChosen() {
+  const products = tiles.chosen;
+  const wishes = products.length ? await askWishes(products) : null;
+  if (!wishes) return;
+  for (const product of products) save(product, "Being made again", redoSteps(product, wishes));
+  tiles.chooseNone();
+  const come = products.length === 1 ? "It comes" : "They come";
+  toast(`Making ${many(products.length, "product")} again. ${come} back to review.`, { stay: false });
+}
+
 const lookOneByOne = () => go(`/?${new URLSearchParams(data.filters)}`);
 
 /** Decide on a product as it was shown; returns what undo needs. */
 function send(product, status, reason) {
   const step = reviewStep(product, status, { kept: keepable(product), reason });
-  tiles.get(product.id)?.decided(STATUS[status]);
-  outbox.add({ product: product.id, version: product.version, words: STATUS[status], steps: [step] });
+  save(product, STATUS[status], [step]);
   return { product, step };
+}
+
+function save(product, words, steps) {
+  tiles.get(product.id)?.decided(words);
+  outbox.add({ product: product.id, version: product.version, words, steps });
 }
 
 outbox.addEventListener("saved", ({ detail: { product } }) => {
@@ -80,6 +101,7 @@ outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
 
 function refusedWords(job, problem) {
   if (problem.found?.length) return foundWords(problem, job);
+  if (job.done) return `It is rejected, but not being made again: ${ended(problem.message)}`;
   if (problem.status !== 412) return problem.message;
   return `Somebody was faster: it is ${STATUS[problem.product.status].toLowerCase()} now. Yours was not saved.`;
 }
@@ -121,12 +143,18 @@ const rejectButton = button("Reject", {
   disabled: true,
   onclick: act(() => decideChosen("rejected")),
 });
+const redoButton = button("Make again…", {
+  icon: "redo",
+  key: "⇧R",
+  disabled: true,
+  onclick: act(redoChosen),
+});
 const noneButton = button("None", { key: "Esc", kind: "small", disabled: true, onclick: act(chooseNone) });
 const undoButton = button("Undo", { icon: "undo", key: "U", kind: "small", onclick: act(undo) });
 
 function showChosen() {
   const n = tiles.chosen.length;
-  for (const element of [approveButton, rejectButton, noneButton]) element.disabled = n === 0;
+  for (const element of [approveButton, rejectButton, redoButton, noneButton]) element.disabled = n === 0;
   downloadButton.show();
   chosenWords.textContent = n ? `${count(n)} chosen` : "None chosen";
   announce(chosenWords.textContent);
@@ -145,6 +173,7 @@ if (decidable)
     noneButton,
     undoButton,
     h("span", { class: "gap" }),
+    redoButton,
     rejectButton,
     approveButton,
   );
@@ -157,6 +186,7 @@ shortcuts.add("Choose", [
 shortcuts.add("Decide", [
   { keys: ["a"], shown: "A", words: "Approve the chosen ones", run: () => decideChosen("approved") },
   { keys: ["r"], shown: "R", words: "Reject the chosen ones", run: () => decideChosen("rejected") },
+  { keys: ["shift+r"], shown: "⇧R", words: "Make the chosen ones again", run: redoChosen },
   { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },
   { keys: ["g"], shown: "G", words: "One by one", run: lookOneByOne },
 ]);

@@ -1,5 +1,6 @@
 // Sends decisions to the server: stored, retried and counted; one at a time for each product.
 
+import { asked as adjustmentWords } from "./adjustments.js";
 import { Away, call, connection, Problem, session } from "./api.js";
 import { tabRecall, tabRemember } from "./memory.js";
 import { unique } from "./unique.js";
@@ -317,7 +318,13 @@ export function undoSteps(before, decision) {
     });
 }
 
-export function enhanceStep(product, instructions, adjustments = []) {
+/** The steps that reject a product, with the wishes as the note, and make it again with them. */
+export const redoSteps = (product, { words, adjustments }) => [
+  reviewStep(product, "rejected", { note: words ?? adjustmentWords(adjustments) }),
+  enhanceStep(product, words, adjustments),
+];
+
+function enhanceStep(product, instructions, adjustments = []) {
   return {
     kind: "enhance",
     url: `/api/products/${product.id}/enhance`,

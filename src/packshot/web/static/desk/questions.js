@@ -3,7 +3,7 @@
 import { adjustmentFields, adjustmentsOf, onlyLocal } from "./adjustments.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { many } from "./words.js";
+import { count, many } from "./words.js";
 
 const textField = (label, props) =>
   h(
@@ -36,20 +36,25 @@ export function wishFields(pictures) {
   return local ? [choices, words] : [words, choices];
 }
 
-/** What the next round should change: `{words, adjustments}`; null for nothing. */
-export const askWishes = (product) =>
-  ask({
-    title: "Reject and make it again",
-    body: [...wishFields(product.images), h("p", { class: "hint" }, hint(product))],
-    yes: "Make it again",
+/** What the next rounds of these products should change: `{words, adjustments}`; null for nothing. */
+export function askWishes(products) {
+  const n = products.length;
+  const pictures = products.flatMap((product) => product.images);
+  return ask({
+    title: n === 1 ? "Reject and make it again" : `Reject and make ${many(n, "product")} again`,
+    body: [...wishFields(pictures), h("p", { class: "hint" }, hint(products, pictures))],
+    yes: n === 1 ? "Make it again" : `Make ${count(n)} again`,
     answer(form) {
       const words = form.elements.words.value.trim() || null;
       const adjustments = adjustmentsOf(form);
       return words || adjustments.length ? { words, adjustments } : null;
     },
   });
+}
 
-const hint = (product) =>
-  onlyLocal(product.images)
-    ? "The local enhancer can't read: choose what it should change. Words are for Gemini."
-    : `Your words go to the enhancer. It makes ${many(product.wanted ?? product.images.length, "new picture")}.`;
+function hint(products, pictures) {
+  if (onlyLocal(pictures))
+    return "The local enhancer can't read: choose what it should change. Words are for Gemini.";
+  const made = products.reduce((sum, { wanted, images }) => sum + (wanted ?? images.length), 0);
+  return `Your words go to the enhancer. It makes ${many(made, "new picture")}.`;
+}
