@@ -357,13 +357,14 @@ def test_too_many_rows() -> None:
         read_table(data, "a.xlsx", SheetLimits(rows=20))
 
 
-def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:
+def test_hidden_sheets_and_columns_are_named_and_hidden_rows_counted() -> None:
     book = Workbook()
     sheet = book.active
     assert isinstance(sheet, Worksheet)
     for row in (HEADER, ("A", "Cups", "https://x.example/a.jpg", 1), ("B", "Cups", "b.jpg", 2)):
         sheet.append(row)
     sheet.row_dimensions[3].hidden = True
+    sheet.column_dimensions["B"].hidden = sheet.column_dimensions["X"].hidden = True
     other = book.create_sheet("Old")
     other.append(("sku", "price"))
     other.sheet_state = "hidden"
@@ -372,3 +373,4 @@ def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:
     notes = [problem.detail for problem in found.problems]
     assert "other sheets were not read: 'Old (hidden)'" in notes
     assert "1 hidden row is read like the others" in notes
+    assert f"1 hidden column is read like the others: {HEADER[1]}" in notes

@@ -13,6 +13,9 @@ _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell")
 _HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row\b[^<>]{0,400}?\bhidden="(?:1|true)"')
+_HIDDEN_COLUMNS: Final = re.compile(rb'<(?:\w+:)?col\b[^<>]{0,400}?\bhidden="(?:1|true)"[^<>]*')
+_FIRST: Final = re.compile(rb'\bmin="([0-9]{1,5})"')
+_LAST: Final = re.compile(rb'\bmax="([0-9]{1,5})"')
 #: Targets of links that are neither addresses nor files.
 _NO_FILE: Final = re.compile(r"#|(?:mailto|tel|javascript):", re.IGNORECASE)
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -32,6 +35,8 @@ class SheetExtras:
     merged: list[tuple[int, int, int]] = field(default_factory=list)
     #: Rows that a filter or a person has hidden.
     hidden_rows: int = 0
+    #: First and last of columns (from 0) that a person has hidden.
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
 
 
 def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
@@ -39,7 +44,9 @@ def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
     from defusedxml.ElementTree import fromstring, iterparse
 
     sheet = archive.read(path)
-    extras = SheetExtras(hidden_rows=len(_HIDDEN_ROW.findall(sheet)))
+    extras = SheetExtras(
+        hidden_rows=len(_HIDDEN_ROW.findall(sheet)), hidden_columns=list(_hidden_columns(sheet))
+    )
     if not any(sign in sheet for sign in _SIGNS):
         return extras
     targets: dict[str, str] = {}
@@ -53,6 +60,14 @@ def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
         for _, element in iterparse(part, events=("end",)):
             _take(element, extras, targets)
     return extras
+
+
+def _hidden_columns(sheet: bytes) -> Iterator[tuple[int, int]]:
+    """They stand before the cells."""
+    for found in _HIDDEN_COLUMNS.findall(sheet[: max(0, sheet.find(b"sheetData"))]):
+        first, last = _FIRST.search(found), _LAST.search(found)
+        if first and last:
+            yield int(first[1]) - 1, int(last[1]) - 1
 
 
 def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:

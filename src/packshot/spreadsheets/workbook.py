@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.csv_text import too_many
-from packshot.spreadsheets.header import count_recognised
+from packshot.spreadsheets.header import count_recognised, find_header
 from packshot.spreadsheets.number_formats import show_number
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.table import (
@@ -32,6 +32,8 @@ from packshot.spreadsheets.text import one_newline
 _MEDIA: Final = "xl/media/"
 _SMALL: Final = 100_000
 _SEARCHED_ROWS: Final = 30
+#: The most hidden columns that a note names.
+_NAMED: Final = 10
 _DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and save it again"
 
 
@@ -94,8 +96,12 @@ def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
         cells, count = _visible(record.cells)
         if count:
             records[index], invisible = replace(record, cells=cells), invisible + count
-    notes = [*invisible_note(invisible), *_notes(archive, extras, others)]
-    return Table(drop_empty(records), f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
+    kept = drop_empty(records)
+    notes = [
+        *(*invisible_note(invisible), *_notes(archive, extras, others)),
+        *_note_hidden_columns(kept, extras),
+    ]
+    return Table(kept, f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
 
 
 def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
@@ -141,6 +147,24 @@ def _notes(
     if extras.merged:
         detail = "cells merged over several rows count for each of these rows"
         yield SheetProblem(None, None, detail, "note")
+
+
+def _note_hidden_columns(records: Sequence[Record], extras: SheetExtras) -> Iterator[SheetProblem]:
+    """One note on the hidden columns that have a cell, by the names that the header gives them."""
+    hidden = [
+        index
+        for index in range(max((len(record.cells) for record in records), default=0))
+        if any(first <= index <= last for first, last in extras.hidden_columns)
+        and any(record.cell(index) for record in records)
+    ]
+    if not hidden:
+        return
+    header = records[find_header(records)]
+    names = [header.cell(index) or f"column {column_letter(index)}" for index in hidden]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    columns = "1 hidden column is" if len(names) == 1 else f"{len(names):,} hidden columns are"
+    detail = f"{columns} read like the others: {', '.join(names[:_NAMED])}{more}"
+    yield SheetProblem(None, None, detail, "note")
 
 
 def _records(
