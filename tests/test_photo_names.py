@@ -23,6 +23,7 @@ from packshot.spreadsheets import (
     name_photos,
     possible_skus,
 )
+from packshot.spreadsheets.view_words import view_key
 
 ROW = ProductRow(0)
 CASES = Path("/work/shared/cases/folder")
@@ -215,11 +216,12 @@ def test_a_file_name_that_two_folders_have_is_ambiguous() -> None:
 
 def test_a_view_goes_to_the_row_of_this_view() -> None:
     known = [ProductRow(2, sku="A1", view="Front"), ProductRow(3, sku="A1", view="back")]
-    found = match_photos(["A1_back.jpg", "A1_front.jpg"], known)
-    assert [(one.product.row, one.product.view) for one in found.matched] == [
-        (3, "back"),
-        (2, "Front"),
-    ]
+    for front in ("A1_front.jpg", "A1_vorne.jpg"):
+        found = match_photos(["A1_back.jpg", front], known)
+        assert [(one.product.row, one.product.view) for one in found.matched] == [
+            (3, "back"),
+            (2, "Front"),
+        ]
 
 
 @pytest.mark.parametrize("known", [[], rows("M 2", "A1")])
@@ -233,6 +235,17 @@ def test_photos_come_in_the_order_of_their_views(known: list[ProductRow]) -> Non
 def test_the_same_view_twice_is_reported() -> None:
     found = match_photos(["A1_2.jpg", "A1-2.png"], rows("A1"))
     assert [one.hint for one in found.matched] == [None, "has the same SKU and view as A1_2.jpg"]
+
+
+def test_words_for_one_side_are_one_view_in_every_language() -> None:
+    for one, other in (
+        ("front", "Vorne"),
+        ("R\u00fcckseite 2", "back 2"),
+        ("oben-links", "top-left"),
+    ):
+        assert view_key(one) == view_key(other)
+    for one, other in (("detail", "closeup"), ("side", "profile"), ("front-2", "vorne"), ("", "1")):
+        assert view_key(one) != view_key(other)
 
 
 def test_many_photos_and_skus_cost_little() -> None:

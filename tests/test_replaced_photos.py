@@ -155,7 +155,7 @@ def test_no_picture_of_the_old_photo_is_compared_with_the_new_one(shop: Shop) ->
 def test_a_photo_whose_sku_and_view_a_product_has_is_found(shop: Shop) -> None:
     product = approved(shop)
     photos = [
-        {"sha256": sha256(NEW), "sku": "A-1", "view": "Front"},
+        {"sha256": sha256(NEW), "sku": "A-1", "view": "Vorne"},
         {"sha256": sha256(NEW), "sku": "A-1", "view": "back"},
     ]
     found = shop.ask("POST", "/api/products/duplicates", json={"photos": photos}).get_json()

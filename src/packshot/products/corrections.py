@@ -19,9 +19,9 @@ from packshot.products.duplicates import (
     digests_of_uploads,
     lock_duplicates,
     others_of_sku,
-    view_key,
 )
 from packshot.products.terms import SEARCHED, write_terms
+from packshot.spreadsheets.view_words import view_key
 
 #: Field -> its values before and after.
 Changes = dict[str, list[Any]]

@@ -19,6 +19,7 @@ from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_answer
 from packshot.spreadsheets.fields import OF_SKU
 from packshot.spreadsheets.name_index import caseless, view_of_file
+from packshot.spreadsheets.view_words import view_key
 
 DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
 DuplicateKey = tuple[str, ...]
@@ -62,7 +63,11 @@ class Identity:
         if view is None or view.isdecimal():
             return None
         is_free = self.view is None or self.view.isdecimal()
-        return caseless(self.filename or "") if is_free or view_key(self.view) == view else None
+        return (
+            caseless(self.filename or "")
+            if is_free or view_key(self.view) == view_key(view)
+            else None
+        )
 
 
 #: The columns of an identity, in the order of its fields.
@@ -226,11 +231,6 @@ def _of_skus(photos: Iterable[Identity], without: Collection[int]) -> Select[Any
         )
         .order_by(Product.id)
     )
-
-
-def view_key(view: str | None) -> str:
-    """How views are compared: not in SQL, whose `lower` leaves É as it is on some databases."""
-    return (view or "").casefold()
 
 
 #: The fields in which a row may differ from the product that has its photo.

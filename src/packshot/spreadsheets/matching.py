@@ -9,14 +9,14 @@ from types import MappingProxyType
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus, caseless
+from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus
 from packshot.spreadsheets.names_alone import read_names
 from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import read_view
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
-from packshot.spreadsheets.view_words import SEPARATORS, place_of_view
+from packshot.spreadsheets.view_words import SEPARATORS, place_of_view, view_key
 
 #: The characters of a name in which a SKU is looked for after other words.
 LONGEST_NAME: Final = 120
@@ -204,11 +204,11 @@ def _front_first(matches: Sequence[Match]) -> list[Match]:
 
 def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:
     """Add a hint to a photo whose SKU and view another one has: they may be the same photo."""
-    first: dict[tuple[str, str | None], str] = {}
+    first: dict[tuple[str, str], str] = {}
     marked = []
     for match in matches:
         sku, view = match.product.sku, match.product.view
-        other = first.setdefault((sku, view), match.photo) if sku else match.photo
+        other = first.setdefault((sku, view_key(view)), match.photo) if sku else match.photo
         if other != match.photo:
             match = replace(match, hint=f"has the same SKU and view as {other}")
         marked.append(match)
@@ -357,7 +357,7 @@ class _Finder:
 
     def _take_fit(self, photo: str, fit: Fit) -> None:
         rows = self._by_sku[fit.sku]
-        same_view = [row for row in rows if row.view and caseless(row.view) == fit.view]
+        same_view = [row for row in rows if row.view and view_key(row.view) == view_key(fit.view)]
         waiting = [row for row in rows if not row.raw_image and not row.path]
         row = (same_view or waiting or rows)[0]
         self._take(photo, row, (row.view if same_view else fit.view) or None, fit.hint)

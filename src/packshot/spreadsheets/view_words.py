@@ -75,6 +75,12 @@ MEANINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 _ENGLISH: Final = {word: view for view, words in MEANINGS.items() for word in words}
 VIEW_WORDS: Final = frozenset(_ENGLISH)
+#: Those words of which a product has one view.
+_ONE_SIDE: Final = {
+    word: view
+    for view in ("front", "back", "left", "right", "top", "bottom")
+    for word in MEANINGS[view]
+}
 #: Words that say that a picture shows a view, and not which one.
 GENERAL: Final = frozenset(
     (
@@ -87,6 +93,14 @@ _FIRST: Final = {"main": 0, "front": 1}
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 _PART: Final = re.compile(r"\d+|[^\W\d_]+")
 ViewPlace = tuple[int, str, tuple[int, ...]]
+
+
+def view_key(view: str | None) -> str:
+    """How views are compared: `Vorne` is `front`. Only words for a side that a product has once
+    are translated: it may have several details. Not in SQL, whose `lower` leaves É as it is on some
+    databases."""
+    text = unicodedata.normalize("NFC", (view or "").casefold())
+    return _PART.sub(lambda word: _ONE_SIDE.get(without_accents(word[0]), word[0]), text)
 
 
 def place_of_view(view: str | None) -> ViewPlace:
