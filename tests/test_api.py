@@ -835,6 +835,41 @@ def test_a_redo_keeps_its_adjustments_with_the_round(shop: Shop) -> None:
     assert kept == {1: None, 2: ["straighten", "lighter"]}
 
 
+@only_sqlite
+def test_a_redo_goes_on_from_what_the_redos_before_it_changed(shop: Shop) -> None:
+    """Every round begins with the photo: "darker" asked for twice is two steps of it."""
+    product_id, _ = shop.reviewable()
+    path, seen = f"/api/products/{product_id}/enhance", []
+    as_reviewed = "status = 'pending_review', queued_at = NULL, token = NULL, lease_until = NULL"
+    wishes: list[list[str]] = [
+        ["darker", "cut_out"],
+        ["darker", "warmer"],
+        ["lighter", "keep_background"],
+        ["keep_light"],
+        ["darker", "keep_light"],
+        [],
+        ["tighter"],
+    ]
+    for adjustments in wishes:
+        with shop.services.database.write() as session:
+            session.execute(text(f"UPDATE products SET {as_reviewed} WHERE id = {product_id}"))
+        answer = shop.ask("POST", path, json={"adjustments": adjustments}).get_json()["data"]
+        assert answer["product"]["adjustments"] == adjustments
+        claim = Claims(shop.services.database, 60, wanted=3).take()
+        assert isinstance(claim, Claim)
+        seen.append(claim.brief)
+    assert [brief.adjustments for brief in seen] == [
+        ("darker", "cut_out"),
+        ("darker", "cut_out", "darker", "warmer"),
+        ("darker", "warmer", "keep_background"),
+        ("keep_background", "keep_light"),
+        ("keep_background", "keep_light", "darker"),
+        (),
+        ("tighter",),
+    ]
+    assert "Make the picture darker. By 2 steps." in seen[1].wishes
+
+
 def test_retry_of_a_failed_product_needs_no_body(shop: Shop) -> None:
     [product_id] = shop.create()
     with shop.services.database.write() as session:

@@ -233,6 +233,27 @@ def test_a_redo_changes_what_was_asked_for(name: str) -> None:
     assert changed[name] > 2, changed
 
 
+def middle(picture: Picture) -> NDArray[np.float64]:
+    """The mean colour of the mug beside its print, in a picture on white."""
+    small = cv2.resize(to_array(picture.data), (400, 400)).astype(float)
+    return np.asarray(small[(small.min(axis=2) < 60) & (small[..., 2] > 90)].mean(axis=0))
+
+
+def test_a_step_that_is_asked_for_again_goes_further() -> None:
+    once, twice = (run(mug(), 1, CLASSICAL, *["darker"] * n)[1][0] for n in (1, 2))
+    assert middle(twice).mean() < middle(once).mean() - 3
+    far = run(mug(), 1, CLASSICAL, *["warmer", "looser"] * 3)
+    assert "x1." in far[1][0].prompt
+
+
+def test_light_and_colour_can_be_left_as_they_are() -> None:
+    dull = np.asarray(mug() * np.array([0.8, 0.77, 0.72]), np.uint8)
+    corrected, kept = (run(dull, 3, CLASSICAL, *asked)[1] for asked in ((), ("keep_light",)))
+    assert "white balance" in corrected[0].prompt and "as they are" in kept[0].prompt
+    raw = dull[320:370, 230:410].reshape(-1, 3).mean(axis=0)
+    assert np.abs(middle(kept[0]) - raw).max() < 4 < np.abs(middle(corrected[0]) - raw).max()
+
+
 def test_a_reviewer_decides_whether_it_is_cut_out() -> None:
     kept, pictures = run(mug(), 3, CLASSICAL, "keep_background")
     assert titles(kept)[0] == "natural" and "white" not in titles(kept)

@@ -29,7 +29,7 @@ from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
 from packshot.lanes import Lane
 from packshot.webhooks.outbox import Outbox
-from packshot.work.round_facts import batched_variants, complaints_of, lane_of
+from packshot.work.round_facts import adjustments_of, batched_variants, complaints_of, lane_of
 from packshot.work.waiting import (
     KeyOrder,
     NothingToDo,
@@ -94,7 +94,7 @@ class Claim:
     pixel_lock: bool | None = None  # what its batch asks for; None: as PIXEL_LOCK says
     locks: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # of pictures, by sha256
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
-    adjustments: tuple[str, ...] = ()  # chosen for a redo
+    adjustments: tuple[str, ...] = ()  # chosen for this redo and those right before it
     lane: Lane = "standard"  # of requests made now; standard once the lane's deadline is past
     answer: str | None = None  # Gemini's, with the analysis, from a batch job
     batched: frozenset[int] = frozenset()  # variants that were requested in a batch job
@@ -430,7 +430,7 @@ def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
         pixel_lock=this_round.pixel_lock,
         locks=this_round.locks or {},
         complaints=complaints_of(session, product, this_round),
-        adjustments=tuple(this_round.adjustments or ()),
+        adjustments=adjustments_of(session, product, this_round),
         answer=this_round.answer,
         batched=batched_variants(session, this_round),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,6 +16,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
+from packshot.enhancers.contract import sum_up
 from packshot.lanes import LANES, Lane
 from packshot.products.batching import late_requests
 
@@ -44,6 +47,24 @@ def batched_variants(session: Session, this_round: Round) -> frozenset[int]:
     mine = (BatchItem.product_id == this_round.product_id, BatchItem.round == this_round.number)
     first = BatchItem.take == 1
     return frozenset(session.scalars(select(BatchItem.variant).where(*mine, first)))
+
+
+def adjustments_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
+    """What a redo should change of the photo: what was chosen for it, beyond what was chosen for
+    the redos right before it. A round without choices begins anew."""
+    if not this_round.adjustments:
+        return ()
+    earlier = session.scalars(
+        select(Round.adjustments)
+        .where(
+            Round.product_id == product.id,
+            Round.number >= product.photo_since,
+            Round.number < this_round.number,
+        )
+        .order_by(Round.number.desc())
+    )
+    chain = [this_round.adjustments, *takewhile(bool, earlier)]
+    return sum_up(each for each in reversed(chain) if each)
 
 
 def complaints_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:

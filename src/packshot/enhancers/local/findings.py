@@ -201,7 +201,8 @@ def _choose_treatment(
         return "cut", cut.why()
     if options.has_adjustment("cut_out") or (cut.fair and not _is_pale(backdrop)):
         return "unsure", f"cut out to be checked ({cut.why()})"
-    if backdrop.light_grey and flatfield.is_safe(rgb, backdrop, cut.extent):
+    may_whiten = backdrop.light_grey and not options.has_adjustment("keep_light")
+    if may_whiten and flatfield.is_safe(rgb, backdrop, cut.extent):
         return "whiten", f"backdrop whitened without a mask ({cut.why()})"
     return "scene", f"background kept ({cut.why()})"
 
@@ -211,10 +212,17 @@ def _is_pale(backdrop: Backdrop) -> bool:
     return backdrop.plain and backdrop.lightness > trust.LIGHT
 
 
+def _steps(count: int) -> float:
+    """The gain of so many steps of warmth; negative for a loss."""
+    return float((1 + STEP_WARMTH) ** count if count > 0 else (1 - STEP_WARMTH) ** -count)
+
+
 def _adjust(measured: Tone, options: PictureOptions) -> Tone:
     """The measured corrections plus what a reviewer asked for."""
+    if options.has_adjustment("keep_light"):
+        measured = Tone(noise=measured.noise, faults=measured.faults)
     light = options.direction("lighter", "darker") * STEP_EV
-    warmth = options.direction("warmer", "cooler") * STEP_WARMTH
+    warmth = options.direction("warmer", "cooler")
     red, green, blue = measured.balance
-    balance = (round(red * (1 + warmth), 3), green, round(blue * (1 - warmth), 3))
+    balance = (round(red * _steps(warmth), 3), green, round(blue * _steps(-warmth), 3))
     return replace(measured, exposure=round(measured.exposure + light, 2), balance=balance)

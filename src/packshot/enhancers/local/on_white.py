@@ -13,7 +13,7 @@ from packshot.enhancers.local.framing import Box, FramedPicture
 from packshot.pictures.arrays import Bytes, resize
 
 LOOSER, TIGHTER = 0.82, 1.1  # times the fill, as a reviewer asked
-FULLEST = 0.96  # of the canvas
+FULLEST, LOOSEST = 0.96, 0.2  # of the canvas
 
 
 def place_on_backdrop(
@@ -47,7 +47,8 @@ def whiten_backdrop(title: str, fill: float = compose.FILL) -> Callable[[Finding
 
 def _fill(findings: Findings, fill: float) -> float:
     asked = findings.options.direction("tighter", "looser")
-    return min(FULLEST, fill * {1: TIGHTER, 0: 1.0, -1: LOOSER}[asked])
+    times = TIGHTER**asked if asked > 0 else LOOSER**-asked
+    return float(min(FULLEST, max(LOOSEST, fill * times)))
 
 
 def _frame_on_white(findings: Findings, fill: float) -> FramedPicture:

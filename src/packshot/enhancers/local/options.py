@@ -23,5 +23,5 @@ class PictureOptions:
         return adjustment in self.adjustments
 
     def direction(self, more: str, less: str) -> int:
-        """1, -1 or 0: which of two opposite adjustments was asked for."""
-        return int(self.has_adjustment(more)) - int(self.has_adjustment(less))
+        """How many steps of two opposite adjustments were asked for; negative for the second."""
+        return self.adjustments.count(more) - self.adjustments.count(less)

@@ -46,6 +46,7 @@ ASKED_TO_CUT = (
     "bright",
     "plain",
 )
+OTHER_LIGHT = ("bright", "crisp", "deep", "sunny", "fresh")  # for last, if light is to stay
 SPARE = ("airy", "glow")  # in the place of variants that would show the same as "natural"
 MOST_CHANGED = 10.0  # delta E that light and colour may move the product without a warning
 SMALL_SIDE = 600  # px; a smaller picture is too small to zoom into
@@ -74,6 +75,8 @@ def titles(findings: Findings) -> list[str]:
         listed = ASKED_TO_CUT
     # Without the product's place these two look much like the others.
     last = () if findings.has_known_place else ("soft", "close")
+    if findings.options.has_adjustment("keep_light"):
+        last = (*last, *OTHER_LIGHT)
     ordered = [t for t in listed if t not in last] + [t for t in listed if t in last]
     made = [t for t in (*ordered, *SPARE) if not scenes.shows_the_same(findings, t)]
     # Behind an unlikely outline "soft" would blur a part of the product.
@@ -135,7 +138,8 @@ def _warn_of_colour(findings: Findings, title: str) -> list[str]:
         return []
     return [
         "The product looks clearly different from the photo, because light and colour were"
-        f" corrected ({findings.tone.words()}): compare its colour with the product itself."
+        f" corrected ({findings.tone.words()}): compare its colour with the product itself. A redo"
+        ' with "Light and colour as in the photo" leaves them alone.'
     ]
 
 

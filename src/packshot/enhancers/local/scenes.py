@@ -58,7 +58,7 @@ def close(findings: Findings) -> FramedPicture:
 
 def _close_window(findings: Findings) -> Box:
     asked = findings.options.direction("looser", "tighter")
-    margin = {1: 2 * CLOSE, 0: CLOSE, -1: CLOSE / 2}[asked]
+    margin = CLOSE * 2.0**asked
     shape = findings.rgb.shape
     window = framing.pad(findings.box, shape, margin)
     if findings.options.ratio is not None:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
-from packshot.enhancers.contract import ADJUSTMENTS
+from packshot.enhancers.contract import ADJUSTMENTS, OPPOSITES
 from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
@@ -55,18 +55,13 @@ Adjustment = Literal[
     "darker",
     "warmer",
     "cooler",
+    "keep_light",
     "tighter",
     "looser",
     "keep_background",
     "cut_out",
     "straighten",
 ]
-OPPOSITES = (
-    ("lighter", "darker"),
-    ("warmer", "cooler"),
-    ("tighter", "looser"),
-    ("keep_background", "cut_out"),
-)
 
 
 def _whole(value: Any) -> Any:
@@ -361,7 +356,8 @@ class ReviewIn(StrictModel):
 
 
 class EnhanceIn(StrictModel):
-    """A redo. Every enhancer carries out the adjustments; only Gemini follows the instructions."""
+    """A redo. Every enhancer carries out the adjustments, beyond those of the redos right before;
+    only Gemini follows the instructions."""
 
     instructions: Words | None = None
     adjustments: list[Adjustment] = Field(default=[], max_length=len(ADJUSTMENTS))

@@ -12,6 +12,7 @@ const CHOICES = [
     ["warmer", "Warmer"],
     ["cooler", "Cooler"],
   ],
+  [["keep_light", "Light and colour as in the photo"]],
   [
     ["tighter", "Closer"],
     ["looser", "More room"],
