@@ -19,13 +19,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from bench import fidelity_local as local
 from bench import fidelity_pairs as made
 from packshot.errors import PackshotError
 from packshot.fidelity import checking, comparing, network, scoring
@@ -90,7 +91,9 @@ def _make(goods: list[made.Product], number: int, random: np.random.Generator) -
         raw = None
     damages = 5 if good.source != "held out" else 4
     pairs = []
-    for pair in made.pairs_of(good, cut, goods, random, 4, damages):
+    for pair in chain(
+        made.pairs_of(good, cut, goods, random, 4, damages), local.pairs_of(good, cut, random)
+    ):
         row = {
             "product": good.name, "family": good.family or good.name, "source": good.source,
             "kind": pair.kind, "faithful": pair.faithful, "combined": pair.combined,

@@ -228,6 +228,34 @@ def test_another_texture_is_placed(bottle: RawSide) -> None:
     assert "texture or shape differs at the bottom" in [reason.words for reason in found.reasons]
 
 
+def painted_over(rgb: Bytes) -> Bytes:
+    """A box of 2 % of the shoe over its stripes, in the colour around it."""
+    changed, place = rgb.copy(), np.s_[387:447, 189:249]
+    changed[place] = np.median(rgb[place].reshape(-1, 3), axis=0)
+    return changed
+
+
+def ring_printed_on(rgb: Bytes) -> Bytes:
+    changed = rgb.copy()
+    cv2.circle(changed, (219, 369), 15, (220, 220, 220), 3, cv2.LINE_AA)
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(painted_over, "a detail is gone"), (ring_printed_on, "a detail was added")],
+)
+def test_a_small_place_that_is_completely_another_never_passes(
+    change: Callable[[Bytes], Bytes], said: str
+) -> None:
+    photo, likely = sample("sneaker-paper-offcentre")
+    side = RawSide(side_of(photo, likely), None, b"")
+    assert check(side, on_new_background(photo, likely), likely).measures["repainted"] == 0
+    found = check(side, on_new_background(change(photo), likely), likely)
+    assert found.verdict in ("warn", "fail")
+    assert f"{said} at the left" in [reason.words for reason in found.reasons]
+
+
 def test_a_product_on_its_head_is_not_called_mirrored(bottle: RawSide) -> None:
     """Its outline fits a mirror image of itself, at some 40 points."""
     photo, likely = sample("bottle-paper")
@@ -372,8 +400,9 @@ def test_weights_follow_their_own_rules() -> None:
     assert used.judge(nothing | {"missing": used.missing_warns + 0.001})[0] != "pass"
     assert used.judge(nothing | {"missing": used.missing_fails + 0.001})[0] == "fail"
     assert used.judge(nothing | {"unjudged": used.unjudged_warns + 0.001})[0] == "warn"
+    assert used.judge(nothing | {"repainted": used.repainted_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"patch": used.patch_warns + 0.1})[0] != "pass"
-    for measure in ("missing", "patch"):  # a model's vote clears doubts, not these
+    for measure in ("missing", "patch", "repainted"):  # a model's vote clears doubts, not these
         assert used.is_certain(nothing | {measure: getattr(used, f"{measure}_warns") + 0.1})
     assert not used.is_certain(nothing | {"unjudged": used.unjudged_warns + 0.001})
     assert used.is_certain(nothing | {"texture": 0.5}) and not used.is_certain(nothing)

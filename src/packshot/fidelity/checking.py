@@ -21,11 +21,15 @@ MEASURED: Final = (*NAMES, "letters")
 
 def values_of(compared: Comparison) -> dict[str, float]:
     """All measures by name; `letters` is the share of letters that differ in the worst line. The
-    last one, `unjudged`, only has a hard limit."""
+    last two, `unjudged` and `repainted`, only have a hard limit."""
     assert compared.measures is not None and compared.maps is not None
     worst = min((line.similarity for line in compared.lines or ()), default=1.0)
-    more = {"letters": round(1 - worst, 4), "unjudged": round(compared.maps.shares.unjudged, 4)}
-    return compared.measures.as_dict() | more
+    maps = compared.maps
+    return compared.measures.as_dict() | {
+        "letters": round(1 - worst, 4),
+        "unjudged": round(maps.shares.unjudged, 4),
+        "repainted": round(maps.repainted.share, 5),
+    }
 
 
 def read_raw(data: bytes, files: FidelityFiles) -> RawSide | None:

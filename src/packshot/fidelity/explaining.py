@@ -41,6 +41,8 @@ def reasons_of(
         named.insert(0, "stretch")
     if values["patch"] > weights.patch_warns:
         named.insert(0, "patch")
+    if values["repainted"] > weights.repainted_warns:
+        named.insert(0, "repainted")
     if values["missing"] > weights.missing_warns:
         named.insert(0, "missing")
     if values["letters"] > weights.letters_fail:
@@ -94,6 +96,9 @@ def _of_measure(
         mask = maps.parts.missing if name == "missing" else maps.parts.extra
         said = "a part is missing" if name == "missing" else "something was added"
         yield from _places(mask, name, said, compared)
+    elif name == "repainted":
+        for mask, said in ((maps.repainted.gone, "is gone"), (maps.repainted.added, "was added")):
+            yield from _places(mask, name, f"a detail {said}", compared)
     else:
         heat = maps.patch if name == "patch" else maps.detail
         mask = heat > max(weights.measures[name].high, 0.6 * float(heat.max()))

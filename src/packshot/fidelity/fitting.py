@@ -28,6 +28,7 @@ HARD_LIMITS: Final = {
     "letters_fail": 0.2,
     "missing_fails": scoring.MISSING_FAILS,
     "unjudged_warns": scoring.UNJUDGED_WARNS,
+    "repainted_warns": scoring.REPAINTED_WARNS,
 }
 
 
@@ -173,6 +174,7 @@ def as_toml(found: scoring.Weights, note: str) -> str:
         f"letters_fail = {found.letters_fail}  # share of a line's letters",
         f"missing_fails = {found.missing_fails}  # share of the product",
         f"unjudged_warns = {found.unjudged_warns}  # share of the product",
+        f"repainted_warns = {found.repainted_warns}  # share of the compared pixels",
         "",
         "# Where a measure begins to count, where it counts more, and the two weights.",
         "[measures]",

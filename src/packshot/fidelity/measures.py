@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.parts import PartMasks, Pictures, find_parts
-from packshot.fidelity.sides import Side, drop_specks
+from packshot.fidelity.sides import Side, disc, drop_specks
 from packshot.pictures.arrays import LUMA, Floats, Mask, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
@@ -20,6 +20,9 @@ ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignore
 WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no structure to compare
+FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
+REPAINTED: Final = 8.0  # dE of a window; light and sharpness change structure by less
+NEAR: Final = 9  # px; structure within this distance is only displaced
 SHADING: Final = 40.0  # px; changes of light that are smoother than this are allowed
 
 
@@ -68,11 +71,23 @@ class Shares:
 
 
 @dataclass(frozen=True)
+class Repainted:
+    """Places where only the photo has structure (`gone`: print or a seam that was painted over), or
+    only the picture (`added`), and the colours differ. `share` of the compared pixels have that in
+    the largest place; places under a quarter of it are left out."""
+
+    gone: Mask
+    added: Mask
+    share: float
+
+
+@dataclass(frozen=True)
 class Maps:
     """Per pixel of the raw crop; `patch` in dE and `detail` 0..2 as window means."""
 
     patch: Floats
     detail: Floats
+    repainted: Repainted
     parts: PartMasks
     judged: Mask
     product: Mask  # in either of the two
@@ -119,7 +134,8 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
     values = colour_measures(raw_rgb, warped, core)
     raw_lab, lab = to_lab(raw_rgb), _match_tone(raw_rgb, relit, core)
     patch = _windows(_unexplained_difference(raw_lab, lab), core, WORST_WINDOW)
-    detail_px = _unlike_structure(raw_lab[..., 0], lab[..., 0])
+    structure = _structure(raw_lab[..., 0], lab[..., 0])
+    detail_px = _unlike_structure(*structure)
     detail = _windows(detail_px, core, WORST_WINDOW / 2)
     pictures = Pictures(raw_lab, to_lab(relit), to_lab(warped), visible)
     parts = find_parts(raw, enhanced, positions, (ours, theirs), pictures)
@@ -136,7 +152,9 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
         "blur": _blur(raw_lab[..., 0], lab[..., 0], core),
     }
     colours = _most_shifted(raw.rgb, warped, core)
-    return values, Maps(patch, detail, parts, core, ours | theirs, positions, colours, shares)
+    repainted = _find_repainted(structure[:2], patch, core)
+    product = ours | theirs
+    return values, Maps(patch, detail, repainted, parts, core, product, positions, colours, shares)
 
 
 def _shares(ours: Mask, core: Mask, parts: PartMasks) -> Shares:
@@ -271,16 +289,34 @@ def _unexplained_difference(raw: Floats, other: Floats) -> Floats:
     return np.sqrt(total)
 
 
-def _unlike_structure(raw: Floats, other: Floats) -> Floats:
-    """1 - SSIM's contrast-structure term (Wang et al., 2004), of lightness."""
+def _structure(raw: Floats, other: Floats) -> tuple[Floats, Floats, Floats]:
+    """The two local variances of lightness, and the covariance."""
     raw, other = cv2.GaussianBlur(raw, (0, 0), 1.0), cv2.GaussianBlur(other, (0, 0), 1.0)
     mean, mean_other = _mean(raw), _mean(other)
     variance = _mean(raw * raw) - mean * mean
     variance_other = _mean(other * other) - mean_other * mean_other
-    both = _mean(raw * other) - mean * mean_other
-    return np.asarray(
-        1 - (2 * both + STRUCTURE_FLOOR) / (variance + variance_other + STRUCTURE_FLOOR)
+    return variance, variance_other, _mean(raw * other) - mean * mean_other
+
+
+def _unlike_structure(variance: Floats, other: Floats, both: Floats) -> Floats:
+    """1 - SSIM's contrast-structure term (Wang et al., 2004)."""
+    return np.asarray(1 - (2 * both + STRUCTURE_FLOOR) / (variance + other + STRUCTURE_FLOOR))
+
+
+def _find_repainted(variances: tuple[Floats, Floats], patch: Floats, core: Mask) -> Repainted:
+    """Where one picture's structure has no counterpart near that place in the other. Pieces that
+    nearly touch are one place."""
+    kernel, possible = disc(NEAR), core & (patch > REPAINTED)
+    gone, added = (
+        possible & (here > STRUCTURE_FLOOR) & (cv2.dilate(there, kernel) < FAINT * here)
+        for here, there in (variances, variances[::-1])
     )
+    wide = [cv2.dilate(mask.astype(np.uint8), kernel) for mask in (gone, added)]
+    _, places = cv2.connectedComponents(np.maximum(*wide))
+    areas = np.bincount(places[gone | added], minlength=1)
+    largest = int(areas.max())
+    kept = (areas >= max(1, largest // 4))[places]
+    return Repainted(kept & (wide[0] > 0), kept & (wide[1] > 0), largest / max(1, int(core.sum())))
 
 
 def _mean(values: Floats) -> Floats:

@@ -23,6 +23,7 @@ MOST: Final = 6.0
 #: Hard limits: shares of the product.
 MISSING_FAILS: Final = 0.05
 UNJUDGED_WARNS: Final = 0.02
+REPAINTED_WARNS: Final = 0.001
 #: A score below it is certain: a model's vote does not clear it.
 CERTAIN: Final = 0.05
 WEIGHTS: Final = Path(__file__).parent / "weights.toml"
@@ -54,7 +55,7 @@ class Knots:
 
 @dataclass(frozen=True)
 class Weights:
-    """`version` is the day of the fit. A measure beyond one of the last six fields, the hard
+    """`version` is the day of the fit. A measure beyond one of the last seven fields, the hard
     limits, decides whatever the score is."""
 
     version: str
@@ -68,6 +69,7 @@ class Weights:
     # Files that were fitted before these limits existed name none.
     missing_fails: float = MISSING_FAILS
     unjudged_warns: float = UNJUDGED_WARNS
+    repainted_warns: float = REPAINTED_WARNS
 
     def parts(self, measures: Mapping[str, float]) -> dict[str, float]:
         """What each measure adds to the score, largest first."""
@@ -85,6 +87,7 @@ class Weights:
             measures["missing"] > self.missing_warns
             or measures["patch"] > self.patch_warns
             or measures.get("unjudged", 0.0) > self.unjudged_warns
+            or measures.get("repainted", 0.0) > self.repainted_warns
         )
         return "fail" if failed else "warn" if warned else "pass"
 
