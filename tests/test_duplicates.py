@@ -251,3 +251,31 @@ def test_a_photo_is_looked_for_in_an_index_however_many_products(each_shop: Shop
         for look in looks:
             plan = str(session.execute(text(explain + look.format("0" * 64))).all())
             assert "ix_products_" in plan, plan
+
+
+def test_a_photo_that_comes_later_takes_the_facts_of_its_sku(shop: Shop) -> None:
+    facts = {"name": "Hoodie", "category": "Clothes", "mrp": 50, "price": 40, "gst": 19}
+    plain = dict.fromkeys(("mrp", "price", "discount", "gst"))
+    skip(
+        shop,
+        row(sku="A-1", view="front", **plain | facts),
+        row(sku="A-1", view="back", **plain | facts),
+        row(sku="B-2", view="front", **plain | facts),
+        row(sku="B-2", view="back", **plain | facts | {"price": 30, "category": "Coats"}),
+    )
+    photo = plain | {"category": "Products", "raw_image": row()["raw_image"] + "?side"}
+    rows = [
+        row(**photo | {"sku": "A-1", "view": "side"}),
+        row(**photo | {"sku": "A-1", "view": "left", "price": 45, "category": "Sale"}),
+        row(**photo | {"sku": "B-2", "view": "side"}),
+        row(**photo | {"sku": "C-3", "view": "side"}),
+    ]
+    shop.create(row(sku="C-3", **plain | facts))  # another seller's
+    made = skip(shop, *rows)["products"]
+    names = ("name", "category", "mrp", "price", "discount", "gst")
+    assert [tuple(one[name] for name in names) for one in made] == [
+        ("Hoodie", "Clothes", 50, 40, 10, 19),
+        ("Hoodie", "Sale", None, 45, None, None),
+        ("Hoodie", "Products", None, None, None, None),
+        (None, "Products", None, None, None, None),
+    ]

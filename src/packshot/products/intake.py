@@ -30,6 +30,7 @@ from packshot.products.idempotency import (
     refuse_while_running,
     remember_answer,
 )
+from packshot.products.sku_facts import with_facts_of_skus
 from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of
 
@@ -152,7 +153,8 @@ def _insert(session: Session, rows: list[dict[str, Any]], intake: Intake) -> Cre
     photos = [identity_of(row) for row in rows]
     known, repeated = find_duplicates(session, photos), find_repeated(photos)
     new = [place for place in range(len(rows)) if place not in known | repeated]
-    made = _insert_new(session, [rows[place] for place in new], batch_id, first) if new else []
+    given = with_facts_of_skus(session, [rows[place] for place in new])
+    made = _insert_new(session, given, batch_id, first) if given else []
     ids = known | {place: product.id for place, product in zip(new, made, strict=True)}
     skipped = {place: ids[earlier] for place, earlier in repeated.items()} | known
     return Created(batch_id, made, skipped=dict(sorted(skipped.items())))

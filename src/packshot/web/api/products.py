@@ -97,7 +97,9 @@ def create_products(query: BulkQuery, batch: CheckedRows) -> Response:
     Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
     request can be sent again without creating anything twice. `on_duplicate=skip` creates nothing
     for a photo that has a product with the same SKU and view: `skipped` names the
-    product; where the row has other values, `differs` has those that the product keeps.
+    product; where the row has other values, `differs` has those that the product keeps. There a
+    row without a name, without amounts or with the category "Products" takes those of its SKU's
+    products, if they agree.
     """
     total = len(batch.rows) + len({row_of(field_error) for field_error in batch.field_errors})
     batch = _with_good_addresses(batch)
