@@ -180,6 +180,31 @@ def test_they_refuse_one_that_leaves_a_strap_out(level: int) -> None:
 # The file's own transparency
 
 
+def flat_jpeg(*, strap: tuple[int, int, int] | None = None) -> tuple[Bytes, Mask]:
+    """A blue cap on a flawless pale wall, saved with coarse colours as most programs do, perhaps
+    with a strap that its mask leaves out: photo and mask."""
+    wall = (214, 200, 214)
+    photo, truth = np.full((700, 700, 3), wall, np.uint8), np.zeros((700, 700), np.uint8)
+    cv2.ellipse(truth, (340, 330), (140, 100), 30, 0, 360, 255, -1, cv2.LINE_AA)
+    photo = as_bytes(photo + (np.array([20, 80, 235]) - wall) * (truth / 255)[..., None])
+    if strap is not None:
+        cv2.line(photo, (440, 420), (500, 490), strap, 8, cv2.LINE_AA)
+        photo[truth > 0] = (20, 80, 235)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
+    coded = cv2.imencode(".jpg", photo[..., ::-1], quality)[1]
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1]), truth > 127
+
+
+def test_the_ringing_of_a_jpeg_beside_the_product_is_no_part_of_it() -> None:
+    assert said_of(*flat_jpeg()) == ()
+
+
+@pytest.mark.parametrize("strap", [(222, 208, 222), (206, 204, 216), (224, 196, 208)])
+def test_a_strap_nearly_of_the_walls_colour_is_no_ringing(strap: tuple[int, int, int]) -> None:
+    assert outline.LEFT_OUT in said_of(*flat_jpeg(strap=strap))
+
+
 def glass() -> Bytes:
     """A half see-through disc with a solid stem."""
     y, x = np.mgrid[0:300, 0:300]

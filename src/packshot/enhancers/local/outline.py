@@ -36,8 +36,12 @@ SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same sl
 DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's
 THIN, DARK = 11, 12.0  # px wide, and L darker than both sides: a lace, a cable, a wire
 NEAR, HANGING = 9, 21  # px wide: nearer is part of the outline; farther does not belong to the cut
+RIM = 7  # px wide: there colours are mixed with the product's
 LEAST_PIECE = 36  # px
 LEAST_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks have less
+#: JPEG's ringing beside a strong edge, up to 16 px of the file away: its mean colour is within the
+#: first of the backdrop's (delta E), and of its pixels NEARLY all (percent) are as light (L).
+MOST_RINGING, NEARLY = 1.0, 97
 MOST_CHROMA = 15.0  # of a backdrop that counts as nearly white
 
 
@@ -59,7 +63,9 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     left_out = np.zeros_like(inside)
     if pale:
         sharp = (slope > edge) & (slope > SHARP * _slope(lab, 2.5))
-        left_out = _hanging(sharp & (~_in_shadow(lab, backdrop) | _thin(lab)), inside, slope)
+        off = lab - backdrop.surface(*inside.shape)
+        left_out = _hanging(sharp & (~_in_shadow(off[..., 0]) | _thin(lab)), inside, slope)
+        left_out = _without_ringing(left_out, inside, off)
     edgeless = _edgeless_share(inside, slope, min(edge, MOST_ASKED))
     reasons = (
         (edgeless > (MOST_EDGELESS_ON_PALE if pale else MOST_EDGELESS), EDGELESS),
@@ -107,8 +113,20 @@ def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:
     return np.asarray(kept[labels])
 
 
-def _in_shadow(lab: Floats, backdrop: Backdrop) -> Mask:
-    darker = lab[..., 0] - backdrop.surface(*lab.shape[:2])[..., 0]
+def _without_ringing(pieces: Mask, inside: Mask, off: Floats) -> Mask:
+    """The pieces whose colours differ from the backdrop's (by `off`, Lab) as a part's would."""
+    kept, clear = pieces.copy(), ~_around(inside, RIM)
+    count, labels = cv2.connectedComponents(pieces.astype(np.uint8), connectivity=8)
+    for number in range(1, count):
+        piece = np.asarray(labels == number)
+        colours = off[trust.dilate(piece) & clear]
+        swing = float(np.percentile(np.abs(colours[:, 0]), NEARLY))
+        if swing < MOST_RINGING and np.linalg.norm(colours.mean(axis=0)) < MOST_RINGING:
+            kept &= ~piece
+    return kept
+
+
+def _in_shadow(darker: Floats) -> Mask:
     return np.asarray(cv2.erode(darker, np.ones((5, 5), np.uint8)) < DARKEST)
 
 
