@@ -48,6 +48,8 @@ def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
     queue = stats["queue"]
     lines = [(f"products {name}", f"{count:,}") for name, count in stats["products"].items()]
     lines += [(f"pictures {name}", f"{count:,}") for name, count in stats["images"].items()]
+    if stats.get("being_checked"):
+        lines.append(("pictures being checked", f"{stats['being_checked']:,}"))
     lines += [
         (f"queue {name.replace('_', ' ')}", f"{count:,}")
         for name, count in queue.items()

@@ -63,6 +63,7 @@ class Counts:
     products: dict[str, int]
     images: dict[str, int]
     batched: int  # products that wait for the answers of batch jobs
+    being_checked: int  # pictures that wait for their fidelity check
     spent_by_lane: dict[str, Decimal]  # all lanes
     spent_today: Decimal
     products_paid_for: int
@@ -118,6 +119,7 @@ def read_counts(session: Session) -> Counts:
         products=_by(session, Product.status),
         images=_by(session, ProductImage.status),
         batched=_count_batched(session),
+        being_checked=_count_being_checked(session),
         spent_by_lane=dict.fromkeys(LANES, Decimal(0)) | spent,
         spent_today=spent_today(session),
         products_paid_for=paid_for,
@@ -174,6 +176,10 @@ def _calls(session: Session) -> tuple[dict[tuple[str, str], int], dict[str, Deci
 def _count_batched(session: Session) -> int:
     waiting = and_(Product.status == PENDING, Product.batched_at.is_not(None))
     return session.scalar(select(func.count()).where(waiting)) or 0
+
+
+def _count_being_checked(session: Session) -> int:
+    return session.scalar(select(func.count()).where(ProductImage.check_due.is_not(None))) or 0
 
 
 def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:

@@ -43,6 +43,7 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     yield _gauge("failed_products", "Failed products by reason", "reason", figures.failed)
     yield _gauge("batch_jobs", "Jobs of the batch lane by state", "state", figures.batch_jobs)
     yield _one("batched_products", "Products that wait for batch jobs", figures.batched)
+    yield _one("being_checked", "Pictures that wait for a fidelity check", figures.being_checked)
     yield _gauge("webhooks", "Webhook events by state", "state", figures.webhooks)
     yield _gauge("pixel_locks", "Pictures locked, or why not", "result", figures.locks)
     rejections = CounterMetricFamily(

@@ -156,6 +156,7 @@ class StatsData(Out):
     spent_by_lane: dict[str, AmountOut] = Field(description="US dollars")
     problem: str | None = Field(None, description="why no pictures are being made")
     batched: int = Field(description="products that wait for the answers of batch jobs")
+    being_checked: int = Field(description="pictures that wait for their fidelity check")
     cost_per_product: AmountOut | None = Field(
         description="US dollars, per product with paid calls"
     )

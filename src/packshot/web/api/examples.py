@@ -352,6 +352,7 @@ STATS: Final = _dump(
                 "batch": Decimal("2.38"),
             },
             batched=0,
+            being_checked=5,
             cost_per_product=Decimal("0.1271"),
             reviewed_last_hour=12,
             made_last_hour=30,
