@@ -226,6 +226,8 @@ def test_what_a_skipped_row_gives_otherwise_is_named(shop: Shop) -> None:
     answer = shop.ask("POST", "/api/products/duplicates", json={"photos": asked})
     [differing, same] = answer.get_json()["data"]["duplicates"]
     assert differing["differs"] == {"name": "Pan", "attributes": None}
+    [nobody_named_one] = skip(shop, given(shop, category="Products"))["skipped"]
+    assert "category" not in nobody_named_one["differs"]
     assert "differs" not in same
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_answer
-from packshot.spreadsheets.fields import OF_SKU
+from packshot.spreadsheets.fields import DEFAULT_CATEGORY, OF_SKU
 from packshot.spreadsheets.name_index import caseless, view_of_file
 from packshot.spreadsheets.view_words import view_key
 
@@ -242,7 +242,7 @@ def find_differences(
 ) -> dict[int, dict[str, Any]]:
     """Index -> the fields in which the row differs from its product, with the product's values.
 
-    A field that is not in the row does not differ.
+    A field that is not in the row does not differ, nor does a category that nobody named.
     """
     query = select(Product.id, *(getattr(Product, name) for name in COMPARED))
     with database.read() as session:
@@ -252,7 +252,8 @@ def find_differences(
         index: {
             name: kept[product_id][name]
             for name in COMPARED
-            if rows[index].get(name) is not None and rows[index][name] != kept[product_id][name]
+            if rows[index].get(name) not in (None, kept[product_id][name])
+            and (name, rows[index][name]) != ("category", DEFAULT_CATEGORY)
         }
         for index, product_id in found.items()
         if product_id in kept
