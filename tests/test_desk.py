@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -671,9 +671,16 @@ def test_the_grid_approves_only_products_without_doubt(shop: DeskShop, open_desk
     assert shop.statuses(doubtful) == ["pending_review"] * 2
 
 
-def check(shop: DeskShop, product_id: int, *, judged: float | None = None, **found: Any) -> None:
+def check(
+    shop: DeskShop,
+    product_id: int,
+    *,
+    judged: float | None = None,
+    reasons: Sequence[dict[str, str]] = (),
+    **found: Any,
+) -> None:
     """As `Checks.save` records it: the product's version is raised, and nobody decided."""
-    fidelity = {"reasons": [], "judged": judged, **found}
+    fidelity = {"reasons": list(reasons), "judged": judged, **found}
     with shop.services.database.write() as session:
         mine = update(ProductImage).where(ProductImage.product_id == product_id)
         session.execute(mine.values(check_due=None, fidelity=fidelity, **found))
@@ -803,6 +810,17 @@ def test_a_picture_with_a_warning_is_not_called_unchanged(shop: DeskShop, open_d
     expect(page.locator(".verdict").first).to_have_text("No change found where compared")
     page.goto(f"{shop.url}/products/{clear}")
     expect(page.locator(".verdict").first).to_have_text("No change found")
+
+
+def test_a_product_in_much_other_light_is_not_called_unchanged(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    words = "the product is 0.9 EV lighter than in the photo"
+    check(shop, number, verdict="pass", reasons=[{"code": "light", "words": words}])
+    page = open_desk(f"{shop.url}/products/{number}").page
+    expect(page.locator(".verdict").first).to_have_text("The light changed")
+    expect(page.locator(".fidelity").first).to_contain_text(words)
 
 
 def test_a_picture_of_which_half_was_compared_is_not_called_unchanged(

@@ -24,7 +24,16 @@ from packshot.fidelity.network import SIDE, NoNetwork, likelihood
 from packshot.fidelity.sides import prepare, side_of
 from packshot.fidelity.text import lines_of
 from packshot.fidelity.verdicts import Check
-from packshot.pictures.arrays import Bytes, Floats, from_lab, resize, to_lab
+from packshot.pictures.arrays import (
+    Bytes,
+    Floats,
+    as_bytes,
+    from_lab,
+    resize,
+    to_lab,
+    to_linear,
+    to_srgb,
+)
 from packshot.pictures.cutout_network import likelihood_at
 from packshot.pictures.imaging import encode_array, to_array
 
@@ -102,6 +111,22 @@ def test_the_placement_of_the_photo_in_the_picture_is_measured(degrees: float) -
 def test_a_picture_that_cannot_be_compared_has_no_placement() -> None:
     nothing = comparing.Comparison("no_common_view")
     assert judge(nothing, None, scoring.load_weights()).placement is None
+
+
+@pytest.mark.parametrize(
+    ("stops", "verdict", "words"),
+    [(-0.4, "pass", []), (-0.9, "pass", ["0.9 EV darker"]), (-1.6, "warn", ["1.6 EV darker"])],
+)
+def test_a_product_in_much_other_light_is_not_called_unchanged(
+    bottle: RawSide, stops: float, verdict: str, words: list[str]
+) -> None:
+    photo, likely = sample("bottle-paper")
+    lit = as_bytes(to_srgb(to_linear(photo) * np.float32(2.0**stops)))
+    found = check(bottle, lit, likely)
+    assert found.verdict == verdict
+    said = [reason.words for reason in found.reasons if reason.code == "light"]
+    assert len(said) == len(words) and all(map(str.__contains__, said, words)), said
+    assert found.measures["light"] == pytest.approx(stops, abs=0.1)
 
 
 def test_another_colour_is_named_with_both_shades(bottle: RawSide) -> None:

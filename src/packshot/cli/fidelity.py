@@ -24,6 +24,7 @@ WORDS = {
     "fail": "FAIL: the product was changed",
     "not_comparable": "NOT COMPARABLE: the two could not be aligned",
 }
+LIT = "PASS: only the light changed in what could be compared"
 assert set(WORDS) == set(VERDICTS)
 
 
@@ -111,7 +112,9 @@ def _compare(raw: Path, enhanced: Path) -> CheckResult:
         pixels.close()
     check = done.check
     verdict = check.verdict or "not_comparable"
-    click.echo(f"{WORDS[verdict]} (score {check.score or 0:.2f}; above 0.5 passes)")
+    lit = verdict == "pass" and any(reason.code == "light" for reason in check.reasons)
+    said = LIT if lit else WORDS[verdict]
+    click.echo(f"{said} (score {check.score or 0:.2f}; above 0.5 passes)")
     for reason in check.reasons:
         click.echo(f"- {escape_text(reason.words)}{_place(reason.enhanced)}")
     if check.judged is not None:

@@ -21,6 +21,7 @@ WORTH_NAMING: Final = 0.18
 SEEN: Final = 2.0  # units of a* or b* that a person sees side by side
 UNJUDGED: Final = "of the product could not be judged"
 BESIDE: Final = "of the photo's product was left out, perhaps another object"
+LIGHT_NAMED: Final = 0.6  # EV
 MOST_PLACES: Final = 3  # of one kind
 Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
@@ -28,10 +29,11 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the r
 def reasons_of(
     compared: Comparison, verdict: FidelityVerdict, weights: Weights, values: Mapping[str, float]
 ) -> list[Reason]:
-    """The reasons for a verdict, most important first; for "pass" only what could not be judged."""
+    """The reasons for a verdict, most important first; for "pass" only other
+    light and what could not be judged."""
     if compared.problem is not None:
         return [Reason(code=compared.problem, words=PROBLEMS[compared.problem])]
-    unjudged = list(_unjudged(compared, weights))
+    unjudged = [*_light(compared), *_unjudged(compared, weights)]
     if verdict == "pass":
         return unjudged
     parts = weights.parts(values)
@@ -52,6 +54,17 @@ def reasons_of(
         for reason in _of_measure(name, compared, weights, values):
             found.setdefault((reason.code, reason.words), reason)
     return [*found.values(), *unjudged]
+
+
+def _light(compared: Comparison) -> Iterator[Reason]:
+    """The product's light, if it changed by more than a shade. Good pictures may do that."""
+    assert compared.maps is not None
+    stops = compared.maps.colours.light
+    if abs(stops) >= LIGHT_NAMED:
+        words = f"the product is {abs(stops):.1f} EV {'lighter' if stops > 0 else 'darker'}"
+        yield _reason(
+            "light", f"{words} than in the photo", _around(compared.maps.product), compared
+        )
 
 
 def _unjudged(compared: Comparison, weights: Weights) -> Iterator[Reason]:

@@ -18,6 +18,7 @@ FACTS: Final = {
     "detail_only": "the whole product is in the picture",
     "no_product": "the whole product is in the picture, clearly apart from its background",
     "unjudged": "the whole product is in the picture, clearly apart from its background",
+    "light": "the product is as light or dark as in the photo",
     "blurred": "the product is sharp, with every detail of the photo",
 }
 FALLBACK: Final = "shape, parts, colours and print of the product are exactly those of the photo"

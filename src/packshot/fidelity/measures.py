@@ -23,6 +23,7 @@ STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no stru
 FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
 REPAINTED: Final = 8.0  # dE of a window; light and sharpness change structure by less
 NEAR: Final = 9  # px; structure within this distance is only displaced
+NEARLY_BLACK: Final = 0.005  # linear light
 SHADING: Final = 40.0  # px; changes of light that are smoother than this are allowed
 
 
@@ -52,12 +53,13 @@ NAMES: Final = tuple(each.name for each in fields(FidelityMeasures))
 @dataclass(frozen=True)
 class Colours:
     """Median sRGB where a* and b* differ most, in the photo and in the picture; `at` is the middle
-    of that window of `side` px, x and y."""
+    of that window of `side` px, x and y. `light`: EV by which the product became lighter."""
 
     was: Floats
     now: Floats
     at: tuple[int, int]
     side: int
+    light: float
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,15 @@ def _most_shifted(raw: Floats, warped: Floats, core: Mask) -> Colours:
     window = np.zeros_like(core)
     window[max(0, y - side // 2) : y + side // 2 + 1, max(0, x - side // 2) : x + side // 2 + 1] = 1
     was, now = (_median(rgb, window & core) for rgb in (raw, warped))
-    return Colours(was, now, (x, y), side)
+    return Colours(was, now, (x, y), side, _lighter(raw, warped, core))
+
+
+def _lighter(raw: Floats, warped: Floats, core: Mask) -> float:
+    """The median EV between the same places; what is nearly black hardly counts."""
+    if not core.any():
+        return 0.0
+    was, now = (to_linear(rgb[core]) @ LUMA + NEARLY_BLACK for rgb in (raw, warped))
+    return round(float(np.median(np.log2(now / was))), 2)
 
 
 def _median(rgb: Floats, where: Mask) -> Floats:

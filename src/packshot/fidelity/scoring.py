@@ -24,6 +24,9 @@ MOST: Final = 6.0
 MISSING_FAILS: Final = 0.05
 UNJUDGED_WARNS: Final = 0.02
 REPAINTED_WARNS: Final = 0.001
+#: A hard limit: EV between the product's light in the photo and in the picture. The faithful edits
+#: of bench/fidelity.py stay below 0.6.
+LIGHT_WARNS: Final = 1.0
 #: A score below it is certain: a model's vote does not clear it.
 CERTAIN: Final = 0.05
 WEIGHTS: Final = Path(__file__).parent / "weights.toml"
@@ -88,6 +91,7 @@ class Weights:
             or measures["patch"] > self.patch_warns
             or measures.get("unjudged", 0.0) > self.unjudged_warns
             or measures.get("repainted", 0.0) > self.repainted_warns
+            or abs(measures.get("light", 0.0)) > LIGHT_WARNS
         )
         return "fail" if failed else "warn" if warned else "pass"
 

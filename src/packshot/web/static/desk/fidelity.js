@@ -13,18 +13,23 @@ const WORDS = {
 };
 
 /** Reasons about the whole product: a frame around all of it says nothing. */
-const WHOLE = new Set(["colour", "stretched", "blurred"]);
+const WHOLE = new Set(["colour", "light", "stretched", "blurred"]);
 
 /** A pass says less where the picture has a warning, or where much of the product was not compared. */
 const PARTLY = ["No change found where compared", ""];
+const LIT = ["The light changed", ""];
 const MUCH_COMPARED = 2 / 3;
+
+function wordsOfPass({ reasons, judged }, warning) {
+  if (reasons.some(({ code }) => code === "light")) return LIT;
+  return warning || (judged ?? 1) < MUCH_COMPARED ? PARTLY : WORDS.pass;
+}
 
 /** The badge of a picture's verdict; null where none is to come. */
 export function verdictBadge({ fidelity, warning }) {
   if (!fidelity) return null;
   const reason = fidelity.reasons[0]?.words;
-  const partly = warning || (fidelity.judged ?? 1) < MUCH_COMPARED;
-  const found = fidelity.verdict === "pass" && partly ? PARTLY : WORDS[fidelity.verdict];
+  const found = fidelity.verdict === "pass" ? wordsOfPass(fidelity, warning) : WORDS[fidelity.verdict];
   const [words, kind] = found ?? [
     reason === "not measured yet" ? "Product being checked" : "Product not measured",
     "",
