@@ -64,10 +64,13 @@ def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weigh
         if code in codes or "texture" in codes:
             knots = weights.measures[code]
             heat = np.maximum(heat, _heat(values, knots.high if code in codes else knots.low))
-    if "repainted" in codes:
-        heat[maps.repainted.gone | maps.repainted.added] = 0.5
     _tint(canvas, heat, WARM, matrix)
-    parts = (("missing", maps.parts.missing, BLUE), ("extra", maps.parts.extra, ORANGE))
+    parts = (
+        ("missing", maps.parts.missing, BLUE),
+        ("extra", maps.parts.extra, ORANGE),
+        ("repainted", maps.repainted.gone, BLUE),
+        ("repainted", maps.repainted.added, ORANGE),
+    )
     for code, mask, colour in parts:
         if code in codes:
             _tint(canvas, mask.astype(np.float32) * 0.75, colour, matrix)

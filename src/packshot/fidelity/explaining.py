@@ -41,10 +41,11 @@ def reasons_of(
     named = [name for name, part in parts.items() if part > 0 and part >= WORTH_NAMING * total]
     if values["stretch"] > weights.stretch_fails:
         named.insert(0, "stretch")
+    if values["repainted"] > weights.repainted_warns:
+        same = ("patch", "detail")  # less exact words for that place
+        named = ["repainted", *(name for name in named if name not in same)]
     if values["patch"] > weights.patch_warns:
         named.insert(0, "patch")
-    if values["repainted"] > weights.repainted_warns:
-        named.insert(0, "repainted")
     if values["missing"] > weights.missing_warns:
         named.insert(0, "missing")
     if values["letters"] > weights.letters_fail:
