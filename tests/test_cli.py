@@ -241,6 +241,23 @@ def test_check_names_the_broken_part_and_what_to_fix(
     assert not problems.keys() - ({part, "queue"} if part == "database" else {part})
 
 
+@pytest.mark.parametrize("command", ["fidelity", "status"])
+def test_a_command_whose_reader_has_gone_ends_quietly(
+    command: str, url: str, tmp_path: Path
+) -> None:
+    """As in `packshot status | head -1`."""
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(photo_bytes(side=64))
+    words = ["--url", url] if command == "status" else [str(photo), str(photo), "--no-map"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [BIN / "packshot", command, *words], stdout=write, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_the_shell_completes_commands() -> None:
     asked = {"_PACKSHOT_COMPLETE": "bash_complete", "COMP_WORDS": "packshot re", "COMP_CWORD": "1"}
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from servers.packshot_process import BIN
 from servers.photo_host import hang
 
 from faults.killing import worker_killed_by
@@ -105,6 +107,24 @@ def test_a_full_disk_shows_no_half_picture_and_costs_no_second_payment(on_defaul
             (rig.folder / "media").symlink_to(disk / "media")
             assert rig.paid_once().statuses == {"pending_review": 2}
             assert worker.stop() == 0
+
+
+def test_check_names_a_disk_without_room_for_a_picture(tmp_path: Path) -> None:
+    """The few bytes that it tries to write find room."""
+    with small_disk(tmp_path) as disk:
+        (disk / "media").mkdir()
+        places = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "MEDIA_DIR": f"{disk}/media"}
+        done = subprocess.run(
+            [BIN / "packshot", "check", "--json"],
+            cwd=tmp_path,
+            env=os.environ | places,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    found = json.loads(done.stdout)["parts"]["storage"]
+    assert f"the disk of MEDIA_DIR={disk}/media has only 1.0 MB left" in found
+    assert done.returncode == 1
 
 
 def test_a_read_only_folder_is_named_and_recovered_from(on_defaults: Rig) -> None:

@@ -42,11 +42,15 @@ class LazyGroup(click.Group):
     """A group that imports a command only to run it, or to show its own help."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Print our own errors as one line, for every command."""
+        """Print our own errors as one line, for every command; end quietly when nobody reads on."""
         try:
             return super().invoke(ctx)
         except PackshotError as error:
             raise click.ClickException(error.message) from error
+        except click.ClickException as error:
+            if isinstance(error.__cause__, BrokenPipeError):  # as in `packshot ... | head`
+                raise error.__cause__ from None
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

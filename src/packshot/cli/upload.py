@@ -99,7 +99,7 @@ def upload(
     A photo whose SKU and view a product has with another photo is refused: --update replaces that
     photo, and pictures are made again; --further keeps both.
 
-    While the server is away or can't take photos, it says why and tries again for ten minutes.
+    A server must answer at the start; if it goes away later, it is tried for ten minutes.
 
     A spreadsheet is a CSV of any kind, a .txt with tabs as Amazon's, or an .xlsx file. Its columns
     are recognised by their names, or said with --column; a picture is an address, or a file beside
