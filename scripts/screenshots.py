@@ -103,6 +103,7 @@ def open_page(browser: Browser, url: str, scheme: str, viewport: dict[str, int])
 def decide_some(page: Page, spared: int) -> None:
     """Decide as a reviewer would, so that the desk shows some decisions."""
     for _ in range(DECIDED_BEFORE):
+        page.locator("#stage[aria-busy=true]").wait_for(state="detached")  # it has been seen
         number = page.locator(".number-link").inner_text()
         page.keyboard.press("s" if number == f"#{spared}" else "a")
     expect(page.locator("#saving")).to_be_hidden()

@@ -96,11 +96,17 @@ class Desk:
 
     def press(self, keys: str) -> None:
         for key in keys.split():
+            look(self.page)
             self.page.keyboard.press(key)
 
     def close(self) -> None:
         self.context.close()
         assert not self.faults
+
+
+def look(page: Page) -> None:
+    """Wait until the product on the desk has been seen for as long as a decision asks."""
+    page.locator("#stage[aria-busy=true]").wait_for(state="detached")
 
 
 Open = Callable[..., Desk]
@@ -115,6 +121,7 @@ def open_desk(browser: Browser) -> Iterator[Open]:
         desk = Desk(browser, **options)
         desks.append(desk)
         desk.page.goto(url)
+        look(desk.page)
         return desk
 
     yield open_one
@@ -215,7 +222,6 @@ def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
     page = desk.page
     lists: list[Route] = []
     page.route("**/api/products?*", lambda route: lists.append(route))
-    page.route("**/media/**", lambda _: None)  # they never come: the list waits for none of them
     page.goto(shop.url, wait_until="domcontentloaded")
     expect(left(page)).to_have_text("53 left")
     desk.press("a " * 50)
@@ -226,6 +232,7 @@ def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
     until(lambda: bool(lists), page)
     lists.pop().continue_()
     expect(shown_number(page)).to_have_text(f"#{ids[2]}")
+    look(page)
     page.evaluate(
         "const keys = [1, 2].map(() => new KeyboardEvent('keydown', { key: 'a', bubbles: true }));"
         " for (const event of keys) document.body.dispatchEvent(event)"
@@ -234,6 +241,40 @@ def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
     expect(left(page)).to_have_text("2 left")
     desk.press("a a")
     until(lambda: shop.statuses(ids) == ["approved"] * 53, page)
+
+
+def test_a_second_press_at_once_decides_nothing_unseen(shop: DeskShop, open_desk: Open) -> None:
+    """An accidental second press comes 80 to 200 ms later: the next one was painted by then."""
+    ids = shop.stock(3)
+    desk = open_desk(shop.url)
+    page = desk.page
+    for place, pause in enumerate((60, 150)):
+        look(page)
+        page.keyboard.press("a")
+        page.wait_for_timeout(pause)
+        page.keyboard.press("a")
+        toast = page.locator(".toast").filter(has_text=f"Product {ids[1 - place]}")
+        expect(toast).to_contain_text("You pressed again before it could be seen")
+    expect(left(page)).to_have_text("1 left")
+    look(page)
+    page.get_by_role("button", name="Approve all 3").dblclick()
+    until(lambda: shop.statuses(ids) == ["approved"] * 3, page)
+
+
+def test_a_product_is_not_decided_before_its_pictures_came(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk("about:blank")
+    page = desk.page
+    pictures: list[Route] = []
+    page.route("**/media/**", lambda route: pictures.append(route))
+    page.goto(shop.url, wait_until="domcontentloaded")
+    expect(left(page)).to_have_text("1 left")
+    page.keyboard.press("a")
+    expect(page.locator(".toast")).to_contain_text("Its pictures are not there yet")
+    for route in pictures:
+        route.continue_()
+    desk.press("a")
+    until(lambda: shop.statuses([number]) == ["approved"], page)
 
 
 def test_more_products_are_requested_when_the_server_allows_it_and_after_signing_in(
@@ -520,6 +561,7 @@ def test_letters_work_on_every_keyboard(shop: DeskShop, open_desk: Open) -> None
     ids = shop.stock(len(LAYOUTS))
     page = open_desk(shop.url).page
     for done, (code, key) in enumerate(LAYOUTS.values(), start=1):
+        look(page)
         type_key(page, code, key)
         expect(left(page)).to_have_text(f"{len(ids) - done} left")
     until(lambda: shop.statuses(ids) == ["approved"] * len(ids), page)
@@ -956,6 +998,8 @@ ACT = ".keep, .button[aria-keyshortcuts='X']"
 def press_at_random(page: Page, chance: random.Random, times: int) -> None:
     """Keys and clicks anywhere on the desk, but for the one act that takes a picture in."""
     for _ in range(times):
+        if chance.random() < 0.8:  # otherwise it may decide nothing yet
+            look(page)
         if chance.random() < 0.7:
             key = chance.choice(KEYS + ARROWS)
             page.keyboard.press(f"Shift+{key}" if key.isupper() else key)
@@ -2362,6 +2406,7 @@ def test_a_phone_decides_with_thumbs(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     page = open_desk(shop.url, viewport=PHONE, has_touch=True, is_mobile=True).page
     page.get_by_role("button", name="Approve all 3").tap()
+    look(page)
     page.get_by_role("button", name="Reject…").tap()
     page.get_by_role("button", name="Edges").tap()
     until(lambda: shop.statuses(ids) == ["rejected", "approved"])

@@ -1,17 +1,24 @@
 // Ignores keys for something the reviewer has not seen: a key counts for what was on the stage when it was
-// pressed.
+// pressed, and a decision only if its pictures had been there for a moment.
 
+import { afterPaint } from "./dom.js";
 import { samePictures } from "./doubt.js";
 import { mayReview } from "./rights.js";
 import { toast } from "./toast.js";
 
 /** Pictures that replaced others are shown for this long before keys apply to them. */
 const LOOK_MS = 500;
+/**
+ * A product's pictures are shown for this long before a key or click decides on it: the second press of an
+ * accidental double press comes 80 to 200 ms after the first; nobody who looks first presses so soon.
+ */
+const GLANCE_MS = 200;
 
 export class Attention {
   #stage;
   #pressed = 0;
   #shown = 0;
+  #painted = Number.POSITIVE_INFINITY;
   #replaced = -Infinity;
   #dismiss = () => {};
 
@@ -25,7 +32,20 @@ export class Attention {
 
   /** Another product is on the stage. */
   productCame() {
-    this.#shown = performance.now();
+    const came = performance.now();
+    const { card, root } = this.#stage;
+    this.#shown = came;
+    this.#painted = Number.POSITIVE_INFINITY;
+    root.setAttribute("aria-busy", String(card !== null));
+    if (!card) return;
+    const there = (run) => this.#shown === came && run();
+    afterPaint(async () => {
+      await card.ready();
+      there(() => {
+        this.#painted = performance.now();
+        setTimeout(() => there(() => root.setAttribute("aria-busy", "false")), GLANCE_MS);
+      });
+    });
   }
 
   /** Other pictures of the same product are on the stage. */
@@ -39,15 +59,24 @@ export class Attention {
     if (!product) return null;
     const fresh = performance.now() - this.#replaced < LOOK_MS;
     if (this.#pressed >= this.#shown && !fresh) return product;
-    const what = fresh ? "New pictures have just come" : "You pressed before it came up";
-    this.#dismiss();
-    this.#dismiss = toast(`${what}, so nothing was decided.`, { title: `Product ${product.id}` });
-    return null;
+    return this.#refuse(product, fresh ? "New pictures have just come" : "You pressed before it came up");
   }
 
-  /** The same, if this reviewer may decide. */
+  /** The same, if this reviewer may decide, and its pictures were there for a moment. */
   decidable() {
-    return mayReview() ? this.seen() : null;
+    const product = mayReview() ? this.seen() : null;
+    if (!product || this.#pressed - this.#painted >= GLANCE_MS) return product;
+    const loading = this.#painted === Number.POSITIVE_INFINITY;
+    return this.#refuse(
+      product,
+      loading ? "Its pictures are not there yet" : "You pressed again before it could be seen",
+    );
+  }
+
+  #refuse({ id }, why) {
+    this.#dismiss();
+    this.#dismiss = toast(`${why}, so nothing was decided.`, { title: `Product ${id}` });
+    return null;
   }
 
   /** The same product with the same pictures after a dialog; null after a message otherwise. */

@@ -1,6 +1,6 @@
 // Carries out the keys and buttons of the panel for the product on the stage.
 
-import { announce } from "./dom.js";
+import { afterPaint, announce } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { reasonWords } from "./facts.js";
 import { outbox, redoSteps, reviewStep } from "./outbox.js";
@@ -108,9 +108,4 @@ export class Deciding {
     this.#desk.skipped();
     announce(`Skipped. ${count(queue.left)} left`);
   }
-}
-
-/** Run something after the changes are painted. */
-export function afterPaint(run) {
-  requestAnimationFrame(() => setTimeout(run));
 }

@@ -65,6 +65,11 @@ export function announce(text) {
   $("live").textContent = text;
 }
 
+/** Run something after the changes are painted. */
+export function afterPaint(run) {
+  requestAnimationFrame(() => setTimeout(run));
+}
+
 /** Remove the focus from a clicked button, so that Space compares again. */
 function letGo(event) {
   if (event.detail > 0 && event.currentTarget instanceof HTMLElement) event.currentTarget.blur();

@@ -1,8 +1,8 @@
 // The desk: one product after the other, decided with one key. Read deciding.js first.
 
 import { Attention } from "./attention.js";
-import { afterPaint, Deciding } from "./deciding.js";
-import { $, announce, pageData } from "./dom.js";
+import { Deciding } from "./deciding.js";
+import { $, afterPaint, announce, pageData } from "./dom.js";
 import { Elsewhere } from "./elsewhere.js";
 import { Filling } from "./filling.js";
 import { Filters } from "./filters.js";
