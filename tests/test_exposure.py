@@ -66,6 +66,13 @@ def test_grey_sheet_without_anything_lighter_is_taken_for_paper_with_care() -> N
     assert 0.5 < exposure(dull) <= 1.0
 
 
+@pytest.mark.parametrize("product", [NAVY, (128, 128, 128), (190, 40, 40)])
+def test_a_tinted_wall_is_hardly_taken_for_paper(product: Colour) -> None:
+    """Without anything lighter before it, it might be paper in coloured light, too."""
+    for wall in ((179, 186, 190), (190, 180, 160), (170, 185, 200)):
+        assert exposure(box(wall, product, None)) <= 0.5, wall
+
+
 @pytest.mark.parametrize("colour", [(40, 90, 235), (200, 40, 60), (235, 150, 30), (60, 50, 110)])
 def test_a_lifted_colour_keeps_its_hue_and_vividness(colour: Colour) -> None:
     """Also where a channel reaches its limit: a bright blue does not turn pale."""

@@ -19,7 +19,9 @@ from packshot.pictures.arrays import (
 MAX_EXPOSURE = 1.5  # EV
 LEAST = 0.15  # EV; less is not worth a change
 PAPER = 0.8  # linear light that a plain light backdrop is brought to: paper in good light
-MOST_FOR_PAPER = 1.0  # EV; a grey wall looks like paper in poor light
+MOST_FOR_PAPER = 1.0  # EV; a grey wall looks like paper in poor light,
+MOST_FOR_TINTED = 0.5  # and a tinted one, of more than this chroma, like paper in coloured light
+TINTED = 3.0
 NEUTRAL = 9.0  # chroma: more is a coloured backdrop
 LIGHT, MIDDLE = 62.0, 55.0  # L of a backdrop; a mid-grey wall has 50
 NEUTRAL_BELOW_LIGHT = 5.0  # chroma; there paper is hardly told from a wall
@@ -41,7 +43,8 @@ def estimate(small: Bytes, backdrop: Backdrop, balance: Floats, black: float) ->
     peak = max(float(np.percentile(brightest, 99.9)), 0.01)
     if paper is not None and peak < OUTSHINES * paper:
         room = np.log2(1.05 / max(float(np.percentile(brightest, 99)), 0.01))
-        wanted = min(float(np.log2(PAPER / paper)), float(room), MOST_FOR_PAPER)
+        most = MOST_FOR_TINTED if backdrop.chroma > TINTED else MOST_FOR_PAPER
+        wanted = min(float(np.log2(PAPER / paper)), float(room), most)
     else:
         metered = max(METERED, float((before @ LUMA).mean()))  # gives back what the haze took
         mean = max(float(light.mean()), 0.01)
