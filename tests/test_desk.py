@@ -2687,6 +2687,26 @@ def test_the_grid_makes_the_chosen_products_again_with_the_same_wishes(
     expect(page.locator(".tile-end").first).to_contain_text("Waiting")
 
 
+def test_the_grid_says_how_many_of_the_list_are_chosen_and_chooses_the_rest(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(125, kinds=1, pictures=1)
+    desk = open_desk(f"{shop.url}/grid")
+    page = desk.page
+    chosen, more = page.locator(".chosen"), page.get_by_role("button", name="Choose all 125")
+    page.locator(".tile-label").first.click()
+    expect(chosen).to_have_text("1 of 125 chosen")
+    expect(more).to_be_hidden()
+    desk.press("Control+a")
+    expect(chosen).to_have_text("50 of 125 chosen")
+    more.click()
+    expect(chosen).to_have_text("125 chosen")
+    expect(more).to_be_hidden()
+    desk.press("a")
+    page.get_by_role("button", name="Approve 125").click()
+    until(lambda: set(shop.statuses(ids)) == {"approved"}, page, seconds=60)
+
+
 def open_editor(shop: DeskShop, open_desk: Open, number: int) -> Page:
     """The page of a product, with the dialog that edits its facts."""
     page = open_desk(f"{shop.url}/products/{number}").page

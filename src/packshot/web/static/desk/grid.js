@@ -21,6 +21,8 @@ import { toast } from "./toast.js";
 import { count, ended, foundWords, many, STATUS, verdict } from "./words.js";
 
 const REFRESHED = 200;
+/** The most products that are chosen at once; each is sent as a decision of its own. */
+const MOST = 500;
 
 const data = pageData();
 const filters = new Filters($("filters"), data, [
@@ -32,6 +34,7 @@ const filters = new Filters($("filters"), data, [
   "failed",
 ]);
 const decidable = mayReview() && ["pending_review", "approved", "rejected"].includes(data.filters.status);
+const pages = new Pages($("more"), data, (products) => tiles.add(products));
 const tiles = new Tiles(data.filters, decidable, showChosen);
 const undoing = new GridUndo(tiles, new OwnDecisions(data.caller).among(data.last_decisions), showUndo);
 const downloadButton = new DownloadButton(data, () => tiles.chosen);
@@ -109,6 +112,7 @@ function refusedWords(job, problem) {
 // -- live ---------------------------------------------------------------------------------------------
 
 async function stateChanged(state) {
+  data.state = state;
   filters.show(state);
   downloadButton.show(state);
   tiles.follow(await list({ ...data.filters, limit: REFRESHED }));
@@ -124,6 +128,14 @@ function chooseAll() {
     return toast("These are in several states: choose To review, Approved or Rejected, then all of them.");
   tiles.chooseAll();
   if (!tiles.chosen.length) toast("There is no product here to choose.");
+}
+
+/** Load what the list has besides, and choose it, too. */
+async function chooseListed() {
+  listedButton.disabled = true;
+  await pages.loadUntil(() => tiles.size >= MOST);
+  listedButton.disabled = false;
+  tiles.chooseAll(Math.max(MOST, tiles.chosen.length));
 }
 
 const chooseNone = () => tiles.chooseNone();
@@ -150,14 +162,26 @@ const redoButton = button("Make again…", {
   onclick: act(redoChosen),
 });
 const noneButton = button("None", { key: "Esc", kind: "small", disabled: true, onclick: act(chooseNone) });
+const listedButton = button("", { kind: "small", hidden: true, onclick: act(chooseListed) });
 const undoButton = button("Undo", { icon: "undo", key: "U", kind: "small", onclick: act(undo) });
 
 function showChosen() {
   const n = tiles.chosen.length;
   for (const element of [approveButton, rejectButton, redoButton, noneButton]) element.disabled = n === 0;
   downloadButton.show();
-  chosenWords.textContent = n ? `${count(n)} chosen` : "None chosen";
+  showListed(n);
   announce(chosenWords.textContent);
+}
+
+/** How many of the list are chosen; when all that are shown are, offer the rest. */
+function showListed(n) {
+  const total = data.state.statuses[data.filters.status] ?? 0;
+  const more = pages.cursor !== null && total > n;
+  const chosen = more ? `${count(n)} of ${count(total)} chosen` : `${count(n)} chosen`;
+  chosenWords.textContent = n ? chosen : "None chosen";
+  listedButton.hidden = !more || n < tiles.size || n >= MOST;
+  listedButton.querySelector("span").textContent =
+    total > MOST ? `Choose the first ${count(MOST)}` : `Choose all ${count(total)}`;
 }
 
 function showUndo() {
@@ -170,6 +194,7 @@ if (decidable)
   $("selection").append(
     chosenWords,
     button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }),
+    listedButton,
     noneButton,
     undoButton,
     h("span", { class: "gap" }),
@@ -194,4 +219,3 @@ shortcuts.add("Decide", [
 showUndo();
 tiles.add(data.products);
 start(data, stateChanged);
-new Pages($("more"), data, (products) => tiles.add(products));

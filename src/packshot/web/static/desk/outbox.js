@@ -32,6 +32,7 @@ class Outbox extends EventTarget {
   #rest = 0;
   #paused = false;
   #leaving = false;
+  #storing = null;
 
   constructor() {
     super();
@@ -104,8 +105,14 @@ class Outbox extends EventTarget {
   }
 
   #changed() {
-    tabRemember(this.#place, this.size ? this.#jobs : null);
+    this.#storing ??= Promise.resolve().then(() => this.#store());
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** Once for all changes of one task: a bulk decision adds hundreds of jobs. */
+  #store() {
+    this.#storing = null;
+    tabRemember(this.#place, this.size ? this.#jobs : null);
   }
 
   // -- sending -----------------------------------------------------------------------------------------

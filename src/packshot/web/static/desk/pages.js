@@ -21,8 +21,24 @@ export class Pages {
     );
   }
 
-  async next() {
-    if (!this.cursor || this.button.disabled) return;
+  /** Load the next page, if there is one. */
+  next() {
+    if (!this.cursor) return Promise.resolve();
+    this.loading ??= this.#load().finally(() => {
+      this.loading = null;
+    });
+    return this.loading;
+  }
+
+  /** Load further pages until `enough()`, or until one can't be loaded. */
+  async loadUntil(enough) {
+    for (let before = null; this.cursor && this.cursor !== before && !enough(); ) {
+      before = this.cursor;
+      await this.next();
+    }
+  }
+
+  async #load() {
     this.button.disabled = true;
     try {
       const page = await list({ ...this.filters, cursor: this.cursor, limit: PAGE });

@@ -27,6 +27,10 @@ export class Tiles {
     return this.#tiles.get(id);
   }
 
+  get size() {
+    return this.#tiles.size;
+  }
+
   /** The chosen products as they are shown. */
   get chosen() {
     return [...this.#chosen].map((id) => this.get(id).product);
@@ -104,9 +108,10 @@ export class Tiles {
 
   // -- choosing -----------------------------------------------------------------------------------------
 
-  chooseAll() {
+  /** Choose the products that are shown, at most so many. */
+  chooseAll(most = Number.POSITIVE_INFINITY) {
     if (!this.#decidable) return;
-    for (const id of this.#tiles.keys()) this.#mark(id, true);
+    for (const id of [...this.#tiles.keys()].slice(0, most)) this.#mark(id, true);
     this.#changed();
   }
 
