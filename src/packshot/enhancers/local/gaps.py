@@ -19,16 +19,19 @@ from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 
 SIDE = 640  # px; sizes below are at this size
 LEAST_PIECE = 60  # px
-REACH = 2.5  # delta E from the backdrop's surface; more, and times its spread, is another colour
+#: Delta E from the backdrop's surface, and times its spread: more is another colour. The second is
+#: for closed gaps: by it a print of nearly the backdrop's colour has other colours, too.
+REACH, WIDE_REACH = 2.5, 4.0
 #: A gap's colour is the backdrop's: its mean within the first, its median distance within the
-#: second (delta E). A closed gap is asked for more.
+#: second (delta E).
 SAME, NEAR = 1.0, 1.2
-SAME_CLOSED, NEAR_CLOSED = 0.5, 1.0
 EDGED = 0.95  # of its border with the product has an edge
 LEAST_EDGE, MOST_ASKED = 0.5, 1.5  # delta E per pixel
 NOISE = 3.5  # a slope of this many times the backdrop's median is an edge
-SMOOTH = 0.65  # delta E per pixel; a gap has no steeper slope inside, nor where it opens
+SMOOTH, OPEN = 0.95, 0.65  # delta E per pixel; a gap is no steeper inside, nor where it opens
 MOST_OPEN = 0.4  # of its border; more is a strip along the outline or a light part of the product
+#: No product has a coloured backdrop's colour by chance, so a closed gap may be noisier there.
+COLOURED, NOISIER = 8.0, 2.0  # chroma; times NEAR and SMOOTH
 SOLID = 0.9  # of its border is the product's or open: it is no island in a part of its own colour
 WITHIN = 4  # px inside the product's hull; a light part of the product's outline touches the hull
 INVISIBLE = 95.0  # L; nothing can be seen of a lighter backdrop on white
@@ -51,11 +54,11 @@ def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: RelativeBox) ->
     if not inside.any() or inside.all():
         return none
     view = _View.of(small, inside, backdrop, part)
-    found, closed = np.zeros_like(inside), False
+    found = np.zeros_like(inside)
     for piece in _pieces(view.like & inside):
         if view.is_open_gap(piece):
             found |= grow(piece, 1)
-        closed = closed or view.is_closed_gap(piece)
+    closed = any(view.is_closed_gap(piece) for piece in _pieces(view.alike & inside))
     if not found.any():
         return Gaps(none.open, closed)
     soft = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 0.8)
@@ -78,7 +81,9 @@ class _View:
     difference: Floats  # Lab, from the surface
     away: Floats  # its length
     like: Mask  # where it is the backdrop's colour
+    alike: Mask  # where it is nearly that
     slope: Floats
+    slack: float  # how many times noisier than NEAR and SMOOTH a closed gap may be
     edged: Mask  # within 2 px of an edge
     hull: Floats  # px inside the mask's convex hull
 
@@ -87,13 +92,16 @@ class _View:
         lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.8), np.float32)
         difference = lab - backdrop.surface(inside.shape[0], inside.shape[1], part)
         away = np.linalg.norm(difference, axis=2)
-        like = away < REACH * max(1.0, backdrop.spread)
+        spread = max(1.0, backdrop.spread)
+        like, alike = away < REACH * spread, away < WIDE_REACH * spread
         slope = slope_of(lab, 0.8) / 8
         outside = like & ~grow(inside, 2)
         noise = float(np.median(slope[outside])) if outside.any() else 1.0
         edge = min(MOST_ASKED, max(LEAST_EDGE, NOISE * noise))
         edged = cv2.dilate(slope, np.ones((5, 5), np.uint8)) > edge
-        return cls(inside, difference, away, like, slope, edged, _depth_in_hull(inside))
+        slack = NOISIER if backdrop.chroma > COLOURED else 1.0
+        hull = _depth_in_hull(inside)
+        return cls(inside, difference, away, like, alike, slope, slack, edged, hull)
 
     def is_open_gap(self, piece: Mask) -> bool:
         """Whether it opens to the backdrop within the product's hull, without an edge there."""
@@ -102,9 +110,9 @@ class _View:
         return bool(
             0 < mouth.sum() <= MOST_OPEN * ring.sum()
             and _is_one_piece(mouth)
-            and self._is_enclosed(ring, mouth)
-            and self._is_backdrop(piece, SAME, NEAR)
-            and np.median(self.slope[mouth]) < SMOOTH
+            and self._is_enclosed(ring, mouth, self.like)
+            and self._is_backdrop(piece)
+            and np.median(self.slope[mouth]) < OPEN
             and self.hull[mouth].min() > WITHIN
         )
 
@@ -113,23 +121,23 @@ class _View:
         ring = _ring(piece)
         return bool(
             self.inside[ring].all()
-            and self._is_enclosed(ring, np.zeros_like(ring))
-            and self._is_backdrop(piece, SAME_CLOSED, NEAR_CLOSED)
+            and self._is_enclosed(ring, np.zeros_like(ring), self.alike)
+            and self._is_backdrop(piece, self.slack)
         )
 
-    def _is_enclosed(self, ring: Mask, mouth: Mask) -> bool:
+    def _is_enclosed(self, ring: Mask, mouth: Mask, like: Mask) -> bool:
         """Whether the product surrounds it, except at its mouth, with an edge in between."""
-        shore = ring & self.inside & ~self.like
+        shore = ring & self.inside & ~like
         if not shore.any() or (shore | mouth).sum() < SOLID * ring.sum():
             return False
         return bool(self.edged[shore].mean() >= EDGED)
 
-    def _is_backdrop(self, piece: Mask, same: float, near: float) -> bool:
+    def _is_backdrop(self, piece: Mask, slack: float = 1.0) -> bool:
         core = np.asarray(cv2.erode(piece.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
         core = core if core.any() else piece
         mean = float(np.linalg.norm(self.difference[core].mean(axis=0)))
-        smooth = np.median(self.slope[core]) < SMOOTH
-        return bool(smooth and mean < same and np.median(self.away[core]) < near)
+        smooth = np.median(self.slope[core]) < SMOOTH * slack
+        return bool(smooth and mean < SAME and np.median(self.away[core]) < NEAR * slack)
 
 
 def _ring(piece: Mask) -> Mask:
