@@ -14,6 +14,7 @@ from packshot.enhancers.local import compose, edges, findings, recipes
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.options import PictureOptions
+from packshot.enhancers.local.ragged import is_ragged
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Mask, as_bytes
 
@@ -222,6 +223,28 @@ def test_a_dark_board_before_its_shadow_on_a_patterned_cloth_stays_on_the_book()
     grown = add_rim(photo, found)
     assert (truth & ~grown).sum() < 0.6 * (truth & ~found).sum()
     assert (grown & ~truth).sum() < 0.3 * (truth & ~found).sum()
+
+
+def saucer(teeth: int) -> Mask:
+    """A round mask with so many teeth of 2 px by 4 along its outline."""
+    drawn = np.zeros((500, 500), np.uint8)
+    cv2.circle(drawn, (250, 250), 200, 1, -1)
+    for angle in np.linspace(0, np.pi, teeth, endpoint=False):
+        x, y = 250 + 202 * np.cos(angle), 250 + 202 * np.sin(angle)
+        cv2.circle(drawn, (round(x), round(y)), 1, 1, -1)
+    return drawn > 0
+
+
+@pytest.mark.parametrize(("teeth", "said"), [(0, False), (6, False), (40, True)])
+def test_many_small_teeth_make_an_outline_ragged(teeth: int, said: bool) -> None:
+    assert is_ragged(saucer(teeth)) == said
+
+
+def test_threads_and_corners_make_no_outline_ragged() -> None:
+    drawn = saucer(0).astype(np.uint8)
+    for x in range(100, 400, 12):
+        cv2.line(drawn, (x, 250), (x, 480), 1, 2)
+    assert not is_ragged(drawn > 0)
 
 
 def test_a_reviewer_is_asked_to_check_a_border_that_was_added(network: Path) -> None:

@@ -16,6 +16,7 @@ from packshot.enhancers.local.gaps import find_gaps
 from packshot.enhancers.local.grabcut import grab_cut
 from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.near import disc, mean_near
+from packshot.enhancers.local.ragged import is_ragged
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
 
@@ -42,6 +43,7 @@ class CutProduct:
     left: int = 0
     scale: float = 1.0
     gained_rim: bool = False  # a rim that the mask lacked was added, perhaps not all of it
+    ragged: bool = False  # its outline has many small teeth
     kept_gap: bool = False  # something inside may be the backdrop, seen through a gap
 
     def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -110,6 +112,7 @@ def cut(
         left=at.left,
         scale=scale,
         gained_rim=bool((whole & ~bare).any()),
+        ragged=is_ragged(alpha > 0.5),
         kept_gap=gaps is not None and gaps.closed,
     )
 

@@ -113,6 +113,11 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             "The product has a thin border of another colour, which is hard to cut out: check that"
             " the border is complete."
         ]
+    if findings.treatment == "cut" and on_new_background and findings.product.ragged:
+        return [
+            "The outline of the cut-out is ragged, as the product and the background there look"
+            " alike: compare it with the photo."
+        ]
     if findings.treatment == "cut" and on_new_background and findings.product.kept_gap:
         return [
             "The product has an enclosed area in the old backdrop's colour, which was kept: check"
