@@ -522,6 +522,7 @@ def test_skus_that_a_program_spoiled() -> None:
     ("name", "cell"),
     [
         *(("EAN", "4,00638E+12"), ("EAN", "4.00638E+12"), ("EAN", "4E+12"), ("UPC", "#######")),
+        ("EAN", "4.00638133E12"),
         *(("ean_code", "4,00638e+12"), ("eanCode", "4,00638E+12"), ("GTIN-13", "4006380000000")),
         *(("Variant Barcode", "4,01E+12"), ("GTIN, UPC, EAN, or ISBN", "4,01E+12")),
         *(("Strichcode", "4,01E+12"), ("Code-barres", "4,01E+12"), ("Code EAN13", "4,01E+12")),
@@ -542,13 +543,14 @@ def test_a_barcode_that_lost_digits_is_left_out(name: str, cell: str) -> None:
 
 def test_a_barcode_that_may_be_wrong_is_kept_and_noted_once() -> None:
     good = ["4006381333931", "73513537", "036000291452", "978-3-16-148410-0", "0306406152", "A-7"]
+    good += ["12E45", "030640615X"]
     doubtful = ["4006381333932", "06381333931", "9783161484101", "36000291452"]
     rows = "".join(f"{code},Cups,{code}\n" for code in [*good, *doubtful, "4006381333931.0"])
     found = imported(f"SKU,Kategorie,EAN\n{rows}")
     kept = [row.attributes["EAN"] for row in found.rows]
     assert kept == [*good, *doubtful, "4006381333931"]
     detail = (
-        "4006381333932 in row 8, 06381333931 in row 9, 9783161484101 in row 10 and 1 more: the"
+        "4006381333932 in row 10, 06381333931 in row 11, 9783161484101 in row 12 and 1 more: the"
         " check digit is wrong, or digits such as leading zeros are missing; kept as it is"
     )
     assert reported(found, "note") == [(None, "EAN", detail)]

@@ -26,7 +26,8 @@ _NAMES: Final = re.compile(
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _BETWEEN_WORDS: Final = re.compile(r"[_\s-]+")
-_EXPONENT: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?E[+-]?\d+", re.IGNORECASE)
+#: `4,01E+12`, `4.01E12`, `4E+12`; but `12E45` is a shop's own code.
+_EXPONENT: Final = re.compile(r"\d+(?:[.,]\d*E\+?|E\+)\d+", re.IGNORECASE)
 _FLOAT: Final = re.compile(r"(\d{6,14})[.,]0+")
 _TOO_NARROW: Final = re.compile("#{3,}")
 _BETWEEN_DIGITS: Final = re.compile(r"[ -]")
