@@ -2687,6 +2687,31 @@ def test_the_grid_makes_the_chosen_products_again_with_the_same_wishes(
     expect(page.locator(".tile-end").first).to_contain_text("Waiting")
 
 
+def tile_of(page: Page, number: int) -> Locator:
+    link = page.locator(f'a[href$="/products/{number}"]')
+    return page.locator(".tile", has=link).locator(".tile-label")
+
+
+def test_undo_in_the_grid_does_not_reach_past_a_redo(shop: DeskShop, open_desk: Open) -> None:
+    approved, again = shop.stock(2, kinds=1)
+    desk = open_desk(f"{shop.url}/grid")
+    page = desk.page
+    tile_of(page, approved).click()
+    desk.press("a")
+    page.get_by_role("button", name="Approve 1").click()
+    until(lambda: shop.statuses([approved]) == ["approved"], page)
+    tile_of(page, again).click()
+    desk.press("Shift+R")
+    page.get_by_role("dialog").get_by_label("Darker").check()
+    page.get_by_role("button", name="Make it again").click()
+    until(lambda: shop.statuses([again]) == ["pending"], page)
+    desk.press("u")
+    expect(page.locator(".toast", has_text="Not undone, already being made again")).to_be_visible()
+    assert shop.statuses([approved]) == ["approved"]
+    desk.press("u")
+    until(lambda: shop.statuses([approved]) == ["pending_review"], page)
+
+
 def test_the_grid_says_how_many_of_the_list_are_chosen_and_chooses_the_rest(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -72,6 +72,7 @@ async function redoChosen() {
   const wishes = products.length ? await askWishes(products) : null;
   if (!wishes) return;
   for (const product of products) save(product, "Being made again", redoSteps(product, wishes));
+  undoing.remember(products.map((product) => ({ product, step: null })));
   tiles.chooseNone();
   const come = products.length === 1 ? "It comes" : "They come";
   toast(`Making ${many(products.length, "product")} again. ${come} back to review.`, { stay: false });

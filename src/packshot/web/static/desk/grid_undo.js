@@ -17,7 +17,7 @@ export class GridUndo {
     this.show = show;
   }
 
-  /** `batch` lists products as they were, each with the step that decided on it. */
+  /** `batch` lists products as they were, each with the step that decided on it; a redo has none. */
   remember(batch) {
     this.#batches.push(batch);
     this.show();
@@ -36,8 +36,11 @@ export class GridUndo {
     if (place < 0) this.#undoEarlier();
     else {
       this.#batches.splice(place, 1);
-      for (const { product, step } of batch) takeBack(this.#tiles.get(product.id), product, step);
-      toast(`Undone: ${batchWords(batch)}`);
+      const taken = ({ product, step }) => takeBack(this.#tiles.get(product.id), product, step);
+      const late = batch.filter((each) => !taken(each));
+      const undone = batch.filter((each) => !late.includes(each));
+      if (undone.length) toast(`Undone: ${batchWords(undone)}`);
+      if (late.length) toast(`Not undone, already being made again: ${batchWords(late)}`);
     }
     this.show();
   }
@@ -60,11 +63,14 @@ const batchWords = (batch) =>
 
 const earlierWords = ({ words, product, at }) => `${words} · ${nameOf(product.id, product)}, ${ago(at)}`;
 
+/** False for a redo that was sent already. */
 function takeBack(tile, before, step) {
-  if (!tile || tile.product.round !== before.round) return;
+  if (!step && !outbox.cancel(before.id)) return false;
+  if (!tile || tile.product.round !== before.round) return true;
   tile.decided(null);
-  if (outbox.cancel(before.id)) return;
+  if (!step || outbox.cancel(before.id)) return true;
   const steps = undoSteps(before, step);
   const { version } = tile.product;
   if (steps.length) outbox.add({ product: before.id, version, words: "Undone", status: "pending", steps });
+  return true;
 }
