@@ -206,6 +206,22 @@ def test_the_same_file_name_with_another_view_is_another_photo(shop: Shop) -> No
     assert found["data"]["same_view"] == []
 
 
+def test_of_products_with_one_file_name_the_one_with_the_same_view_is_found(shop: Shop) -> None:
+    """As from `red/A-1_front.jpg` and `blue/A-1_front.jpg` in the columns of one row."""
+    file = {"sku": "A-1", "filename": "A-1_front.jpg"}
+    products = shop.create(
+        row(raw_image=uploaded(shop, OLD), view="1", **file),
+        row(raw_image=uploaded(shop, photo_bytes(side=320)), view="2", **file),
+    )
+    photos = [
+        {"sha256": sha256(NEW), "view": "2", **file},
+        {"sha256": sha256(NEW + b"1"), "view": "1", **file},
+    ]
+    found = shop.ask("POST", "/api/products/duplicates", json={"photos": photos}).get_json()
+    same = {one["index"]: one["product_id"] for one in found["data"]["same_view"]}
+    assert same == {0: products[1], 1: products[0]}
+
+
 def test_the_command_asks_before_it_makes_another_product(shop: Shop, tmp_path: Path) -> None:
     product = approved(shop)
     photo = tmp_path / "A-1_front.jpg"

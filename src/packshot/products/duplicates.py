@@ -190,22 +190,23 @@ def find_taken_views(
     database: Database, photos: Sequence[Identity], found: Mapping[int, int]
 ) -> dict[int, TakenView]:
     """Index in `photos` -> the oldest such product that has not failed: one whose photo had the
-    same name, see `name_of_view`, else one with the same view. Not a product that another of the
-    photos has, by `found` of `look_for_duplicates`: they are given as different pictures."""
+    same name, see `name_of_view`, and best the same view, too; else one with the same view. Not a
+    product that another of the photos has, by `found` of `look_for_duplicates`: they are given as
+    different pictures."""
     others = {index: photo for index, photo in enumerate(photos) if index not in found}
-    by_name: dict[tuple[str, str], TakenView] = {}
+    by_name: dict[tuple[str, ...], TakenView] = {}
     by_view: dict[tuple[str, str], TakenView] = {}
     with database.read() as session:
         for row in session.execute(_of_skus(others.values(), set(found.values()))):
             same = TakenView(row.id, row.sku, row.view, row.status, row.version)
             product = Identity(None, None, row.sku, row.view, filename=row.filename)
-            if (name := product.name_of_view()) is not None:
-                by_name.setdefault((same.sku, name), same)
+            for name in _names_of_view(product):
+                by_name.setdefault(name, same)
             by_view.setdefault((same.sku, view_key(same.view)), same)
     named = {
-        index: by_name[key]
+        index: by_name[names[0]]
         for index, photo in others.items()
-        if (key := (photo.sku or "", photo.name_of_view() or "")) in by_name
+        if (names := [name for name in _names_of_view(photo) if name in by_name])
     }
     taken = {same.product_id for same in named.values()}
     keys = {index: (photo.sku or "", view_key(photo.view)) for index, photo in others.items()}
@@ -215,6 +216,14 @@ def find_taken_views(
         if key in by_view and by_view[key].product_id not in taken
     }
     return of_view | named
+
+
+def _names_of_view(photo: Identity) -> Sequence[tuple[str, ...]]:
+    """Its SKU and `name_of_view` with its view, and without: two folders may have one name."""
+    name = photo.name_of_view()
+    if photo.sku is None or name is None:
+        return ()
+    return (photo.sku, name, view_key(photo.view)), (photo.sku, name)
 
 
 def _of_skus(photos: Iterable[Identity], without: Collection[int]) -> Select[Any]:
