@@ -51,7 +51,7 @@ def batched_variants(session: Session, this_round: Round) -> frozenset[int]:
 
 def adjustments_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
     """What a redo should change of the photo: what was chosen for it, beyond what was chosen for
-    the redos right before it. A round without choices begins anew."""
+    the redos right before it. A round without choices starts over."""
     if not this_round.adjustments:
         return ()
     earlier = session.scalars(
