@@ -2732,6 +2732,18 @@ def test_the_grid_says_how_many_of_the_list_are_chosen_and_chooses_the_rest(
     until(lambda: set(shop.statuses(ids)) == {"approved"}, page, seconds=60)
 
 
+def test_the_grid_counts_only_those_with_the_reason_of_its_list(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    for place, number in enumerate(shop.stock(57, kinds=1, pictures=1)):
+        reason = "edges" if place < 53 else "color"
+        shop.services.catalog.review(number, "rejected", who="ben", reason=reason)
+    desk = open_desk(f"{shop.url}/grid?status=rejected&reason=edges")
+    desk.press("Control+a")
+    expect(desk.page.locator(".chosen")).to_have_text("50 of 53 chosen")
+    expect(desk.page.get_by_role("button", name="Choose all 53")).to_be_visible()
+
+
 def open_editor(shop: DeskShop, open_desk: Open, number: int) -> Page:
     """The page of a product, with the dialog that edits its facts."""
     page = open_desk(f"{shop.url}/products/{number}").page

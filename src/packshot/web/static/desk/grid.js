@@ -176,7 +176,8 @@ function showChosen() {
 
 /** How many of the list are chosen; when all that are shown are, offer the rest. */
 function showListed(n) {
-  const total = data.state.statuses[data.filters.status] ?? 0;
+  const { reason, status } = data.filters;
+  const total = (reason ? data.state.reasons[reason] : data.state.statuses[status]) ?? 0;
   const more = pages.cursor !== null && total > n;
   const chosen = more ? `${count(n)} of ${count(total)} chosen` : `${count(n)} chosen`;
   chosenWords.textContent = n ? chosen : "None chosen";
