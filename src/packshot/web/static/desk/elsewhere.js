@@ -79,7 +79,7 @@ export class Elsewhere {
       theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
     const what = redone ? "asked for new pictures of it" : decided;
     const theirWords = who ? `${who.who} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
-    const apart = this.#desk.queue.moveApart() ? " You go on further down the list." : "";
+    const apart = this.#desk.queue.moveApart(theirs.id) ? " You go on further down the list." : "";
     this.#tell(theirs.id, `${theirWords} Your “${job.words}” was not saved.${apart}`, "Look again");
     await this.#refresh();
   }

@@ -13,6 +13,8 @@ export class Queue {
   #products = new Map();
   #decided = new Map();
   #skipped = new Set();
+  /** The last product before the place from which this reviewer went on elsewhere. */
+  #apartAfter = null;
 
   constructor(data) {
     this.filters = data.filters;
@@ -89,11 +91,15 @@ export class Queue {
   }
 
   /**
-   * Go on from another place of the list after this product: another reviewer decides here, too. What
-   * lies between comes at the end, without what others decide until then. False when too few are left.
+   * Go on from another place of the list after this product, because another reviewer decided `id`, too.
+   * What lies between comes at the end, without what others decide until then. False when too few are left.
+   * Once for all that was decided before: a second jump could lead back to the other reviewer.
    */
-  moveApart() {
-    const here = this.#order.indexOf(this.at) + 1;
+  moveApart(id) {
+    const place = (each) => this.#order.indexOf(each);
+    if (this.#apartAfter !== null && place(id) <= place(this.#apartAfter)) return true;
+    this.#apartAfter = this.at;
+    const here = place(this.at) + 1;
     const after = this.#order.slice(here);
     const cut = Math.floor(after.length * (0.25 + Math.random() / 2)); // where a third is not likely to be
     this.#order = [...this.#order.slice(0, here), ...after.slice(cut), ...after.slice(0, cut)];
