@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from packshot.enhancers.contract import VariantPlan
+from packshot.enhancers.contract import LIGHT_STEPS, VariantPlan
 from packshot.enhancers.local import on_white, scenes
 from packshot.enhancers.local.findings import Findings, Treatment
 from packshot.enhancers.local.framing import FramedPicture
@@ -139,8 +139,9 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
 
 
 def _warn_of_colour(findings: Findings, title: str) -> list[str]:
-    if title == "plain" or findings.colour_change <= MOST_CHANGED:
-        return []
+    asked = any(findings.options.has_adjustment(each) for each in LIGHT_STEPS)
+    if title == "plain" or asked or findings.colour_change <= MOST_CHANGED:
+        return []  # who asked for another light looks at it anyway
     return [
         "The product looks clearly different from the photo, because light and colour were"
         f" corrected ({findings.tone.words()}): compare its colour with the product itself. A redo"
