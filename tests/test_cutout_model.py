@@ -116,6 +116,7 @@ def test_without_the_file_the_classical_way_is_taken_and_said(folder: Path) -> N
     assert LocalEnhancer(Settings(cutout="classical"), lambda f, *a: f(*a)).health().notes == ()
 
 
+@pytest.mark.extra
 def test_check_says_what_is_missing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "packshot.cli"]
     subprocess.run([*command, "migrate"], cwd=tmp_path, check=True, capture_output=True)

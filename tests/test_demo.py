@@ -88,6 +88,7 @@ def test_ctrl_c_stops_the_demo_and_its_server(photos: Path) -> None:
     assert not answers(port)
 
 
+@pytest.mark.extra
 def test_signals_that_follow_the_first_do_not_leave_the_server_running(photos: Path) -> None:
     """`timeout 9 make demo`: timeout signals make and the demo, make signals the demo once more."""
     with demo(photos, port := free_port()) as process:
@@ -102,6 +103,7 @@ def test_signals_that_follow_the_first_do_not_leave_the_server_running(photos: P
     assert not answers(port)
 
 
+@pytest.mark.extra
 def test_a_server_that_ends_by_itself_ends_the_demo(photos: Path) -> None:
     with demo(photos, free_port()) as process:
         assert process.stdout is not None

@@ -85,7 +85,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProces
     "page",
     [
         "README.md",
-        "docs/api.md",
+        pytest.param("docs/api.md", marks=pytest.mark.extra),
         pytest.param("docs/catalogue.md", marks=pytest.mark.extra),
         pytest.param("docs/operate.md", marks=pytest.mark.extra),
     ],

@@ -56,6 +56,7 @@ def pictures_of(folder: str) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+@pytest.mark.extra
 def test_run_twice_it_replaces_nothing_and_says_so() -> None:
     assert enhance("photos").exit_code == 0
     first = pictures_of("photos")

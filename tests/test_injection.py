@@ -226,6 +226,7 @@ def entitled(good: dict[str, Any], asked: CheckedRequest) -> Reply:
     return reply_of(good)
 
 
+@pytest.mark.extra
 def test_titles_are_no_paths_for_packshot_enhance(
     fake: FakeGemini, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

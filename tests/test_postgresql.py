@@ -178,6 +178,7 @@ def test_a_role_that_may_not_create_tables_is_shown_the_grant(
     assert bring_to_head(url)
 
 
+@pytest.mark.extra
 def test_a_schema_that_is_not_there_is_named(
     postgres: Postgres, empty_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +214,7 @@ def _problem(database: Database) -> str:
         return error.message
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_an_encoding_without_every_character_is_refused(
     encoding: str, postgres: Postgres, empty_name: str, monkeypatch: pytest.MonkeyPatch

@@ -197,6 +197,7 @@ def whole_run(aws: Aws, postgres_url: str, tmp_path: Path) -> Iterator[Run]:
             yield Run(process, fake, photos)
 
 
+@pytest.mark.extra
 def test_a_whole_run_shows_no_secret(whole_run: Run) -> None:
     """Good and bad products, every page for everyone, broken requests, a key that is withdrawn."""
     run = whole_run

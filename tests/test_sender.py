@@ -174,6 +174,7 @@ print(time.monotonic())
 """
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     ("seconds_each", "least", "most"), [(0.02, 1000, 1000), (1.0, AT_ONCE, 500), (60.0, 0, 0)]
 )

@@ -30,6 +30,11 @@ from packshot.listening import GIVEN_SOCKET, browser_warning, check_port
 
 STARTED = "Worker thread started"
 FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
+FLASK = (str(BIN / "flask"), "--app", "src.app", "run", "--port", "{port}")
+WAITRESS = (
+    *(str(BIN / "waitress-serve"), "--listen", "127.0.0.1:{port}"),
+    *("--call", "src.app:create_app"),
+)
 
 
 @pytest.mark.parametrize(
@@ -38,19 +43,10 @@ FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
         (gunicorn(2), 2),
         pytest.param(gunicorn(2, "--preload"), 2, marks=pytest.mark.extra),
         pytest.param(gunicorn(2, *FOREIGN_CONF), 2, marks=pytest.mark.extra),
-        (gunicorn(1, "--preload", *FOREIGN_CONF), 1),
+        pytest.param(gunicorn(1, "--preload", *FOREIGN_CONF), 1, marks=pytest.mark.extra),
         (RUN_PY, 1),
-        ((str(BIN / "flask"), "--app", "src.app", "run", "--port", "{port}"), 1),
-        (
-            (
-                str(BIN / "waitress-serve"),
-                "--listen",
-                "127.0.0.1:{port}",
-                "--call",
-                "src.app:create_app",
-            ),
-            1,
-        ),
+        pytest.param(FLASK, 1, marks=pytest.mark.extra),
+        pytest.param(WAITRESS, 1, marks=pytest.mark.extra),
         ((str(BIN / "packshot"), "serve"), 1),
     ],
     ids=[
@@ -143,14 +139,12 @@ def test_a_port_that_browsers_refuse_is_warned_of() -> None:
     assert "browsers refuse port 6666 as unsafe" in (browser_warning(6666) or "")
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     "command",
     [
         RUN_PY,
-        pytest.param(
-            (str(BIN / "flask"), "--app", "src.app", "run", "--reload", "--port", "{port}"),
-            marks=pytest.mark.extra,
-        ),
+        (*FLASK, "--reload"),
     ],
     ids=["run.py", "flask"],
 )

@@ -213,6 +213,7 @@ def test_a_process_may_pass_quotes_on(value: str, monkeypatch: pytest.MonkeyPatc
     assert load_settings().port == 5000
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("command", ["check", "redrive", "migrate"])
 def test_every_command_says_what_is_wrong_with_the_file(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -226,6 +226,7 @@ def test_a_place_is_waited_for_only_while_others_become_free() -> None:
     assert share.take()
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("threads", [1, 2, 4, 16, 64])
 def test_some_threads_stay_free_for_any_number_of_them(threads: int) -> None:
     shares = ThreadShares.divide(threads)

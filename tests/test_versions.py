@@ -39,6 +39,7 @@ def test_a_newer_database_is_refused_and_left_as_it_is(database_url: str) -> Non
     from_the_future(database_url, revisions()[-1])  # as the next test wants to find it
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("command", [RUN_PY, WORKER, gunicorn()], ids=["run.py", "worker", "serve"])
 def test_a_start_ends_with_one_sentence(
     command: tuple[str, ...], sqlite_url: str, tmp_path: Path

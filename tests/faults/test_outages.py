@@ -51,11 +51,11 @@ def assert_all_is_well(rig: Rig, products: int) -> None:
     ("part", "mode"),
     [
         ("queue", "refuse"),
-        ("queue", "hang"),
+        pytest.param("queue", "hang", marks=pytest.mark.extra),
         ("storage", "cut"),
-        ("storage", "hang"),
+        pytest.param("storage", "hang", marks=pytest.mark.extra),
         ("database", "refuse"),
-        ("database", "hang"),
+        pytest.param("database", "hang", marks=pytest.mark.extra),
     ],
 )
 def test_a_part_of_the_cloud_goes_away_and_comes_back(on_cloud: Rig, part: str, mode: str) -> None:
