@@ -697,6 +697,7 @@ def test_a_doubtful_picture_is_excluded_until_it_is_included(
     desk.press("a")
     until(lambda: statuses_of(shop, ids[1]) == ["rejected", "approved", "approved"], page)
     page.get_by_role("button", name="Include").click()
+    look(page)
     page.get_by_role("button", name="Approve all 3").click()
     until(lambda: statuses_of(shop, ids[0]) == ["approved"] * 3, page)
 
@@ -2626,6 +2627,7 @@ def test_a_product_with_nothing_to_approve_says_what_to_press(
 ) -> None:
     shop.stock(1, pictures=1, warning="the label may have changed")
     page = open_desk(shop.url).page
+    look(page)
     page.get_by_role("button", name="Approve 0 of 1").click()
     expect(page.locator(".toast")).to_contain_text("All its pictures are left out")
     expect(page.locator(".why-not")).to_have_text(
