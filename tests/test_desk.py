@@ -2511,6 +2511,7 @@ def test_the_desk_works_under_a_proxys_path(
         page.on("response", lambda answer: lost.extend([answer.url] * (answer.status == 404)))
         sign_in(desk, KEY)
         expect(page.locator(".frame .picture").first).to_be_visible()
+        look(page)
         page.keyboard.press("a")
         until(lambda: guarded_shop.statuses([number]) == ["approved"], page)
         for words in ("Grid", "Waiting", "Failed", "Upload"):
