@@ -157,6 +157,7 @@ def until(check: Callable[[], bool], page: Page | None = None, seconds: float = 
 # -- the API's page ------------------------------------------------------------------------------
 
 
+@pytest.mark.extra
 def test_the_apis_page_shows_every_operation_from_our_own_files(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -277,6 +278,7 @@ def test_a_product_is_not_decided_before_its_pictures_came(shop: DeskShop, open_
     until(lambda: shop.statuses([number]) == ["approved"], page)
 
 
+@pytest.mark.extra
 def test_more_products_are_requested_when_the_server_allows_it_and_after_signing_in(
     guarded_shop: DeskShop, open_desk: Open
 ) -> None:
@@ -502,6 +504,7 @@ def test_if_the_enhancer_reads_no_words_the_first_choice_has_the_focus(
     expect(desk.page.get_by_label("Lighter")).to_be_focused()
 
 
+@pytest.mark.extra
 def test_a_redo_without_words_sends_the_ticked_choices_one_of_each_pair(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -1437,6 +1440,7 @@ def test_what_can_not_be_saved_delays_nothing_else(shop: DeskShop, open_desk: Op
     until(lambda: shop.statuses(ids[1:5]) == ["approved"] * 4, desk.page)
 
 
+@pytest.mark.extra
 def test_decisions_wait_for_who_made_them(guarded_shop: DeskShop, open_desk: Open) -> None:
     [number] = guarded_shop.stock(1)
     history = guarded_shop.services.catalog.history
@@ -1623,6 +1627,7 @@ def test_waiting_products_are_cancelled_one_by_one_and_all(shop: DeskShop, open_
     until(lambda: shop.statuses(ids) == ["failed"] * 3, page)
 
 
+@pytest.mark.extra
 def test_a_failed_product_gets_another_photo_in_place(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -1834,6 +1839,7 @@ def test_another_photo_of_a_sku_and_view_is_a_question(
     assert len(shop.services.catalog.products().products) == 1
 
 
+@pytest.mark.extra
 def test_a_spreadsheet_without_skus_is_a_question(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -1887,6 +1893,7 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
     assert (product.category, product.images) == ("Caps", pictures)
 
 
+@pytest.mark.extra
 def test_a_photo_that_only_the_server_refuses_stops_no_other(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -1916,6 +1923,7 @@ def test_a_photo_that_only_the_server_refuses_stops_no_other(
     assert sorted(filter(None, skus)) == ["CAP-1", "CAP-3"]
 
 
+@pytest.mark.extra
 def test_without_a_usable_photo_others_can_be_chosen(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -1930,6 +1938,7 @@ def test_without_a_usable_photo_others_can_be_chosen(
     expect(page.locator(".making-card")).to_have_count(1)
 
 
+@pytest.mark.extra
 def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -2048,6 +2057,7 @@ def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
     assert shop.services.catalog.products().products == []
 
 
+@pytest.mark.extra
 def test_a_zip_of_photos_without_a_spreadsheet(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -2823,6 +2833,7 @@ def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -
     assert shop.services.catalog.product(number).price == Decimal("89.50")
 
 
+@pytest.mark.extra
 def test_the_desk_says_what_a_marketplace_would_refuse_before_approval(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -2844,6 +2855,7 @@ def test_the_desk_says_what_a_marketplace_would_refuse_before_approval(
     expect(warning).to_contain_text("border white")
 
 
+@pytest.mark.extra
 def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -84,6 +84,7 @@ def test_one_existing_picture_of_a_photo_stops_that_photo_alone() -> None:
     }
 
 
+@pytest.mark.extra
 def test_subfolders_keep_their_places_and_earlier_results_are_no_photos() -> None:
     for folder, seed in (("photos/shoes", 5), ("photos/hats", 6)):
         Path(folder).mkdir()

@@ -166,6 +166,7 @@ def role(postgres: Postgres, empty_name: str) -> Iterator[str]:
         connection.execute(f"DROP ROLE {name}")
 
 
+@pytest.mark.extra
 def test_a_role_that_may_not_create_tables_is_shown_the_grant(
     postgres: Postgres, empty_name: str, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
