@@ -25,7 +25,7 @@ help:
 	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"
-	@echo "make bench           the benchmarks, beside other tools; twelve minutes"
+	@echo "make bench           the benchmarks, beside other tools; ten minutes"
 	@echo "make soak            the long runs: kills, outages, load, backlogs (RUNS=... for one)"
 	@echo "make audit           look for advisories against the pinned versions, where the network allows"
 	@echo "make chromium        what the browser tests need besides: Chromium, faketime, PgBouncer (make test does it too)"

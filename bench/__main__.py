@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints a table of the results with their aims.
 
-python -m bench                     all of them, in about twelve minutes
+python -m bench                     all of them, in about ten minutes
 python -m bench waiting memory      only these
 python -m bench --share 1           at full size: longer runs, steadier figures
 python -m bench --markdown FILE     the table for docs/performance.md too
