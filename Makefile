@@ -21,7 +21,7 @@ SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)"
 .PHONY: help demo model run test prepared test-extra check check-desk format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures from the sample photos (PHOTOS=folder, ONCE=1 to exit when done, FRESH=1 to begin again)"
-	@echo "make test            install what the tests need and run them: seven minutes on two slow cores"
+	@echo "make test            install what the tests need and run them: five minutes on two cores"
 	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"

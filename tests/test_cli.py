@@ -258,6 +258,7 @@ def test_a_command_whose_reader_has_gone_ends_quietly(
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.extra
 def test_the_shell_completes_commands() -> None:
     asked = {"_PACKSHOT_COMPLETE": "bash_complete", "COMP_WORDS": "packshot re", "COMP_CWORD": "1"}
     done = subprocess.run(

@@ -225,6 +225,7 @@ def test_the_newest_revision_is_the_migrations_head(database_url: str) -> None:
     database.close()
 
 
+@pytest.mark.extra
 def test_an_unused_database_is_closed(sqlite_url: str) -> None:
     """Registering for forks must not keep an object alive: the tests make thousands."""
     database = Database(sqlite_url)

@@ -37,6 +37,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.extra
 def test_a_folder_keeps_its_names_in_a_folder_that_is_made() -> None:
     done = enhance("photos", "--out", "made/here")
     assert done.exit_code == 0
@@ -101,6 +102,7 @@ def test_subfolders_keep_their_places_and_earlier_results_are_no_photos() -> Non
     }
 
 
+@pytest.mark.extra
 def test_a_photo_that_is_named_twice_is_enhanced_once() -> None:
     done = enhance("photos/tin.jpg", "photos", "photos/../photos/tin.jpg", "--out", "made")
     assert done.exit_code == 0
@@ -140,6 +142,7 @@ def test_interrupted_it_ends_at_once_and_leaves_whole_pictures(folder: Path) -> 
         assert read_header(path.read_bytes()).width, path
 
 
+@pytest.mark.extra
 def test_several_photos_of_one_name_do_not_overwrite_each_other() -> None:
     Path("photos/tin.png").write_bytes(photo_bytes(3))
     Path("other").mkdir()

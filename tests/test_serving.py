@@ -44,7 +44,7 @@ WAITRESS = (
         pytest.param(gunicorn(2, "--preload"), 2, marks=pytest.mark.extra),
         pytest.param(gunicorn(2, *FOREIGN_CONF), 2, marks=pytest.mark.extra),
         pytest.param(gunicorn(1, "--preload", *FOREIGN_CONF), 1, marks=pytest.mark.extra),
-        (RUN_PY, 1),
+        pytest.param(RUN_PY, 1, marks=pytest.mark.extra),
         pytest.param(FLASK, 1, marks=pytest.mark.extra),
         pytest.param(WAITRESS, 1, marks=pytest.mark.extra),
         ((str(BIN / "packshot"), "serve"), 1),
@@ -74,6 +74,7 @@ def test_one_worker_per_serving_process(
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     "command", [RUN_PY, (str(BIN / "packshot"), "serve")], ids=["run.py", "packshot-serve"]
 )

@@ -168,6 +168,7 @@ def test_a_refused_upload_hears_when_to_come_again(
     assert "uploading" in problem["message"]
 
 
+@pytest.mark.extra
 def test_a_refused_anonymous_request_uses_no_thread(tmp_path: Path) -> None:
     """gunicorn would wait for the unread body, and accept no connection meanwhile."""
     environment = {"WORKER_ENABLED": "false", "API_KEYS": "boss:a-secret-of-the-boss"}

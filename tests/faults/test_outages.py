@@ -54,7 +54,7 @@ def assert_all_is_well(rig: Rig, products: int) -> None:
         pytest.param("queue", "hang", marks=pytest.mark.extra),
         ("storage", "cut"),
         pytest.param("storage", "hang", marks=pytest.mark.extra),
-        ("database", "refuse"),
+        pytest.param("database", "refuse", marks=pytest.mark.extra),
         pytest.param("database", "hang", marks=pytest.mark.extra),
     ],
 )
