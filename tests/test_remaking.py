@@ -663,6 +663,16 @@ def test_after_a_kill_the_paid_answer_is_used(
     assert not [key for key in plain.objects() if key.startswith("answers/")]
 
 
+def test_a_picture_made_again_is_counted_while_it_waits_for_its_check(plain: Studio) -> None:
+    plain.made("changed_product")
+    due = plain.remaker.takes.take()
+    assert due is not None
+    plain.remaker.make(due)
+    stats = plain.shop.ask("GET", "/api/stats").get_json()["data"]
+    assert stats["being_checked"] == 1
+    plain.checker.run()
+
+
 def test_a_call_that_was_in_flight_at_a_kill_is_not_paid_for_again(plain: Studio) -> None:
     plain.made("changed_product")
     due = plain.remaker.takes.take()

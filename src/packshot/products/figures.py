@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import and_, case, exists, func, not_, or_, select
+from sqlalchemy import and_, case, exists, func, literal, not_, or_, select
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
@@ -179,7 +179,12 @@ def _count_batched(session: Session) -> int:
 
 
 def _count_being_checked(session: Session) -> int:
-    return session.scalar(select(func.count()).where(ProductImage.check_due.is_not(None))) or 0
+    """Pictures, and those that a fidelity check had made again."""
+    both = (
+        select(func.count()).where(table.check_due.is_not(None)).scalar_subquery()
+        for table in (ProductImage, Take)
+    )
+    return session.scalar(select(sum(both, literal(0)))) or 0
 
 
 def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:
