@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -44,6 +45,8 @@ def pytest_configure() -> None:
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # no library is loaded yet
+    # A shell's background job ignores Ctrl-C, and so would the commands that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     guard.begin()
     os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
 
