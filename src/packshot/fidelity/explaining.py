@@ -29,13 +29,13 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the r
 def reasons_of(
     compared: Comparison, verdict: FidelityVerdict, weights: Weights, values: Mapping[str, float]
 ) -> list[Reason]:
-    """The reasons for a verdict, most important first; for "pass" only other
-    light and what could not be judged."""
+    """The reasons for a verdict, most important first; for "pass" only another light and what could
+    not be judged."""
     if compared.problem is not None:
         return [Reason(code=compared.problem, words=PROBLEMS[compared.problem])]
-    unjudged = [*_light(compared), *_unjudged(compared, weights)]
+    always = [*_light(compared), *_unjudged(compared, weights)]
     if verdict == "pass":
-        return unjudged
+        return always
     parts = weights.parts(values)
     total = sum(parts.values())
     named = [name for name, part in parts.items() if part > 0 and part >= WORTH_NAMING * total]
@@ -54,7 +54,7 @@ def reasons_of(
     for name in named:
         for reason in _of_measure(name, compared, weights, values):
             found.setdefault((reason.code, reason.words), reason)
-    return [*found.values(), *unjudged]
+    return [*found.values(), *always]
 
 
 def _light(compared: Comparison) -> Iterator[Reason]:

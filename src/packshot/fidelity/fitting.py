@@ -29,6 +29,7 @@ HARD_LIMITS: Final = {
     "missing_fails": scoring.MISSING_FAILS,
     "unjudged_warns": scoring.UNJUDGED_WARNS,
     "repainted_warns": scoring.REPAINTED_WARNS,
+    "light_warns": scoring.LIGHT_WARNS,
 }
 
 
@@ -175,6 +176,7 @@ def as_toml(found: scoring.Weights, note: str) -> str:
         f"missing_fails = {found.missing_fails}  # share of the product",
         f"unjudged_warns = {found.unjudged_warns}  # share of the product",
         f"repainted_warns = {found.repainted_warns}  # share of the compared pixels",
+        f"light_warns = {found.light_warns}  # EV",
         "",
         "# Where a measure begins to count, where it counts more, and the two weights.",
         "[measures]",

@@ -58,7 +58,7 @@ class Knots:
 
 @dataclass(frozen=True)
 class Weights:
-    """`version` is the day of the fit. A measure beyond one of the last seven fields, the hard
+    """`version` is the day of the fit. A measure beyond one of the last eight fields, the hard
     limits, decides whatever the score is."""
 
     version: str
@@ -73,6 +73,7 @@ class Weights:
     missing_fails: float = MISSING_FAILS
     unjudged_warns: float = UNJUDGED_WARNS
     repainted_warns: float = REPAINTED_WARNS
+    light_warns: float = LIGHT_WARNS
 
     def parts(self, measures: Mapping[str, float]) -> dict[str, float]:
         """What each measure adds to the score, largest first."""
@@ -91,7 +92,7 @@ class Weights:
             or measures["patch"] > self.patch_warns
             or measures.get("unjudged", 0.0) > self.unjudged_warns
             or measures.get("repainted", 0.0) > self.repainted_warns
-            or abs(measures.get("light", 0.0)) > LIGHT_WARNS
+            or abs(measures.get("light", 0.0)) > self.light_warns
         )
         return "fail" if failed else "warn" if warned else "pass"
 

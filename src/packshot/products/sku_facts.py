@@ -14,7 +14,6 @@ from packshot.spreadsheets.fields import DEFAULT_CATEGORY, NUMBERS
 
 #: The fields that are taken together, and only if none of them is given.
 _TOGETHER: Final = (("name",), NUMBERS, ("category",))
-Facts = tuple[Any, ...]
 
 
 def with_facts_of_skus(session: Session, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

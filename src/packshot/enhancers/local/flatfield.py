@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
+from packshot.enhancers.local.near import hull_of
 from packshot.enhancers.local.tone import WHITE
 from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, shrink, to_lab
 
@@ -81,8 +82,5 @@ def _outshines(small: Bytes, backdrop: Backdrop, hull: Mask) -> bool:
 
 def _hull(extent: Mask, shape: tuple[int, ...]) -> Mask:
     """The convex hull of a mask, at another size."""
-    points = cv2.findNonZero(extent.astype(np.uint8))
-    filled = np.zeros(extent.shape, np.uint8)
-    if points is not None:
-        cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    filled = hull_of(extent).astype(np.uint8)
     return np.asarray(cv2.resize(filled, shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0)

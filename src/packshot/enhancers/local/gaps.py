@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local.backdrop import Backdrop, RelativeBox
-from packshot.enhancers.local.near import distance_to, grow, shrink_both, slope_of
+from packshot.enhancers.local.near import distance_to, grow, hull_of, shrink_both, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 
 SIDE = 640  # px; sizes below are at this size
@@ -100,7 +100,7 @@ class _View:
         edge = min(MOST_ASKED, max(LEAST_EDGE, NOISE * noise))
         edged = cv2.dilate(slope, np.ones((5, 5), np.uint8)) > edge
         slack = NOISIER if backdrop.chroma > COLOURED else 1.0
-        hull = _depth_in_hull(inside)
+        hull = distance_to(~hull_of(inside))
         return cls(inside, difference, away, like, alike, slope, slack, edged, hull)
 
     def is_open_gap(self, piece: Mask) -> bool:
@@ -147,11 +147,3 @@ def _ring(piece: Mask) -> Mask:
 def _is_one_piece(mouth: Mask) -> bool:
     """Whether it has one opening; a band around the product would have two."""
     return cv2.connectedComponents(grow(mouth, 2).astype(np.uint8), connectivity=8)[0] == 2
-
-
-def _depth_in_hull(mask: Mask) -> Floats:
-    """Pixels to the outside of the mask's convex hull."""
-    hull = np.zeros(mask.shape, np.uint8)
-    points = cv2.findNonZero(mask.astype(np.uint8))
-    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-    return distance_to(hull == 0)

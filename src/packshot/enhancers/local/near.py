@@ -60,6 +60,15 @@ def shrink_both(crop: Bytes, mask: Mask, side: int) -> tuple[Bytes, Mask]:
     return small, np.asarray(inside)
 
 
+def hull_of(mask: Mask) -> Mask:
+    """The mask's convex hull, filled."""
+    hull = np.zeros(mask.shape, np.uint8)
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    if points is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    return hull > 0
+
+
 def slope_of(colours: Floats, sigma: float) -> Floats:
     """The colour's change per pixel."""
     smooth = cv2.GaussianBlur(colours, (0, 0), sigma)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from packshot.enhancers.contract import LIGHT_STEPS, VariantPlan
 from packshot.enhancers.local import on_white, scenes
+from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.findings import Findings, Treatment
 from packshot.enhancers.local.framing import FramedPicture
 
@@ -108,21 +109,8 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             "The cut-out is not certain: compare the outline with the photo. A part of the product"
             " may be missing, or a part of the background may be left."
         ]
-    if findings.treatment == "cut" and on_new_background and findings.product.gained_rim:
-        return [
-            "The product has a thin border of another colour, which is hard to cut out: check that"
-            " the border is complete."
-        ]
-    if findings.treatment == "cut" and on_new_background and findings.product.ragged:
-        return [
-            "The outline of the cut-out is ragged, as the product and the background there look"
-            " alike: compare it with the photo."
-        ]
-    if findings.treatment == "cut" and on_new_background and findings.product.kept_gap:
-        return [
-            "The product has an enclosed area in the old backdrop's colour, which was kept: check"
-            " that it is part of the product and not a gap."
-        ]
+    if findings.treatment == "cut" and on_new_background:
+        return _warn_of_cut(findings.product)
     if findings.treatment == "whiten" and on_new_background:
         return [
             "The backdrop was made white without cutting the product out: parts of the product that"
@@ -135,6 +123,25 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
         ]
     if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
+    return []
+
+
+def _warn_of_cut(product: CutProduct) -> list[str]:
+    if product.gained_rim:
+        return [
+            "The product has a thin border of another colour, which is hard to cut out: check that"
+            " the border is complete."
+        ]
+    if product.ragged:
+        return [
+            "The outline of the cut-out is ragged, as the product and the background there look"
+            " alike: compare it with the photo."
+        ]
+    if product.kept_gap:
+        return [
+            "The product has an enclosed area in the old backdrop's colour, which was kept: check"
+            " that it is part of the product and not a gap."
+        ]
     return []
 
 

@@ -1,6 +1,7 @@
 // Shows for a moment what was just decided, with an undo button, or what was undone.
 
 import { button, h, press } from "./dom.js";
+import { nameOf } from "./undoing.js";
 
 const SHOWN_MS = 5_000;
 
@@ -14,8 +15,8 @@ export class Moment {
     root.append(this.text, this.undo);
   }
 
-  show(words, { id, sku }) {
-    this.#say(`${words} · ${sku ?? `#${id}`}`, true);
+  show(words, product) {
+    this.#say(`${words} · ${nameOf(product.id, product)}`, true);
   }
 
   /** Say what was undone. */
