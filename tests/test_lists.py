@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -103,6 +104,14 @@ def test_a_cursor_of_another_list_breaks_nothing(shop: Shop, order: str) -> None
         shop.create()
     cursor = shop.ask("GET", "/api/products?limit=1&order=sku").get_json()["data"]["next_cursor"]
     assert shop.ask("GET", f"/api/products?order={order}&cursor={cursor}").status_code in {200, 422}
+
+
+@pytest.mark.parametrize("doubt", ["9" * 30, "-" + "9" * 30, "x"])
+def test_a_cursor_with_a_doubt_that_no_product_has_is_refused(shop: Shop, doubt: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"5 {doubt}".encode()).decode().rstrip("=")
+    refused = shop.ask("GET", f"/api/products?order=doubt&cursor={cursor}")
+    assert refused.status_code == 422
+    assert refused.get_json()["type"].endswith("/bad_cursor")
 
 
 def test_a_rejected_picture_says_why(shop: Shop) -> None:

@@ -42,6 +42,8 @@ Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 FACETS = 100
 #: The most batches in a filter: the newest ones.
 BATCHES = 20
+#: Databases compare with numbers below this.
+LARGEST: Final = 2**63
 
 
 @dataclass(frozen=True)
@@ -189,20 +191,22 @@ def _in_order(
     query = chosen.narrow(select(Product, place)).order_by(place, Product.id).limit(limit + 1)
     if cursor is not None:
         term, product_id = _read_cursor(cursor)
-        query = query.where(
-            tuple_(key, Product.id) > (_integer(term) if doubt else term, product_id)
-        )
+        query = query.where(tuple_(key, Product.id) > (_place(term) if doubt else term, product_id))
     found = session.execute(query).all()
     page = [product for product, _ in found[:limit]]
     more = len(found) > limit
     return page, _write_cursor(str(found[limit - 1][1]), page[-1].id) if more else None
 
 
-def _integer(term: str) -> int:
+def _place(term: str) -> int:
+    """The doubt of the last page's last product, as that page was sorted by it."""
     try:
-        return int(term)
+        place = int(term)
     except ValueError:
-        raise Conflict("the cursor is not one of ours", code="bad_cursor") from None
+        raise _bad_cursor() from None
+    if abs(place) >= LARGEST:
+        raise _bad_cursor()
+    return place
 
 
 def _search(
@@ -275,7 +279,11 @@ def _read_cursor(cursor: str) -> tuple[str, int]:
         number, _, term = place.partition(" ")
         product_id = int(number)
     except ValueError:
-        raise Conflict("the cursor is not one of ours", code="bad_cursor") from None
-    if not 0 < product_id < 2**63 or not number.isascii() or "\0" in term:
-        raise Conflict("the cursor is not one of ours", code="bad_cursor")
+        raise _bad_cursor() from None
+    if not 0 < product_id < LARGEST or not number.isascii() or "\0" in term:
+        raise _bad_cursor()
     return term, product_id
+
+
+def _bad_cursor() -> Conflict:
+    return Conflict("the cursor is not one of ours", code="bad_cursor")

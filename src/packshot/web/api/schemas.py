@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -249,8 +250,19 @@ PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[A-Za-z0-9
 def _moment(value: Any) -> Any:
     """A date and time as text; pydantic alone would also accept a number of seconds."""
     if value != "" and not re.match(r"\d{4}-\d\d-\d\d[T ]", str(value)):
-        raise PydanticCustomError("bad_moment", "must be a moment such as 2026-11-28T09:00:00Z")
+        raise _bad_moment()
     return _unset(value)
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    try:
+        return value and value.astimezone(UTC)
+    except OverflowError:  # in UTC, the year is 0 or 10000
+        raise _bad_moment() from None
+
+
+def _bad_moment() -> PydanticCustomError:
+    return PydanticCustomError("bad_moment", "must be a moment such as 2026-11-28T09:00:00Z")
 
 
 class ComplianceQuery(StrictModel):
@@ -276,6 +288,7 @@ class ExportQuery(StrictModel):
     since: Annotated[
         AwareDatetime | None,
         BeforeValidator(_moment),
+        AfterValidator(_in_utc),
         _text(r"^(\d{4}-\d\d-\d\d[T ].*)?$"),
         Field(description="approved after this moment, with its zone: 2026-11-28T09:00:00Z"),
     ] = None
