@@ -544,13 +544,14 @@ def test_a_barcode_that_lost_digits_is_left_out(name: str, cell: str) -> None:
 def test_a_barcode_that_may_be_wrong_is_kept_and_noted_once() -> None:
     good = ["4006381333931", "73513537", "036000291452", "978-3-16-148410-0", "0306406152", "A-7"]
     good += ["12E45", "030640615X"]
-    doubtful = ["4006381333932", "06381333931", "9783161484101", "36000291452"]
+    good += ["04252614", "01234133", "01234145", "04963406", "01234565", "1-234560-1"]  # UPC-E
+    doubtful = ["4006381333932", "04252615", "24252615", "36000291452"]
     rows = "".join(f"{code},Cups,{code}\n" for code in [*good, *doubtful, "4006381333931.0"])
     found = imported(f"SKU,Kategorie,EAN\n{rows}")
     kept = [row.attributes["EAN"] for row in found.rows]
     assert kept == [*good, *doubtful, "4006381333931"]
     detail = (
-        "4006381333932 in row 10, 06381333931 in row 11, 9783161484101 in row 12 and 1 more: the"
+        "4006381333932 in row 16, 04252615 in row 17, 24252615 in row 18 and 1 more: the"
         " check digit is wrong, or digits such as leading zeros are missing; kept as it is"
     )
     assert reported(found, "note") == [(None, "EAN", detail)]

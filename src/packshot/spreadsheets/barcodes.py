@@ -91,12 +91,30 @@ def _is_doubtful(text: str) -> bool:
         return False  # empty, a shop's own code, or an ISBN that ends with X
     if len(digits) == 10 and _is_isbn10(digits):
         return False
-    return len(digits) not in _LENGTHS or not _has_check_digit(digits)
+    if len(digits) not in _LENGTHS:
+        return True
+    return not (_has_check_digit(digits) or _is_upc_e(digits))
 
 
 def _has_check_digit(digits: str) -> bool:
     """GS1's check digit: the digits count 1 and 3 times from the right, and sum up to tens."""
     return sum(int(digit) * (1, 3)[at % 2] for at, digit in enumerate(digits[::-1])) % 10 == 0
+
+
+def _is_upc_e(digits: str) -> bool:
+    """A UPC-E is a UPC without some of its zeros; its seventh digit says which, and its check digit
+    is that of the UPC (GS1 General Specifications 5.2.2.4.2)."""
+    if len(digits) != 8 or digits[0] not in "01":
+        return False
+    system, maker, rule, check = digits[0], digits[1:6], digits[6], digits[7]
+    if rule in "012":
+        body = f"{maker[:2]}{rule}0000{maker[2:]}"
+    elif rule in "34":
+        kept = int(rule)
+        body = f"{maker[:kept]}00000{maker[kept:]}"
+    else:
+        body = f"{maker}0000{rule}"
+    return _has_check_digit(f"{system}{body}{check}")
 
 
 def _is_isbn10(digits: str) -> bool:
