@@ -116,7 +116,7 @@ class DeskShop:
 def _product(n: int, namespace: str) -> dict[str, object]:
     return {
         "category": CATEGORIES[n % len(CATEGORIES)],
-        "raw_image": "https://shop.example/raw.jpg",
+        "raw_image": f"https://shop.example/{namespace}.jpg",
         "mrp": 1000 + n,
         "price": 900 + n,
         "discount": 100,

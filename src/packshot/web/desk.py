@@ -28,7 +28,7 @@ from packshot.products.views import ProductView
 from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
-from packshot.spreadsheets.view_words import place_of_view
+from packshot.spreadsheets.view_words import place_of_view, view_key
 from packshot.web.api.schemas import ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
@@ -232,9 +232,11 @@ def sku_views() -> Response:
 
 
 def _views_of(sku: str) -> list[dict[str, Any]]:
-    """All products of the SKU, in the order in which exports number their views."""
+    """All products of the SKU, in the order in which exports number their views; products with the
+    same `view_key` show the same view."""
     found = services().catalog.products(Filter(sku=sku), limit=MOST_VIEWS).products
-    return _show_all(sorted(found, key=lambda each: (place_of_view(each.view), each.id)))
+    in_order = sorted(found, key=lambda each: (place_of_view(each.view), each.id))
+    return [_show(each) | {"view_key": view_key(each.view)} for each in in_order]
 
 
 @bp.get("/upload")

@@ -4,13 +4,13 @@ import { h, icon } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { image, rawPicture } from "./picture_image.js";
 import { at } from "./place.js";
-import { isDuplicate } from "./views.js";
+import { duplicatesOf } from "./views.js";
 import { count, STATUS } from "./words.js";
 
 /** All views of the product's SKU, in their order; and which of them show the same side. */
 export function skuViews(product, siblings) {
   if (siblings.length < 2) return null;
-  const same = siblings.filter((other) => isDuplicate(product, other)).map(({ id }) => `#${id}`);
+  const same = duplicatesOf(product.id, siblings).map(({ id }) => `#${id}`);
   return h(
     "section",
     { class: "sku-views", "aria-label": "Views" },

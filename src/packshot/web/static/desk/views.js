@@ -5,12 +5,14 @@ import { call, isExpected } from "./api.js";
 /** Delay in ms: the views of a product that is only skipped past are not loaded. */
 const REST_MS = 200;
 
-/** Two products that show the same side of the same thing. */
-export const isDuplicate = (one, other) =>
-  one.id !== other.id &&
-  one.sku === other.sku &&
-  (one.raw_image === other.raw_image ||
-    (one.view !== null && one.view.toLowerCase() === other.view?.toLowerCase()));
+/** The products of this SKU that show the same side of it as the one with this id. */
+export function duplicatesOf(id, products) {
+  const one = products.find((each) => each.id === id);
+  return products.filter((other) => one && other !== one && isSame(one, other));
+}
+
+const isSame = (one, other) =>
+  one.raw_image === other.raw_image || (one.view_key !== "" && one.view_key === other.view_key);
 
 export class Views {
   #timer = 0;
@@ -48,10 +50,9 @@ export class Views {
   }
 
   #tell() {
-    const { product } = this;
-    const place = this.#products.findIndex((other) => other.id === product.id);
-    const same = this.#products.filter((other) => isDuplicate(product, other));
-    if (place >= 0) this.changed(place + 1, this.#products.length, same);
+    const { id } = this.product;
+    const place = this.#products.findIndex((other) => other.id === id);
+    if (place >= 0) this.changed(place + 1, this.#products.length, duplicatesOf(id, this.#products));
   }
 
   /** The view after the shown one, the first after the last; null when there is no other. */
