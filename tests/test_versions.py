@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 from servers.packshot_process import RUN_PY, WORKER, PackshotProcess, clean_environment, gunicorn
 from sqlalchemy import text
-from support.shop import Shop, row
+from support.shop import RAW_IMAGE, Shop, row
 
 from packshot.cli import main
 from packshot.database.engine import Database, bring_to_head, migrate_back, revisions
+from packshot.database.models import Product
 from packshot.errors import SettingsError
 
 SENTENCE = "the database is at revision 9999, which Packshot"
@@ -81,29 +82,23 @@ BETWEEN = [
 
 @pytest.mark.parametrize("older", [revisions()[0], *BETWEEN, *revisions()[-4:-1]])
 def test_going_back_keeps_what_the_older_tables_have(
-    older: str, sqlite_url: str, tmp_path: Path
+    older: str, database_url: str, tmp_path: Path
 ) -> None:
-    shop = Shop(sqlite_url, tmp_path / "media")
+    shop = Shop(database_url, tmp_path / "media")
     product_id, images = shop.reviewable()
     shop.services.catalog.review(product_id, "approved", who="ann", image_ids=images[:1])
+    replaced, _ = shop.reviewable(variants=1)
+    shop.services.catalog.replace_photo(replaced, f"{RAW_IMAGE}?second", who="ann")
     before = shop.services.catalog.product(product_id)
     shop.close()
-    migrate_back(sqlite_url, older)
-    assert bring_to_head(sqlite_url) == revisions()[revisions().index(older) + 1 :]
-    shop = Shop(sqlite_url, tmp_path / "media")
+    migrate_back(database_url, older)
+    assert bring_to_head(database_url) == revisions()[revisions().index(older) + 1 :]
+    shop = Shop(database_url, tmp_path / "media")
     assert shop.services.catalog.product(product_id) == before
     assert len(shop.services.catalog.history(product_id)) == len(images)
-    assert shop.create(row()) == [product_id + 1]
-    shop.close()
-
-
-def test_the_way_back_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
-    shop = Shop(postgres_url, tmp_path / "media")
-    product_id, _ = shop.reviewable()
-    shop.services.database.close()
-    migrate_back(postgres_url, "0001")
-    assert bring_to_head(postgres_url) == revisions()[1:]
-    assert shop.services.catalog.product(product_id).id == product_id
+    with shop.services.database.read() as session:
+        assert session.get_one(Product, replaced).photo_since == 2
+    assert shop.create(row()) == [replaced + 1]
     shop.close()
 
 

@@ -12,10 +12,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column(
-        "products", sa.Column("photo_since", sa.Integer(), nullable=False, server_default="1")
-    )
+    columns = sa.inspect(op.get_bind()).get_columns("products")
+    if "photo_since" not in {column["name"] for column in columns}:
+        op.add_column(
+            "products", sa.Column("photo_since", sa.Integer(), nullable=False, server_default="1")
+        )
 
 
 def downgrade() -> None:
-    op.drop_column("products", "photo_since")
+    """The column stays, and older versions ignore it: without it nothing says later under which key
+    the copy of a replaced photo is stored."""
