@@ -231,15 +231,20 @@ def test_the_claim_is_of_the_key_in_turn_and_of_its_oldest_product(database: Dat
     assert seen[0] == [None, "ann", "bob"]
 
 
-def test_a_redo_is_found_among_the_products_of_its_own_key_only(database: Database) -> None:
+def test_a_redo_is_found_among_its_keys_products_and_a_replaced_photo_is_none(
+    database: Database,
+) -> None:
     others, old = add(database, None, 40), add(database, "bob", 30)
-    redone = add(database, "bob", 10)
+    young, redone = add(database, "bob", 15), add(database, "bob", 10)
     with database.write() as session:
         session.execute(update(Product).where(Product.id == redone).values(round=2))
+        replaced = update(Product).where(Product.id == young).values(round=3, photo_since=3)
+        session.execute(replaced)
     claims = Claims(database, LEASE, wanted=1)
     taken = [claims.take(bobs_redos_first) for _ in range(3)]
     found = [claim.product_id for claim in taken if isinstance(claim, Claim)]
-    assert found == [redone, old, others]
+    assert found == [redone, old, young]
+    assert others not in found
 
 
 def bobs_redos_first(waiting: Mapping[KeyName, bool]) -> list[tuple[KeyName, bool]]:

@@ -23,8 +23,8 @@ class Base(DeclarativeBase):
 CREATED = text("CURRENT_TIMESTAMP")
 
 
-#: The product waits for pictures of a later round than its first.
-IS_REDO: Final = text("status = 'pending' AND round > 1")
+#: The product waits for pictures of a later round than the first of its photo.
+IS_REDO: Final = text("status = 'pending' AND round > photo_since")
 
 
 def partial_index(name: str, *columns: str, where: TextClause) -> Index:

@@ -14,7 +14,8 @@ class Turns:
     """Orders keys: the one whose products used this process's slots least comes first.
 
     Of one key, every other product is a redo while any waits: somebody waits for it, but no
-    number of redos keeps first rounds from being made.
+    number of redos keeps first rounds from being made. A replaced photo's first round is no redo:
+    an upload may replace hundreds.
 
     One key alone may use all slots. A key without waiting products saves up no turns: when it
     returns, it starts level with the key that was served last.
@@ -40,7 +41,8 @@ class Turns:
             self._least = max(self._least, self._seconds(key))
             self._used[key] = max(self._least, self._used.get(key, 0.0))
             self._running[claim.token] = (key, self._clock())
-            (self._had_redo.add if claim.round > 1 else self._had_redo.discard)(key)
+            is_redo = claim.round > claim.photo_since
+            (self._had_redo.add if is_redo else self._had_redo.discard)(key)
 
     def end(self, claim: Claim) -> None:
         """Count the time of a product that ended. May be called twice."""
