@@ -141,7 +141,7 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def gemini() -> Iterator[FakeGemini]:
-    with FakeGemini(side=256) as fake:
+    with FakeGemini(side=1024) as fake:
         yield fake
 
 

@@ -1122,7 +1122,7 @@ def test_a_locked_picture_shows_which_pixels_are_the_photos_own(
 
 
 def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Open) -> None:
-    shop.stock(1)
+    shop.stock(1, side=1700)
     page = open_desk(shop.url).page
     stage = page.locator("#stage")
     for mode in ("all", "wipe", "difference", "changes", "pair"):
@@ -1222,8 +1222,8 @@ def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) ->
     desk.page.on("request", lambda request: asked.add(request.url))
     desk.page.goto(shop.url)
     desk.page.wait_for_load_state("networkidle")
-    previews = {url.rpartition("-")[0] for url in asked if "/previews/" in url}
-    assert len(previews) == 4 * 4  # this product and the next three: raw, and three pictures
+    shown = {re.sub(r"(-320|-1600)?\.jpg$", "", url) for url in asked if "/media/" in url}
+    assert len(shown) == 4 * 4  # this product and the next three: raw, and three pictures
 
 
 # -- two reviewers -------------------------------------------------------------------------------

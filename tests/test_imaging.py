@@ -307,6 +307,18 @@ def test_large_pictures_are_fitted_and_small_ones_left_alone() -> None:
     assert sizes(small) == {320: (90, 60), 1600: (90, 60)}
 
 
+@pytest.mark.parametrize(
+    ("side", "previews"),
+    [(2000, {320, 1600}), (1601, {320, 1600}), (1600, {320}), (1024, {320}), (320, set())],
+)
+def test_a_finished_picture_is_its_own_preview_where_it_is_no_larger(
+    side: int, previews: set[int]
+) -> None:
+    finished = imaging.finish(imaging.encode_array(scene(side, 200)), OutputSpec(min_side=200))
+    assert finished.width == side
+    assert set(finished.previews) == previews
+
+
 def sizes(picture: Encoded) -> dict[int, tuple[int, int]]:
     headers = {side: imaging.read_header(data) for side, data in picture.previews.items()}
     assert {header.mime_type for header in headers.values()} == {"image/jpeg"}

@@ -30,14 +30,12 @@ from packshot.database.models import (
     ProductImage,
     Take,
 )
-from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct
+from packshot.products.media import previews
 from packshot.products.object_keys import (
     answer_key,
-    changes_key,
     normalised_key,
-    preview_key,
     variant_key,
     with_previews,
 )
@@ -265,12 +263,21 @@ def _objects_at_odds(
     """What must be there and what may be there, both ways."""
     wanted = {image.object_key for image in images if image.object_key}
     finished = [product for product in products if product.status == "pending_review"]
-    wanted |= {normalised_key(str(one.media_namespace), one.id) for one in finished}
-    wanted |= {preview_key(key, side) for key in wanted for side in PREVIEW_SIDES}
+    copies = {normalised_key(str(one.media_namespace), one.id) for one in finished}
+    addresses = [previews(key) for key in copies]
+    addresses += [
+        previews(image.object_key, image.width, image.height)
+        for image in images
+        if image.object_key
+    ]
+    wanted |= copies | {url.removeprefix("/media/") for each in addresses for url in each.values()}
     yield from (f"object {key} is missing" for key in sorted(wanted - keys))
     possible = {key for one in products if one.status != "pending_review" for key in _all_keys(one)}
-    # Of a picture that was checked; the check may not have come yet.
-    possible |= {changes_key(image.object_key) for image in images if image.object_key}
+    # Of a picture that was checked, the check may not have come yet; of one that was found again
+    # after a crash, previews as large as itself.
+    possible |= {
+        key for image in images if image.object_key for key in with_previews(image.object_key)
+    }
     possible.add(MARK)  # the shop's own
     possible |= of_waiting
     # A worker that is killed while it tries the store may leave its trial object behind.

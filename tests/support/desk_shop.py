@@ -38,12 +38,13 @@ CATEGORIES = ("Footwear", "Kitchen", "Beauty")
 
 @cache
 def picture(seed: int, side: int) -> imaging.Encoded:
-    """A coloured box on a light ground, finished as the pipeline would."""
+    """A coloured box on a light ground, finished as the pipeline would, with a photo's previews."""
     chance = np.random.default_rng(seed)
     pixels = np.full((side, side, 3), chance.integers(215, 250, 3), np.uint8)
     low, high = side // 4, side - side // 4
     pixels[low:high, low:high] = chance.integers(20, 220, 3)
-    return imaging.finish(imaging.encode_array(pixels), imaging.OutputSpec())
+    made = imaging.finish(imaging.encode_array(pixels), imaging.OutputSpec())
+    return replace(made, previews=imaging.make_previews(made.data))
 
 
 @dataclass
@@ -72,7 +73,7 @@ class DeskShop:
             ).all()
             session.execute(insert(Round), [_round(number, pictures) for number in ids])
             rows = [
-                _image(number, variant, namespace, warning)
+                _image(number, variant, namespace, warning, side)
                 for number, namespace in zip(ids, namespaces, strict=True)
                 for variant in range(pictures)
             ]
@@ -139,7 +140,9 @@ def _round(product_id: int, wanted: int) -> dict[str, object]:
     }
 
 
-def _image(product_id: int, variant: int, namespace: str, warning: str | None) -> dict[str, object]:
+def _image(
+    product_id: int, variant: int, namespace: str, warning: str | None, side: int
+) -> dict[str, object]:
     key = variant_key(namespace, product_id, 1, variant)
     return {
         "product_id": product_id,
@@ -151,8 +154,8 @@ def _image(product_id: int, variant: int, namespace: str, warning: str | None) -
         "prompt": f"Make the box look its best, way {variant + 1}.",
         "enhancer": "local",
         "model": "classical-1",
-        "width": 240,
-        "height": 240,
+        "width": side,
+        "height": side,
         "warning": warning if variant == 0 else None,
     }
 

@@ -13,8 +13,9 @@ S3_GIGABYTE_MONTH: Final = Decimal("0.023")
 
 #: Requests for a product sent alone: send, receive, one heartbeat, delete.
 REQUESTS_EACH: Final = 4
-#: Objects of the copy and of each picture, with two previews.
-OBJECTS_OF_A_PICTURE: Final = 3
+#: The copy with two previews; a picture of 1K is its own large preview.
+OBJECTS_OF_A_COPY: Final = 3
+OBJECTS_OF_A_PICTURE: Final = {"1K": 2, "2K": 3, "4K": 3}
 #: Bytes of an enhanced picture; copies and previews take about as much again.
 PICTURE_MEGABYTES: Final = Decimal("0.5")
 
@@ -28,8 +29,10 @@ class AwsCost:
     s3_month: Decimal
 
 
-def aws_cost(products: int, variants: int) -> AwsCost:
-    writes = OBJECTS_OF_A_PICTURE * (1 + variants) + variants  # each paid answer
+def aws_cost(products: int, variants: int, size: str) -> AwsCost:
+    """`size` is what ENHANCED_IMAGE_SIZE may be."""
+    of_each_variant = OBJECTS_OF_A_PICTURE[size] + 1  # and its paid answer
+    writes = OBJECTS_OF_A_COPY + variants * of_each_variant
     gigabytes = products * variants * PICTURE_MEGABYTES * 2 / 1000
     return AwsCost(
         sqs=products * REQUESTS_EACH * SQS_MILLION_REQUESTS / 1_000_000,

@@ -44,7 +44,7 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     count, views = _count(products, settings.gemini_reference_views)
     results = estimates(count, settings, day, views)
     result = next((each for each in results if each.lane == settings.gemini_lane), results[0])
-    aws = aws_cost(result.products, settings.enhanced_images_count)
+    aws = aws_cost(result.products, settings.enhanced_images_count, settings.enhanced_image_size)
     local = settings.enhancer_name == "local"
     bought = gemini_estimates(count, settings, day, views) if local else []
     if as_json:

@@ -232,7 +232,8 @@ def _encode_to_spec(image: Any, spec: OutputSpec, provenance: Provenance | None)
         spec.min_side,
     )
     kind = f"image/{spec.format}"
-    return Encoded(encoded, kind, image.width, image.height, _previews(image))
+    previews = _previews(image, smaller_sides(image.width, image.height))
+    return Encoded(encoded, kind, image.width, image.height, previews)
 
 
 # ---- encoding
@@ -281,10 +282,15 @@ def _png(image: Any) -> bytes:
     return encoded
 
 
-def _previews(image: Any) -> dict[int, bytes]:
+def smaller_sides(width: int, height: int) -> tuple[int, ...]:
+    """The sides of a finished picture's previews: it is its own preview where it is no larger."""
+    return tuple(side for side in PREVIEW_SIDES if side < max(width, height))
+
+
+def _previews(image: Any, sides: tuple[int, ...] = PREVIEW_SIDES) -> dict[int, bytes]:
     """The largest first; each smaller one is made from the one before."""
     image, previews = _opaque(image, WHITE), {}
-    for side in sorted(PREVIEW_SIDES, reverse=True):
+    for side in sorted(sides, reverse=True):
         image = image.thumbnail_image(side, height=side, size="down").copy_memory()
         previews[side] = _jpeg(image, PREVIEW_QUALITY)
     return previews

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.pictures.imaging import PREVIEW_SIDES, smaller_sides
 from packshot.products.object_keys import preview_key
 
 
@@ -10,6 +10,11 @@ def media_url(key: str) -> str:
     return f"/media/{key}"
 
 
-def previews(key: str) -> dict[int, str]:
-    """The addresses of a picture's previews, by their sides in pixels."""
-    return {side: media_url(preview_key(key, side)) for side in PREVIEW_SIDES}
+def previews(key: str, width: int | None = None, height: int | None = None) -> dict[int, str]:
+    """The addresses of previews, by their sides in pixels: of a photo, or of a finished picture of
+    this size, which is its own preview where it is no larger."""
+    smaller = smaller_sides(width, height) if width and height else PREVIEW_SIDES
+    return {
+        side: media_url(preview_key(key, side) if side in smaller else key)
+        for side in PREVIEW_SIDES
+    }

@@ -91,7 +91,7 @@ def _take_out(take: Take, image: ProductImage) -> TakeOut:
             "stands": stands,
             "facts": take.facts or [],
             "media_url": media_url(key) if key else None,
-            "previews": previews(key) if key else {},
+            "previews": previews(key, take.width, take.height) if key else {},
             "fidelity": fidelity_of(take, removed=removed is not None) if key else None,
             "removed_at": removed,
         }

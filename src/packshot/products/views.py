@@ -367,7 +367,7 @@ def _image_out(
         **columns_of(image, ImageOut) | found,
         doubt=doubt_of(image),
         media_url=media_url(key) if key else None,
-        previews=previews(key) if key else {},
+        previews=previews(key, image.width, image.height) if key else {},
         cost=cost,
         reason=reason,
         remake=remake,

@@ -41,7 +41,7 @@ CHECKED: Final = FidelityOut(
 #: What the picture and its current take share.
 MADE: Final[dict[str, Any]] = {
     "media_url": f"/media/{ENHANCED}",
-    "previews": previews(ENHANCED),
+    "previews": previews(ENHANCED, 1024, 1024),
     "prompt": "Place this phone on pure white, lit softly from the left.",
     "model": "gemini-nano-banana-2.1",
     "width": 1024,
