@@ -297,3 +297,20 @@ def test_a_cut_out_of_the_seller_is_straightened_whole() -> None:
     )
     assert (turned[..., 3] > 127).sum() == pytest.approx((alpha > 127).sum(), rel=0.002)
     assert (np.abs(turned[..., :3][turned[..., 3] > 127].astype(int) - 90) <= 2).all()
+
+
+@pytest.mark.parametrize("title", ["white", "studio"])
+def test_a_whitened_picture_gets_the_light_that_was_asked_for(title: str) -> None:
+    def whitened(*asked: str) -> NDArray[np.float32]:
+        options = PictureOptions(adjustments=asked)
+        found = findings.measure(encode_array(mug(backdrop=(205, 205, 204))), options)
+        made = recipes.make(replace(found, treatment="whiten"), title).picture
+        return made.astype(np.float32)
+
+    plain, darker, warmer = whitened(), whitened("darker"), whitened("warmer", "warmer")
+    blue = plain[..., 2] > plain[..., 0] + 60  # the mug
+    assert darker[blue].mean() < plain[blue].mean() - 5
+    assert (warmer - plain)[blue][:, 2].mean() < -5
+    backdrop = (slice(0, 20), slice(0, 20))
+    assert np.array_equal(darker[backdrop], plain[backdrop])
+    assert np.array_equal(warmer[backdrop], plain[backdrop])

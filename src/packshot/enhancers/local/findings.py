@@ -77,6 +77,11 @@ class Findings:
         height, width = self.rgb.shape[:2]
         return bool(self.box.height * self.box.width < 0.85 * height * width)
 
+    @property
+    def asked(self) -> Tone:
+        """Only what a reviewer asked for."""
+        return _adjust(Tone(), self.options)
+
     @cached_property
     def product(self) -> CutProduct:
         """The product alone with its light and colour corrected. Needs transparency or a mask."""

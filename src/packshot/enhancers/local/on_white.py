@@ -10,10 +10,12 @@ import numpy as np
 from packshot.enhancers.local import compose, flatfield, scenes, tone
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, FramedPicture
-from packshot.pictures.arrays import Bytes, resize
+from packshot.enhancers.local.tone import Tone
+from packshot.pictures.arrays import Bytes, as_bytes, resize
 
 LOOSER, TIGHTER = 0.82, 1.1  # times the fill, as a reviewer asked
 FULLEST, LOOSEST = 0.96, 0.2  # of the canvas
+STILL_ASKED = 220  # a byte; lighter colours of a whitened picture follow a wish less and less
 
 
 def place_on_backdrop(
@@ -86,7 +88,21 @@ def _whiten_window(findings: Findings, window: Box, scale: float) -> Bytes:
     part = (left / width, top / height, right / width, bottom / height)
     # Dividing by the backdrop corrects exposure and white balance already.
     corrected = scenes.correct(findings, window, scale, neutral_exposure=True)
-    return flatfield.whiten(corrected, findings.backdrop, part)
+    white = flatfield.whiten(corrected, findings.backdrop, part)
+    return _in_light(white, findings.asked)
+
+
+def _in_light(white: Bytes, asked: Tone) -> Bytes:
+    """The whitened picture in the light that a reviewer asked for; what is white stays white."""
+    relit = tone.curves(white, asked)
+    if relit is white:
+        return white
+    rise = np.clip((np.arange(256) - STILL_ASKED) / (255 - STILL_ASKED), 0, 1)
+    keep = cv2.LUT(white.min(axis=2), as_bytes(rise * 255))
+    weight = cv2.merge([keep, keep, keep])
+    kept = cv2.multiply(white, weight, scale=1 / 255)
+    moved = cv2.multiply(relit, cv2.bitwise_not(weight), scale=1 / 255)
+    return np.asarray(cv2.add(kept, moved), np.uint8)
 
 
 def _touching(box: Box, height: int, width: int) -> tuple[bool, bool, bool, bool]:
