@@ -138,6 +138,15 @@ def test_only_good_views_of_the_same_seller_are_carried(shop: Shop) -> None:
     assert found[0].key == normalised_key(str(product.media_namespace), good)
 
 
+def test_one_side_in_two_languages_is_one_view(shop: Shop) -> None:
+    for seed, view in enumerate(("Vorne", "hinten", "back", "Rückseite"), 1):
+        normalise(shop, seed, view=view)
+    add(shop, 5, view="front")
+    claim = take(shop)
+    load_photo(claim, shop.services.parts)
+    assert [view.view for view in find_views(shop.services.database, claim)] == ["hinten"]
+
+
 def test_a_missing_view_is_left_out(shop: Shop) -> None:
     first = normalise(shop, 1, view="front")
     with shop.services.database.read() as session:

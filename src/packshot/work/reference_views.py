@@ -14,6 +14,7 @@ from packshot.enhancers.contract import Photo
 from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
 from packshot.pictures import imaging
 from packshot.products.object_keys import normalised_key
+from packshot.spreadsheets.view_words import view_key
 from packshot.storage.digests import check_digest
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
@@ -66,20 +67,20 @@ def find_views(database: Database, claim: Claim) -> list[StoredView]:
     ).where(
         Product.sku == claim.sku,
         Product.submitted_by.is_not_distinct_from(claim.submitted_by),
-        Product.view.is_distinct_from(claim.view),
         Product.status.not_in((FAILED, REJECTED)),
         Product.media_namespace.is_not(None),
         Product.normalised_sha256.is_not(None),
         Product.normalised_sha256 != own,
         Product.raw_removed_at.is_(None),
     )
-    views: dict[str | None, StoredView] = {}
+    views: dict[str, StoredView] = {}
     with database.read() as session:
         for product_id, view, namespace, since, digest in session.execute(
             same.order_by(Product.id).limit(LOOKED_AT)
         ):
             key = normalised_key(str(namespace), product_id, since)
-            views.setdefault(view, StoredView(view, key, str(digest)))
+            views.setdefault(view_key(view), StoredView(view, key, str(digest)))
+    views.pop(view_key(claim.view), None)
     return list(views.values())
 
 
