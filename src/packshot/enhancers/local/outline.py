@@ -15,6 +15,7 @@ from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.near import slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, shrink
 
 SIDE = 512  # px; sizes below are at this size
@@ -144,6 +145,4 @@ def _around(mask: Mask, width: int) -> Mask:
 
 def _slope(lab: Floats, sigma: float) -> Floats:
     """The colour's change per pixel, delta E."""
-    smooth = cv2.GaussianBlur(lab, (0, 0), sigma)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    return np.asarray(np.sqrt((across**2 + down**2).sum(axis=2)) / 8, np.float32)
+    return np.asarray(slope_of(lab, sigma) / 8)
