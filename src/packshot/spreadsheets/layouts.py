@@ -169,9 +169,15 @@ def _fill_from(record: Record, source: Record, indexes: Sequence[int]) -> Record
 def _copy_cell(record: Record, source: int, target: int) -> Record:
     if record.cell(target) or not record.cell(source):
         return record
-    kinds = {target: record.kinds[source]} if source in record.kinds else {}
-    copied = with_cell(record, target, record.cell(source))
-    return replace(copied, kinds={**record.kinds, **kinds})
+    return with_cell_of(record, source, target)
+
+
+def with_cell_of(record: Record, source: int, target: int) -> Record:
+    """The row with the content of one cell in another, too."""
+    kinds = {index: kind for index, kind in record.kinds.items() if index != target}
+    if source in record.kinds:
+        kinds[target] = record.kinds[source]
+    return replace(with_cell(record, target, record.cell(source)), kinds=kinds)
 
 
 def with_cell(record: Record, index: int, text: str) -> Record:

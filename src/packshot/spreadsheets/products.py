@@ -22,6 +22,7 @@ from packshot.spreadsheets.header import (
     with_choices,
 )
 from packshot.spreadsheets.layouts import (
+    Layout,
     complete,
     layout_of,
     with_cell,
@@ -33,6 +34,7 @@ from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
+from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
@@ -53,11 +55,10 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
     header, records = table.records[index], list(table.records[index + 1 :])
     columns = columns_of(header, records)
     layout = layout_of(columns)
-    guessed = with_layout(layout, guess_mapping(columns), columns, records)
-    guessed = _with_pictures_by_content(guessed, columns, records)
-    mapping = with_choices(guessed, choices.mapping)
+    mapping, sales = _map_columns(layout, columns, records, choices)
     records, repeated = _drop_repeated_headers(header, records)
     records = complete(layout, mapping, columns, records)
+    records = sales.complete(mapping, records) if sales else records
     records, floats = _drop_float_skus(mapping, columns, records)
     records, barcodes = drop_broken_barcodes(mapping, columns, records)
     records, needless = _drop_needless(records, without_picture(layout, mapping, columns, records))
@@ -70,6 +71,7 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
         *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *needless),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
+        *filter(None, [sales.note(mapping) if sales else None]),
     ]
     return Import(
         table.form,
@@ -80,6 +82,15 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
         tuple(rows),
         tuple(sorted(problems, key=lambda problem: problem.row or 0)),
     )
+
+
+def _map_columns(
+    layout: Layout, columns: Sequence[Column], records: Sequence[Record], choices: ImportChoices
+) -> tuple[dict[str, str], SalePrices | None]:
+    guessed = with_layout(layout, guess_mapping(columns), columns, records)
+    guessed = _with_pictures_by_content(guessed, columns, records)
+    sales = find_sale_prices(guessed, columns, records)
+    return with_choices(sales.guess(guessed) if sales else guessed, choices.mapping), sales
 
 
 def _read_rows(reader: RowReader, records: Sequence[Record]) -> list[ProductRow]:

@@ -1,0 +1,102 @@
+"""Finds a column of sale prices beside one of usual prices, and reads both together: a product on
+sale costs its sale price, and the usual one is its MRP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from packshot.spreadsheets.header import ATTRIBUTE, Column, field_of, plain_name
+from packshot.spreadsheets.layouts import with_cell_of
+from packshot.spreadsheets.table import Record, SheetProblem
+from packshot.spreadsheets.view_words import without_accents
+
+#: Names of columns with a price that counts only during a sale, as `plain_name` gives them.
+_SALE: Final = re.compile(
+    r"(?:variant |product )?(?:sale|special|offer|discounted|discount|promo|promotional) price"
+    r"|aktionspreis|angebotspreis|sonderpreis|prix (?:promo|promotionnel|solde)"
+    r"|precio (?:de )?(?:oferta|rebajado)|prezzo (?:scontato|offerta)|actieprijs|aanbiedingsprijs"
+    r"|cena promocyjna"
+)
+#: `special_price_from_date`, `sale_price_effective_date`, `Sale End Date`.
+_DATES: Final = re.compile(
+    r"(?:sale|special|offer|promo|aktion|angebot).*\b(?:date|dates|datum|from|to|start|end|until)"
+)
+#: Squarespace keeps a sale price while a product is not on sale.
+_ON_SALE: Final = frozenset({"on sale", "is on sale"})
+_NO: Final = frozenset({"no", "n", "false", "0", "nein", "non"})
+_NOTHING: Final = re.compile(r"0*[.,]?0*")
+
+
+@dataclass(frozen=True)
+class SalePrices:
+    """The columns of sale prices and of usual prices. `dated`: sales begin and end at dates in
+    other columns, so a sale price may not count today."""
+
+    sale: Column
+    usual: Column
+    on_sale: Column | None
+    dated: bool
+
+    def guess(self, mapping: Mapping[str, str]) -> dict[str, str]:
+        """The guessed mapping, with sale prices as prices, and usual ones as MRPs if no other
+        column has these."""
+        if self.dated:
+            return dict(mapping)
+        usual = ATTRIBUTE if "mrp" in mapping.values() else "mrp"
+        return {**mapping, self.sale.name: "price", self.usual.name: usual}
+
+    def complete(self, mapping: Mapping[str, str], records: list[Record]) -> list[Record]:
+        """The rows: what is not on sale costs its usual price."""
+        if not self._is_read(mapping):
+            return records
+        return [
+            record
+            if self._is_on_sale(record)
+            else with_cell_of(record, self.usual.index, self.sale.index)
+            for record in records
+        ]
+
+    def note(self, mapping: Mapping[str, str]) -> SheetProblem | None:
+        sale, usual = self.sale.name, self.usual.name
+        if self.dated and mapping[usual] == "price":
+            detail = f"is kept as an attribute, because it counts only between dates: {usual} is"
+            return SheetProblem(None, sale, f"{detail} read as the price", "note")
+        if not self._is_read(mapping):
+            return None
+        detail = f"is read as the price where a row has one, else {usual} is"
+        if mapping[usual] == "mrp":
+            detail += f"; {usual} is read as the MRP, too"
+        return SheetProblem(None, sale, detail, "note")
+
+    def _is_read(self, mapping: Mapping[str, str]) -> bool:
+        return mapping[self.sale.name] == "price" and mapping[self.usual.name] in ("mrp", ATTRIBUTE)
+
+    def _is_on_sale(self, record: Record) -> bool:
+        if self.on_sale and record.cell(self.on_sale.index).casefold() in _NO:
+            return False
+        return not _NOTHING.fullmatch(record.cell(self.sale.index))
+
+
+def find_sale_prices(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> SalePrices | None:
+    """Sale prices beside usual ones, if the sheet has both; `mapping` is the guessed one."""
+    names = {column.name: without_accents(plain_name(column.name)) for column in columns}
+    usual = next((one for one in columns if mapping[one.name] == "price"), None)
+    sale = next((one for one in columns if _is_sale_price(one, mapping, names)), None)
+    if usual is None or sale is None or _SALE.fullmatch(names[usual.name]):
+        return None
+    on_sale = next((one for one in columns if names[one.name] in _ON_SALE), None)
+    dates = [one for one in columns if _DATES.match(names[one.name])]
+    dated = any(record.cell(column.index) for record in records for column in dates)
+    return SalePrices(sale, usual, on_sale, dated)
+
+
+def _is_sale_price(column: Column, mapping: Mapping[str, str], names: Mapping[str, str]) -> bool:
+    if mapping[column.name] != ATTRIBUTE or not _SALE.fullmatch(names[column.name]):
+        return False
+    found = field_of(column.name)
+    return found is None or found[0] == "price"

@@ -1,0 +1,63 @@
+"""Sale prices beside usual ones, as shops export them: which one a product costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from packshot.spreadsheets import Import, ImportChoices, read_products, read_table
+
+Amounts = list[tuple[Any, Any]]
+
+
+def imported(text: str, **mapping: str) -> Import:
+    choices = ImportChoices(mapping=mapping, defaults={"category": "Shoes"})
+    return read_products(read_table(text.encode(), "p.csv"), choices)
+
+
+def amounts(found: Import) -> Amounts:
+    """MRP and price of each row."""
+    return [(row.mrp, row.price) for row in found.rows]
+
+
+def details(found: Import) -> list[str]:
+    return [one.detail for one in found.problems]
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["price,special_price", "Price,Sale Price", "Preis,Aktionspreis", "Prix,Prix soldé"],
+)
+def test_a_product_on_sale_costs_its_sale_price(names: str) -> None:
+    found = imported(f"sku,{names}\nA,20.00,15.00\nB,20.00,\nC,20.00,0.00\n")
+    assert amounts(found) == [(20, 15), (20, 20), (20, 20)]
+    [detail] = details(found)
+    usual = names.partition(",")[0]
+    assert detail.endswith(f"else {usual} is; {usual} is read as the MRP, too")
+
+
+def test_a_column_of_its_own_for_the_mrp_stays_that() -> None:
+    found = imported("SKU,Retail Price,Price,Sale Price\nA,25,20,15\nB,25,20,\n")
+    assert amounts(found) == [(25, 15), (25, 20)]
+
+
+def test_a_sale_price_counts_only_while_the_product_is_on_sale() -> None:
+    found = imported("SKU,Price,Sale Price,On Sale\nA,20,15,No\nB,20,15,Yes\n")
+    assert amounts(found) == [(20, 20), (20, 15)]
+
+
+def test_a_sale_between_dates_is_named_and_not_counted() -> None:
+    text = "sku,price,special_price,special_price_from_date\nA,20,15,{}\n"
+    dated = imported(text.format("2020-01-01"))
+    assert amounts(dated) == [(None, 20)]
+    assert details(dated) == [
+        "is kept as an attribute, because it counts only between dates: price is read as the price"
+    ]
+    assert amounts(imported(text.format(""))) == [(20, 15)]
+
+
+def test_the_users_choice_of_the_price_is_followed() -> None:
+    text = "sku,price,sale_price\nA,20,15\nB,20,\n"
+    assert amounts(imported(text, price="price")) == [(None, 20), (None, 20)]
+    assert amounts(imported(text, price="mrp", sale_price="price")) == [(20, 15), (20, 20)]
