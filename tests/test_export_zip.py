@@ -547,8 +547,30 @@ def test_products_of_one_sku_and_view_are_named_with_an_export(shop: Shop, tmp_p
         assert headers.get("Packshot-Same-View") == (f"{mug} {glasses}" if named else None)
     with served(shop.app) as url:
         done = CliRunner().invoke(main, ["export", "--url", url, "-o", str(tmp_path / "a.zip")])
-    assert f"Products {mug} and {glasses} have the same SKU, and no view tells" in done.stderr
+    assert (
+        f"Products with the same SKU, and no views that tell them apart: {mug} and {glasses}."
+        in (done.stderr)
+    )
     assert f"{url}/products/{glasses}" in done.stderr
+
+
+def test_of_many_products_that_no_view_tells_apart_some_are_named(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """A client may give no views at all."""
+    ids = [approved(shop, sku=f"A-{n // 2:02}") for n in range(46)]
+    many = [approved(shop, sku="A") for _ in range(22)]
+    notes = json.loads(download(shop).read("manifest.json"))["notes"]
+    assert len(notes) == 21
+    assert f", {many[19]} and 2 more have the same SKU (A)" in notes[0]
+    assert notes[-1].startswith("4 more groups of products have the same SKU")
+    named = shop.ask("HEAD", "/api/export").headers["Packshot-Same-View"].split(", ")
+    assert (len(named), named[1], named[-1]) == (21, f"{ids[0]} {ids[1]}", "4 more")
+    with served(shop.app) as url:
+        done = CliRunner().invoke(main, ["export", "--url", url, "-o", str(tmp_path / "a.csv")])
+    [line] = [line for line in done.stderr.splitlines() if "same SKU" in line]
+    assert f"; {ids[0]} and {ids[1]}; " in line
+    assert f"; {ids[6]} and {ids[7]}; 19 more such groups. Their pictures" in line
 
 
 def test_products_of_one_sku_without_views_are_named_with_an_export(shop: Shop) -> None:

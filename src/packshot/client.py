@@ -285,7 +285,8 @@ class Client:
         `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
         that is cut off raises an error of urllib3. `found` gets the number of pictures that were
         approved before their fidelity check found a change. `same_view` gets the numbers of
-        products of one SKU that no view tells apart, `8 9, 11 12`, or an empty text.
+        products of one SKU that no view tells apart, `8 9, 11 12` (and `, 9 more` of more than 20
+        groups), or an empty text.
 
         Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
         """

@@ -120,6 +120,7 @@ class Warnings:
         self.url = url
         self.pictures = 0
         self.groups: list[list[str]] = []
+        self.more = 0  # groups
 
     @property
     def listeners(self) -> dict[str, Any]:
@@ -130,7 +131,9 @@ class Warnings:
         self.pictures = pictures
 
     def _note_products(self, header: str) -> None:
-        self.groups = [group.split() for group in header.split(", ") if group]
+        groups = [group.split() for group in header.split(", ") if group]
+        self.groups = [group for group in groups if group[-1] != "more"]
+        self.more = sum(int(group[0]) for group in groups if group[-1] == "more")
 
     def report(self) -> None:
         for line in (*self._of_pictures(), *self._of_products()):
@@ -146,15 +149,16 @@ class Warnings:
             )
 
     def _of_products(self) -> Iterator[str]:
-        for group in self.groups[:MOST_NAMED]:
-            yield (
-                f"Products {', '.join(group[:-1])} and {group[-1]} have the same SKU, and no view"
-                " tells them apart: their pictures are numbered as those of one product. Name their"
-                " views, or correct the SKU if it is another product:"
-                f" {urljoin(self.url, f'products/{group[-1]}')}"
-            )
-        if len(self.groups) > MOST_NAMED:
-            yield "So have others: see the notes in a ZIP's manifest.json."
+        if not self.groups:
+            return
+        named = [f"{', '.join(group[:-1])} and {group[-1]}" for group in self.groups[:MOST_NAMED]]
+        if more := self.more + len(self.groups) - len(named):
+            named.append(pluralise(more, "more such group"))
+        yield (
+            f"Products with the same SKU, and no views that tell them apart: {'; '.join(named)}."
+            " Their pictures are numbered as those of one product. Name their views, or correct the"
+            f" SKU of another product: {urljoin(self.url, f'products/{self.groups[0][-1]}')}"
+        )
 
 
 def _format_of(given: str | None, output: Path | None) -> str:

@@ -14,7 +14,7 @@ from packshot.database.models import APPROVED, Product, ProductImage
 from packshot.products.export import ALL, Selection
 from packshot.spreadsheets.view_words import view_key
 
-#: The most groups and products of a group that `short` names.
+#: The most groups, and products of a group, that are named.
 MOST: Final = 20
 #: Products in one statement: databases limit the number of parameters.
 _TOGETHER: Final = 1_000
@@ -30,8 +30,10 @@ class SameView:
 
     @property
     def words(self) -> str:
-        *others, last = self.products
-        these = f"{', '.join(map(str, others))} and {last}"
+        *others, last = map(str, self.products[:MOST])
+        if (more := len(self.products) - MOST) > 0:
+            others, last = [*others, last], f"{more:,} more"
+        these = f"{', '.join(others)} and {last}"
         if self.view:
             alike = f"have the same SKU and view ({self.sku}, {self.view})"
         else:
@@ -82,5 +84,15 @@ def _exported(connection: Connection, chosen: Selection, products: Sequence[int]
 
 
 def short(found: Sequence[SameView]) -> str:
-    """The products of the first groups, for a header: `8 9, 11 12 15`."""
-    return ", ".join(" ".join(map(str, each.products[:MOST])) for each in found[:MOST])
+    """The products of the first groups, for a header: `8 9, 11 12 15, 9980 more`."""
+    groups = [" ".join(map(str, each.products[:MOST])) for each in found[:MOST]]
+    return ", ".join([*groups, f"{len(found) - MOST} more"] if len(found) > MOST else groups)
+
+
+def notes_of(found: Sequence[SameView]) -> list[str]:
+    """A sentence for each of the first groups, and one for the others."""
+    notes = [each.words for each in found[:MOST]]
+    if (more := len(found) - MOST) > 0:
+        groups = "group of products has" if more == 1 else "groups of products have"
+        notes.append(f"{more:,} more {groups} the same SKU, and no view that tells them apart")
+    return notes

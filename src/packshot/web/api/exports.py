@@ -32,7 +32,7 @@ from packshot.products.export import (
 )
 from packshot.products.export_zip import PreparedPicture, zip_pieces
 from packshot.products.numbers import find_main
-from packshot.products.same_views import find_same_views, short
+from packshot.products.same_views import find_same_views, notes_of, short
 from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
@@ -89,12 +89,12 @@ def export_approved(query: ExportQuery) -> Response:
     number of pictures that were approved before their fidelity check found a change: look at them
     (`GET /api/products?doubt=after_approval`). The header `Packshot-Same-View` names products of
     one SKU with the same view, or without one, `8 9, 11 12`: their pictures are numbered as those
-    of one product.
+    of one product. Of more than 20 groups it names 20, and then how many more there are (`9 more`).
     `HEAD` returns both alone.
     """
     chosen = query.as_selection()
     same = find_same_views(services().database, chosen)
-    response = _export(chosen, query, [each.words for each in same])
+    response = _export(chosen, query, notes_of(same))
     found = count_found_after_approval(services().database, chosen)
     response.headers[FOUND_AFTER_APPROVAL] = str(found)
     if same:

@@ -58,12 +58,14 @@ function foundWords(n) {
 
 const warning = (...words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, ...words));
 
-/** Names products of one SKU that no view tells apart, each group as "8 9"; null where there are none. */
+/** Names products of one SKU that no view tells apart, each group as "8 9", then "9 more"; null where there are none. */
 function sameWords(groups) {
   if (!groups.length) return null;
+  const [, unnamed] = groups.at(-1).match(/^(\d+) more$/) ?? [];
+  const all = unnamed ? groups.length - 1 + Number(unnamed) : groups.length;
   const link = (id) => [" ", h("a", { href: at(`/products/${id}`) }, `#${id}`)];
   const named = groups.slice(0, MOST_GROUPS).map((group) => group.split(" ").flatMap(link));
-  const more = groups.length - named.length;
+  const more = all - named.length;
   return warning(
     "Products with the same SKU, and no views that tell them apart:",
     ...named.flatMap((links, place) => (place ? [";", ...links] : links)),
