@@ -77,6 +77,13 @@ def matched(photos: MatchedPhotos) -> dict[str, tuple[str | None, str | None]]:
         ("A1-arrière.jpg", "A1", "arrière"),
         ("A1_przód.jpg", "A1", "przód"),
         ("A1_正面.jpg", "A1", "正面"),
+        ("A1_önden.jpg", "A1", "önden"),
+        ("A1_zepředu.jpg", "A1", "zepředu"),
+        ("A1_hátulról.jpg", "A1", "hátulról"),
+        ("A1_πίσω.jpg", "A1", "πίσω"),
+        ("A1-takaa-2.jpg", "A1", "takaa-2"),
+        ("A1-Photoroom.png", "A1", "photoroom"),
+        ("A1-removebg-preview.png", "A1", "removebg-preview"),
         ("A1_C1L1.jpg", "A1", "c1l1"),
         ("\u200bA1\u00a0(2).jpg ", "A1", "2"),
         ("A1_2.HIF", "A1", "2"),
@@ -378,6 +385,16 @@ ALONE: list[tuple[str, tuple[str | None, str | None]]] = [
     ("2026-01-02 12.00.00.jpg", (None, None)),
     ("Bildschirmfoto 2026-01-02 um 12.00.00.png", (None, None)),
     ("3F2504E0-4F89-11D3-9A0C-0305E82C3301.jpg", (None, None)),
+    ("photo_2026-01-02_12-00-00.jpg", (None, None)),  # Telegram
+    ("mmexport1700000000000.jpg", (None, None)),  # WeChat
+    ("微信图片_20260102120000.jpg", (None, None)),
+    ("Снимок экрана 2026-01-02.png", (None, None)),
+    ("スクリーンショット 2026-01-02 12.00.00.png", (None, None)),
+    ("Gemini_Generated_Image_1a2b3c.png", (None, None)),
+    ("02.01.2026.jpg", (None, None)),
+    ("BOTL-1-BACK-VIEW.jpg", ("BOTL-1", "back-view")),
+    ("BOTL-1.side.photo.jpg", ("BOTL-1", "side-photo")),
+    ("TABLE-TOP-front.jpg", ("TABLE-TOP", "front")),
 ]
 BESIDE = ["JAR-1_front.jpg", "CUP-02_front.jpg", "MUG-3-back.jpg", "TEA.jpg", "TEA-2.jpg"]
 BESIDE += ["POT-1.jpg", "POT-2.jpg", "VASE (2).jpg", "A.PT01.jpg", "KEY-a.jpg"]
@@ -405,6 +422,7 @@ def test_a_name_is_read_the_same_whatever_lies_beside_it(
         ("JAR-1-front.jpg", [], ["JAR"], ("JAR-1", "front")),
         ("GIFT-BOX.jpg", ["GIFT-BOX_2.jpg"], [], ("GIFT-BOX", None)),
         ("GIFT-BOX.jpg", [], ["GIFT-BOX"], ("GIFT-BOX", None)),
+        ("JAR-1-BACK-VIEW.jpg", [], ["JAR-1"], ("JAR-1", "back-view")),
     ],
 )
 def test_the_longest_sku_that_is_known_wins(
@@ -413,6 +431,48 @@ def test_the_longest_sku_that_is_known_wins(
     found = name_photos([*beside, photo], ProductRow(0), None, known)
     assert matched(found)[photo] == named
     assert set(known) <= set(possible_skus([photo]))
+
+
+@pytest.mark.parametrize(
+    ("photos", "skus"),
+    [
+        (["100CANON/IMG_0001.JPG", "101CANON/IMG_0002.JPG"], [None, None]),
+        (["2026-11-01/A1.jpg", "2026-11-01/B1.jpg", "2026-11-02/A1.jpg"], ["A1", "B1", "A1"]),
+        (["01.11.2026/IMG_1.jpg", "02.11.2026/IMG_1.jpg"], [None, None]),
+        (["1000x1000/A1.jpg", "2000x2000/A1.jpg"], ["A1", "A1"]),
+        (["web/A1.jpg", "print/A1.jpg"], ["A1", "A1"]),
+        (["A1/web/1.jpg", "A1/print/1.jpg", "B1/web/1.jpg"], ["A1", "A1", "B1"]),
+    ],
+)
+def test_folders_of_days_cards_and_sizes_are_no_skus(
+    photos: list[str], skus: list[str | None]
+) -> None:
+    named = matched(name_photos(photos, ROW))
+    assert [named[photo][0] for photo in photos] == skus
+
+
+@pytest.mark.parametrize("rows", [[], [ProductRow(2, sku="A1"), ProductRow(3, sku="B1")]])
+def test_folders_that_share_a_name_are_views(rows: list[ProductRow]) -> None:
+    photos = ["front/A1.jpg", "back/A1.jpg", "Rückseite/B1_2.jpg", "back/B1_2.jpg", "Top/A1-4.jpg"]
+    found = match_photos(photos, rows) if rows else name_photos(photos, ROW)
+    assert [matched(found)[photo] for photo in photos[:4]] == [
+        *(("A1", "front"), ("A1", "back")),
+        *(("B1", "rückseite-2"), ("B1", "back-2")),
+    ]
+    alone = ["Top/A1.jpg", "Bottom/B1.jpg"]
+    found = match_photos(alone, rows) if rows else name_photos(alone, ROW)
+    assert [matched(found)[photo] for photo in alone] == [("A1", None), ("B1", None)]
+
+
+def test_names_in_folders_that_may_be_skus_are_said_once() -> None:
+    found = name_photos(["red/A1.jpg", "red/A2.jpg", "blue/A1.jpg", "blue/A2.jpg"], ROW)
+    assert found.question == (
+        "A1, A2 are read as views of the SKUs blue, red; if they are SKUs, and the folders are not,"
+        " give the pattern {any}/{sku}"
+    )
+    read = name_photos(["red/A1.jpg", "blue/A1.jpg"], ROW, "{any}/{sku}")
+    assert [(one.product.sku, one.product.view) for one in read.matched] == [("A1", None)] * 2
+    assert name_photos(["A1/x.jpg", "B1/x.jpg", "A1/IMG_1.jpg"], ROW).question is None
 
 
 def test_numbers_that_may_be_views_are_said_once() -> None:

@@ -13,7 +13,7 @@ from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus
 from packshot.spreadsheets.names_alone import read_names
 from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
-from packshot.spreadsheets.photo_views import read_view
+from packshot.spreadsheets.photo_views import below_folder, read_view, views_of_folders
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
 from packshot.spreadsheets.view_words import SEPARATORS, place_of_view, view_key
@@ -234,6 +234,7 @@ class _Finder:
                 self._by_sku[row.sku].append(row)
         self._skus = Skus(self._by_sku)
         self._files = PhotoIndex(photos)
+        self._views_of_folders = views_of_folders(photos)
         self._doubted: set[int] = set()
         self._by_hand: set[str] = set()
 
@@ -349,7 +350,8 @@ class _Finder:
             why = f"its {where} begins with a SKU, but {rest!r} is not a known view"
             self._ask(photo, skus, why)
         else:
-            self._take_fit(photo, fits[0])
+            view = below_folder(self._views_of_folders.get(photo), fits[0].view)
+            self._take_fit(photo, replace(fits[0], view=view))
 
     def _ask(self, photo: str, skus: Sequence[str], why: str) -> None:
         rows = tuple(self._by_sku[sku][0].row for sku in skus)

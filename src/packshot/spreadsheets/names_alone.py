@@ -8,7 +8,7 @@ so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BO
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from packshot.spreadsheets.name_index import same_name
@@ -24,7 +24,10 @@ from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import (
     begins_with_copy,
     begins_with_word,
+    below_folder,
+    names_no_side,
     read_view,
+    views_of_folders,
 )
 from packshot.spreadsheets.view_words import SEPARATORS
 
@@ -56,10 +59,12 @@ class Reading:
 @dataclass
 class ReadNames:
     """The SKU and view of each path. `doubtful`: what comes before a number -> the names that were
-    read as SKUs with that number."""
+    read as SKUs with that number. `doubtful_folders`: names that were read as views -> the folders
+    that were read as their SKUs."""
 
     readings: dict[str, Reading] = field(default_factory=dict)
     doubtful: dict[str, list[str]] = field(default_factory=dict)
+    doubtful_folders: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def pattern(self) -> str:
@@ -68,18 +73,35 @@ class ReadNames:
         return " | ".join(source for source in _ORDER if source in used) or PLAIN
 
     def question(self) -> str | None:
-        """Several numbers after one name may be views of one product: only a person knows."""
+        """What only a person knows: which names are SKUs, and which are views."""
+        return self._question_of_folders() or self._question_of_numbers()
+
+    def _question_of_folders(self) -> str | None:
+        if not self.doubtful_folders:
+            return None
+        skus = sorted({sku for each in self.doubtful_folders.values() for sku in each})
+        return (
+            f"{_some(list(self.doubtful_folders))} are read as views of the SKUs {_some(skus)}; if"
+            " they are SKUs, and the folders are not, give the pattern {any}/{sku}"
+        )
+
+    def _question_of_numbers(self) -> str | None:
+        """Several numbers after one name may be views of one product."""
         several = {base: skus for base, skus in self.doubtful.items() if len(skus) > 1}
         if not several:
             return None
         skus = sorted(sku for each in several.values() for sku in each)
         base, (example, *_) = next(iter(several.items()))
-        more = f" and {len(skus) - _NAMED:,} more" if len(skus) > _NAMED else ""
         pattern = _JOINED["-" if example[len(base.rstrip()) :].lstrip().startswith("-") else "."]
         return (
-            f"{', '.join(skus[:_NAMED])}{more} are read as SKUs of their own; if they are views of"
+            f"{_some(skus)} are read as SKUs of their own; if they are views of"
             f" one product ({base}), give the pattern {pattern}"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
@@ -88,7 +110,7 @@ def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
     composed = {path: same_name(path) for path in paths}
     found = _read(list(dict.fromkeys(composed.values())), frozenset(known))
     readings = {path: found.readings[one] for path, one in composed.items()}
-    return ReadNames(readings, found.doubtful)
+    return replace(found, readings=readings)
 
 
 def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
@@ -101,13 +123,32 @@ def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
         if reading:
             found.readings[path] = reading
             skus.add(reading.named.sku)
+            _doubt_folder(path, reading, found)
     left = [path for path in paths if path not in found.readings]
     for sure in (True, False):  # a view's word first: it names another SKU for certain
         for path in sorted(left, key=lambda path: len(stem_of(path))):
             if path not in found.readings and (reading := _read_joined(path, skus, found, sure)):
                 found.readings[path] = reading
                 skus.add(reading.named.sku)
+    for path, view in views_of_folders(paths).items():
+        found.readings[path] = _below(view, found.readings[path])
     return found
+
+
+def _below(view: str, reading: Reading) -> Reading:
+    """The reading of a photo in a view's folder."""
+    if reading.pattern == FOLDER:  # has the view already
+        return reading
+    named = NameParts(reading.named.sku, below_folder(view, reading.named.view))
+    return replace(reading, named=named)
+
+
+def _doubt_folder(path: str, reading: Reading, found: ReadNames) -> None:
+    """A name in a SKU's folder that is no view, but may be a SKU: `red/A1.jpg`, `blue/A1.jpg`."""
+    stem = stem_of(path)
+    may_be_sku = any(map(str.isdecimal, stem)) and not (read_view(stem) or is_no_sku(stem))
+    if may_be_sku and reading.pattern == FOLDER and stem == reading.named.view:
+        found.doubtful_folders.setdefault(stem, []).append(reading.named.sku)
 
 
 def possible_skus(paths: Sequence[str]) -> list[str]:
@@ -176,11 +217,11 @@ def _read_sign(stem: str) -> Reading | None:
 
 
 def _read_words(stem: str) -> Reading | None:
-    """By a view's word, or a size, after a dash or a dot."""
+    """By a view's word, or a size, after a dash or a dot; `-back-view` are two of one view."""
     found: Reading | None = None
     for sku, rest in _cuts(stem):
         reading = _reading(sku, rest)
-        if reading and reading.sure and (found is None or not found.named.view):
+        if reading and reading.sure and (found is None or names_no_side(found.named.view or "")):
             found = reading
     return found
 

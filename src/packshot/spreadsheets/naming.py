@@ -31,15 +31,36 @@ _NO_SKUS: Final = frozenset(
         *("photos", "images", "pics", "pictures", "fotos", "bilder", "dcim", "camera", "raw"),
         *("inbox", "incoming", "upload", "uploads", "downloads", "desktop", "products", "new"),
         *("originals", "raw photos", "raw images", "product photos", "product images"),
+        *("web", "print", "hires", "hi-res", "highres", "high res", "lowres", "low res"),
+        *("edited", "retouched", "selects", "export", "exports", "final", "finals", "output"),
+        *("jpg", "jpeg", "jpegs", "png", "tif", "tiff", "heic", "webp"),
     )
 )
-#: Names that cameras, phones, scanners, browsers and messengers give.
+#: A day as photographers and cameras name folders and photos: 2026-11-01, 01.11.2026.
+_DAY: Final = (
+    r"(?:19|20)\d\d([-_.])(?:0[1-9]|1[0-2])\1[0-3]\d"
+    r"|[0-3]\d([-_.])(?:0[1-9]|1[0-2])\2(?:19|20)\d\d"
+)
+#: Folders of a card (JEITA's DCF: a number and five characters of the maker), days and sizes.
+_NO_SKU_FOLDER: Final = re.compile(
+    rf"1\d\d(?:apple|canon|andro|media|msdcf|olymp|nikon|nc[dz]\w\w|_fuji|_pana|gopro)|{_DAY}"
+    r"|\d{2,5}x\d{2,5}(?:px)?",
+    re.IGNORECASE,
+)
+#: Names that cameras, phones, scanners, browsers, messengers and picture generators give.
 _CAMERA: Final = re.compile(
     r"(?:img|dsc|dscn|dscf|_dsc|_mg|imag|pxl|mvi|mvimg|fb_img|cimg|hpim|dji|gopr|whatsapp image"
     r"|screenshot|screen shot)[ _-]*\d.*"
     r"|img_e\d.*|p\d{7}|sam_\d{4}|\d{8}_\d{6}.*|\d{4}-\d\d-\d\d[ _T-]\d\d[.:_-]?\d\d.*"
     r"|received_\d{6}.*|signal-\d{4}-.*|chatgpt image .*|fullsizerender.*|s-l\d{3,4}|il_\d+xn\..*"
+    r"|(?:photo|image|video|img)_\d{4}-\d\d-\d\d.*|videocapture_\d.*|snapchat-\d.*|mmexport\d{10}.*"
+    r"|微信图片[_ ]?\d.*|qq图片\d.*|kakaotalk_\d.*|line_album_.*|line_\d{10}.*|temp_image_.*"
+    r"|gemini_generated_image_.*|dall.e \d{4}-.*|generated image .*"
     r"|(?:bildschirmfoto|capture d.écran|captura de pantalla|schermafbeelding|schermata) .*"
+    r"|(?:captura de (?:tela|ecrã)|skärmavbild|skärmbild|skjermbilde|skærmbillede|näyttökuva"
+    r"|zrzut ekranu|snímek obrazovky|snímka obrazovky|képernyőkép|captură de ecran"
+    r"|ekran (?:resmi|görüntüsü|alıntısı)|снимок экрана|скриншот|знімок екрана"
+    r"|στιγμιότυπο|スクリーンショット|截屏|截图|屏幕截图|螢幕截圖|스크린샷)[ _-]*\d.*"
     r"|(?:photo|image|picture|foto|bild|scan|untitled|unbenannt|sans titre|senza titolo|unnamed"
     r"|download)(?:[ _-]*\(?\d{1,4}\)?)?"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}.*",
@@ -51,7 +72,7 @@ def is_no_sku(text: str) -> bool:
     """Whether a name is a camera's, a usual folder's or a view's: many products have photos with
     that name, which would all become views of one SKU."""
     text = text.strip()
-    if text.casefold() in _NO_SKUS or _CAMERA.fullmatch(text):
+    if text.casefold() in _NO_SKUS or _NO_SKU_FOLDER.fullmatch(text) or _CAMERA.fullmatch(text):
         return True
     return len(text) > 1 and not any(map(str.isdecimal, text)) and bool(read_view(text))
 
@@ -176,7 +197,8 @@ def are_folders_skus(paths: Sequence[str]) -> bool:
 def _is_camera_in_sku(path: str) -> bool:
     """Whether a camera's name lies in a folder that may be a SKU: a category rarely has a digit."""
     folder = path.rpartition("/")[0].rpartition("/")[2]
-    return is_no_sku(stem_of(path)) and any(map(str.isdecimal, folder))
+    may_be_sku = any(map(str.isdecimal, folder)) and not is_no_sku(folder)
+    return may_be_sku and is_no_sku(stem_of(path))
 
 
 def _count_named_by_view(paths: Sequence[str]) -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
+from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.view_words import GENERAL, TOKEN, VIEW_WORDS, without_accents
 
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
@@ -30,7 +33,8 @@ _WORDS: Final = (
             *("open", "closed", "swatch", "alt", "alternate", "additional", "extra", "size"),
             *("chart", "scale", "flat", "sole", "heel", "texture", "facts", "thumb", "thumbs"),
             *("thumbnail", "thumbnails", "final", "edited", "edit", "hires", "original"),
-            *("schrag",),
+            *("schrag", "flatlay", "threequarter", "mannequin", "ambiance", "hover"),
+            *("photoroom", "removebg", "preview", "nobg", "cutout", "retouched", "upscaled"),
         )
     )
 )
@@ -101,6 +105,33 @@ def begins_with_word(text: str) -> bool:
     if _VERSION_OR_ANGLE.fullmatch(word) or _GS1.fullmatch(word):
         return False
     return bool(_SIZE.fullmatch(word)) or _is_view_word(word)
+
+
+def views_of_folders(paths: Sequence[str]) -> dict[str, str]:
+    """The view that each photo's own folder names, as in `front/A1.jpg` beside `back/A1.jpg`. Only
+    folders that share a name show that they are views: `Top/A1.jpg` alone may be a category."""
+    views: dict[str, str] = {}
+    folders: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        folder = path.rpartition("/")[0].rpartition("/")[2]
+        words = TOKEN.findall(without_accents(folder))
+        if words and all(word in VIEW_WORDS or word in GENERAL for word in words):
+            views[path] = read_view(folder) or ""
+            folders[stem_of(path).casefold()].add(views[path])
+    shared = {view for several in folders.values() if len(several) > 1 for view in several}
+    return {path: view for path, view in views.items() if view in shared}
+
+
+def below_folder(folder: str | None, view: str | None) -> str | None:
+    """The view of a photo in a view's folder: that of the folder, then that of its name."""
+    if folder and not (view or "").startswith(folder):
+        return "-".join(filter(None, (folder, view)))[:_LONGEST]
+    return view
+
+
+def names_no_side(view: str) -> bool:
+    """Whether a view has only words such as `view` and numbers: a side may come before it."""
+    return all(word.isdecimal() or word in GENERAL for word in TOKEN.findall(without_accents(view)))
 
 
 def _plain_number(word: str) -> str:
