@@ -71,14 +71,6 @@ def guarded_shop(sqlite_template: Path, tmp_path: Path) -> Iterator[DeskShop]:
         yield shop
 
 
-@pytest.fixture
-def checking_shop(sqlite_template: Path, tmp_path: Path) -> Iterator[DeskShop]:
-    """With FIDELITY=on, and no process that checks."""
-    url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'checking.db')}"
-    with desk_shop(url, tmp_path / "checking-media", fidelity="on") as shop:
-        yield shop
-
-
 class Desk:
     """A reviewer's browser. Anything it logs as an error, or a page's fault, fails the test."""
 
@@ -734,10 +726,7 @@ def check(
         session.execute(update(Product).where(Product.id == product_id).values(version))
 
 
-def test_the_grid_approves_nothing_before_its_check_ended(
-    checking_shop: DeskShop, open_desk: Open
-) -> None:
-    shop = checking_shop
+def test_the_grid_approves_nothing_before_its_check_ended(shop: DeskShop, open_desk: Open) -> None:
     waiting, sure = shop.stock(1), shop.stock(1)
     with shop.services.database.write() as session:
         mine = update(ProductImage).where(ProductImage.product_id == waiting[0])
@@ -2729,6 +2718,25 @@ def test_undo_in_the_grid_does_not_reach_past_a_redo(shop: DeskShop, open_desk: 
     assert shop.statuses([approved]) == ["approved"]
     desk.press("u")
     until(lambda: shop.statuses([approved]) == ["pending_review"], page)
+
+
+def test_undo_in_the_grid_says_what_it_can_not_take_back(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(f"{shop.url}/grid")
+    page = desk.page
+    tile_of(page, number).click()
+    desk.press("a")
+    page.get_by_role("button", name="Approve 1").click()
+    until(lambda: shop.statuses([number]) == ["approved"], page)
+    tile_of(page, number).click()
+    desk.press("Shift+R")
+    page.get_by_role("dialog").get_by_label("Darker").check()
+    page.get_by_role("button", name="Make it again").click()
+    until(lambda: shop.statuses([number]) == ["pending"], page)
+    expect(page.locator(".tile-end").first).to_contain_text("Waiting")
+    desk.press("u u")
+    assert page.locator(".toast", has_text="Undone:").count() == 0
+    assert page.locator(".toast", has_text="Not undone, already being made again").count() == 1
 
 
 def test_the_grid_says_how_many_of_the_list_are_chosen_and_chooses_the_rest(

@@ -63,14 +63,15 @@ const batchWords = (batch) =>
 
 const earlierWords = ({ words, product, at }) => `${words} · ${nameOf(product.id, product)}, ${ago(at)}`;
 
-/** False for a redo that was sent already. */
+/** False when the product is being made again, or was: the decision on its earlier pictures stays. */
 function takeBack(tile, before, step) {
-  if (!step && !outbox.cancel(before.id)) return false;
-  if (!tile || tile.product.round !== before.round) return true;
-  tile.decided(null);
-  if (!step || outbox.cancel(before.id)) return true;
-  const steps = undoSteps(before, step);
-  const { version } = tile.product;
+  const same = tile?.product.round === before.round;
+  if (step && !same) return false;
+  const unsent = outbox.cancel(before.id);
+  if (!unsent && !step) return false;
+  if (same) tile.decided(null);
+  const steps = unsent ? [] : undoSteps(before, step);
+  const version = tile?.product.version;
   if (steps.length) outbox.add({ product: before.id, version, words: "Undone", status: "pending", steps });
   return true;
 }
