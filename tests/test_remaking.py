@@ -356,6 +356,18 @@ def test_what_waits_for_a_job_is_not_paid_for_once_it_is_switched_off(plain: Stu
     assert plain.words.startswith("not made again: FIDELITY") and len(plain.asked()) == 1
 
 
+def test_with_checks_off_no_picture_waits_for_ever(plain: Studio) -> None:
+    plain.made()
+    before = plain.product["version"]
+    with plain.services.database.write() as session:
+        session.execute(update(ProductImage).values(check_due=now(), fidelity=None, verdict=None))
+    assert plain.picture["fidelity"]["reasons"][0]["code"] == "not_measured_yet"
+    parts = replace(plain.services.parts, with_checks=False)
+    Remaker(plain.remaker.takes, parts, 0).run()
+    assert plain.picture["fidelity"] is None and plain.product["version"] == before + 1
+    assert plain.services.catalog.stats().being_checked == 0
+
+
 def test_with_checks_off_no_take_waits_for_ever(plain: Studio) -> None:
     plain.made("changed_product")
     while (due := plain.remaker.takes.take()) is not None:

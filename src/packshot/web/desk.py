@@ -133,8 +133,7 @@ def _presets() -> dict[str, Any]:
 
 
 def _for_grid() -> dict[str, Any]:
-    checks = services().settings.fidelity == "on"
-    return {**_presets(), "last_decisions": _last_decisions(), "checks": checks}
+    return {**_presets(), "last_decisions": _last_decisions()}
 
 
 def _searched_number(searched: str) -> int | None:
