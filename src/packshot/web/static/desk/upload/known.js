@@ -2,6 +2,7 @@
 
 import { call } from "../api.js";
 import { FIELDS } from "../facts.js";
+import { sha256 } from "./sha256.js";
 
 const IN_ONE_REQUEST = 1_000;
 export class KnownPhotos {
@@ -11,15 +12,13 @@ export class KnownPhotos {
   /**
    * `known`: `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view;
    * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others; `sameView`: row ->
-   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo. All are empty
-   * where the browser can't hash (it does on https and on this machine only): then the server finds the first
-   * once they are uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
+   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo.
+   * `show(row)` is called for each checked photo. Throws Away, Problem.
    */
   async find(rows, photos, show = () => {}) {
     const known = new Map();
     const elsewhere = new Map();
     const sameView = new Map();
-    if (!crypto.subtle) return { known, elsewhere, sameView };
     const hashed = [];
     for (const row of rows.filter((one) => one.photo)) {
       const sha256 = await this.#digestOf(photos.get(row.photo));
@@ -45,9 +44,9 @@ export class KnownPhotos {
 /** Null for a photo that can't be read: the upload says why. */
 async function hash(photo) {
   try {
-    const bytes = await (await photo.read()).arrayBuffer();
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const bytes = new Uint8Array(await (await photo.read()).arrayBuffer());
+    const digest = crypto.subtle ? await crypto.subtle.digest("SHA-256", bytes) : sha256(bytes);
+    return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   } catch {
     return null;
   }
