@@ -37,6 +37,17 @@ def test_a_product_on_sale_costs_its_sale_price(names: str) -> None:
     assert detail.endswith(f"else {usual} is; {usual} is read as the MRP, too")
 
 
+@pytest.mark.parametrize("nothing", ["-", "–", "n/a", "€0.00", "0.00 EUR", "0"])
+def test_what_has_no_sale_price_costs_its_usual_one(nothing: str) -> None:
+    found = imported(f"sku,price,sale price\nA,20.00,15.00\nB,20.00,{nothing}\n")
+    assert amounts(found) == [(20, 15), (20, 20)]
+
+
+def test_a_sale_price_that_is_no_number_is_named() -> None:
+    found = imported("sku,price,sale price\nA,20.00,15.00\nB,20.00,soon\n")
+    assert "must be a number, not 'soon'" in details(found)
+
+
 def test_a_column_of_its_own_for_the_mrp_stays_that() -> None:
     found = imported("SKU,Retail Price,Price,Sale Price\nA,25,20,15\nB,25,20,\n")
     assert amounts(found) == [(25, 15), (25, 20)]

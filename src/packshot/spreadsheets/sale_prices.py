@@ -10,6 +10,7 @@ from typing import Final
 
 from packshot.spreadsheets.header import ATTRIBUTE, Column, field_of, plain_name
 from packshot.spreadsheets.layouts import with_cell_of
+from packshot.spreadsheets.numbers import NotANumber, is_nothing, take_apart
 from packshot.spreadsheets.table import Record, SheetProblem
 from packshot.spreadsheets.view_words import without_accents
 
@@ -27,7 +28,6 @@ _DATES: Final = re.compile(
 #: Squarespace keeps a sale price while a product is not on sale.
 _ON_SALE: Final = frozenset({"on sale", "is on sale"})
 _NO: Final = frozenset({"no", "n", "false", "0", "nein", "non"})
-_NOTHING: Final = re.compile(r"0*[.,]?0*")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class SalePrices:
     def _is_on_sale(self, record: Record) -> bool:
         if self.on_sale and record.cell(self.on_sale.index).casefold() in _NO:
             return False
-        return not _NOTHING.fullmatch(record.cell(self.sale.index))
+        return not _is_no_price(record.cell(self.sale.index))
 
 
 def find_sale_prices(
@@ -93,6 +93,16 @@ def find_sale_prices(
     dates = [one for one in columns if _DATES.match(names[one.name])]
     dated = any(record.cell(column.index) for record in records for column in dates)
     return SalePrices(sale, usual, on_sale, dated)
+
+
+def _is_no_price(text: str) -> bool:
+    """Whether the cell is empty, a dash or zero, also with a currency: `-`, `n/a`, `0,00 €`."""
+    if not text or is_nothing(text):
+        return True
+    try:
+        return not take_apart(text).digits.strip("0.,' ")
+    except NotANumber:  # the reading of its column says so
+        return False
 
 
 def _is_sale_price(column: Column, mapping: Mapping[str, str], names: Mapping[str, str]) -> bool:
