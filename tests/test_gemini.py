@@ -30,7 +30,7 @@ from support.gemini import MemoryLedger, here
 
 from packshot.enhancers.contract import Analysis, Brief, Photo, VariantPlan
 from packshot.enhancers.gemini import prompts
-from packshot.enhancers.gemini.answers import NotJson, read_answer
+from packshot.enhancers.gemini.answers import NotJson, Tokens, picture_bytes, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient, Request
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.enhancers.gemini.models import current_name
@@ -353,7 +353,7 @@ class Outcome:
 ONCE_MORE_FAULTS = (
     "finish_OTHER finish_NO_IMAGE finish_IMAGE_OTHER finish_MALFORMED_RESPONSE finish_MAX_TOKENS "
     "text_only no_candidates empty_200 list_200 string_200 thoughts_only bad_base64 "
-    "no_picture_bytes continuation"
+    "no_picture_bytes blank_picture continuation"
 )
 SAFETY_FAULTS = (
     "finish_SAFETY finish_IMAGE_SAFETY finish_PROHIBITED_CONTENT finish_IMAGE_PROHIBITED_CONTENT "
@@ -1258,6 +1258,38 @@ def test_an_answer_is_read_in_either_spelling_and_without_its_signature() -> Non
     assert "secret" not in answer.model_dump_json()
     with pytest.raises(NotJson):
         read_answer('{"candidates": [')
+
+
+PICTURE: dict[str, Any] = {"inlineData": {"mimeType": "image/jpeg", "data": "YWJj"}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"modelVersion": 5},
+        {"promptFeedback": []},
+        {"error": ""},
+        {"usageMetadata": []},
+        {"usageMetadata": {"promptTokenCount": 10.5, "candidatesTokensDetails": {"IMAGE": 1}}},
+        {"usageMetadata": {"promptTokenCount": -1, "thoughtsTokenCount": 10**30}},
+        {"candidates": [{"content": {"parts": ["words", None, PICTURE]}, "finishReason": 1}]},
+        {"candidates": [{"content": {"parts": [{"text": 5}, PICTURE]}}]},
+        {"candidates": [None, {"finishReason": "STOP"}, {"content": {"parts": [PICTURE]}}]},
+        {"candidates": [{"content": {"parts": [{"inlineData": {"data": "YW\r\nJj\n"}}]}}]},
+        {
+            "candidates": [
+                {"content": {"parts": [{"inlineData": {"data": "data:a/b;base64,YWJj"}}]}}
+            ]
+        },
+    ],
+)
+def test_nothing_odd_beside_a_picture_loses_it(odd: dict[str, Any]) -> None:
+    good = {"candidates": [{"content": {"parts": [PICTURE]}, "finishReason": "STOP"}]}
+    answer = read_answer("\ufeff" + json.dumps(good | odd))
+
+    assert answer.picture is not None
+    assert picture_bytes(answer.picture) == b"abc"
+    assert tokens_of(answer) == Tokens(0, 0, 0)
 
 
 def test_a_copy_is_found_also_when_encoded_again_and_an_edit_is_not() -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from packshot.enhancers.gemini.prompts import clean
@@ -16,6 +26,9 @@ from packshot.lanes import Lane
 #: The name that a model reports, cut to its column's length.
 ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]
 
+
+#: Counts beyond these are no counts, and no database could keep them.
+TokenCount = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 _LANES: Final[dict[str, Lane]] = {
     "flex": "flex",
@@ -26,11 +39,30 @@ _LANES: Final[dict[str, Lane]] = {
 
 
 class _Lenient(BaseModel):
-    """Both spellings are read; what we don't name (thoughtSignature, ...) is never kept."""
+    """Both spellings are read; what we don't name (thoughtSignature, ...) is never kept.
+
+    A field of an unexpected type counts as missing, and so does such an element of a list: a
+    picture is paid for, whatever a proxy writes beside it.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
     )
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _read_or_leave_out(
+        cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if isinstance(value, list):
+            value = [each for each in value if isinstance(each, dict)]
+        try:
+            return read(value)
+        except ValidationError:
+            return cls.model_fields[str(info.field_name)].default
+
+
+_DATA_ADDRESS: Final = re.compile(r"\A\s*data:[^,]{0,100},")
 
 
 class Blob(_Lenient):
@@ -67,13 +99,13 @@ class PromptFeedback(_Lenient):
 
 class TokenDetail(_Lenient):
     modality: str | None = None
-    token_count: int | None = None
+    token_count: TokenCount | None = None
 
 
 class Usage(_Lenient):
-    prompt_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
+    prompt_token_count: TokenCount | None = None
+    candidates_token_count: TokenCount | None = None
+    thoughts_token_count: TokenCount | None = None
     candidates_tokens_details: list[TokenDetail] | None = None
     service_tier: str | None = None  # "flex", "standard", ...
     traffic_type: str | None = None  # "ON_DEMAND", "ON_DEMAND_FLEX", ...
@@ -97,8 +129,9 @@ class GeminiAnswer(_Lenient):
 
     @property
     def candidate(self) -> Candidate:
-        """The first candidate, or an empty one."""
-        return self.candidates[0] if self.candidates else Candidate()
+        """The first candidate with content, else the first one, or an empty one."""
+        candidates = self.candidates or [Candidate()]
+        return next((each for each in candidates if each.parts), candidates[0])
 
     @property
     def lane(self) -> Lane | None:
@@ -137,6 +170,7 @@ def read_answer(body: str) -> GeminiAnswer:
 
     Raises NotJson when it is not JSON at all.
     """
+    body = body.removeprefix("\ufeff")
     if not body.strip():
         return GeminiAnswer()
     try:
@@ -148,8 +182,10 @@ def read_answer(body: str) -> GeminiAnswer:
 
 
 def picture_bytes(blob: Blob) -> bytes | None:
-    """Decode either base64 alphabet, padded or not; None when it is neither."""
-    standard = blob.data.translate(str.maketrans("-_", "+/")).rstrip("=")
+    """Decode either base64 alphabet, padded or not, in lines or behind `data:image/png;base64,`;
+    None when it is neither."""
+    bare = "".join(_DATA_ADDRESS.sub("", blob.data, count=1).split())
+    standard = bare.translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):

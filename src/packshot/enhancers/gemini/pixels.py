@@ -28,6 +28,7 @@ READ_SIDE = 512  # decoded at this size (px), then averaged: decoders shrink dif
 SAME_MEAN, SAME_LARGEST = 0.8, 12.0
 SIMILAR_MEAN = 3.5  # light 2 % stronger stays below it on 23 of the photos, 5 % stronger on none
 BACKGROUND_LEVELS = 12.0  # pixels this near to the colour of the photo's edge are its background
+BLANK_LEVELS = 4.0  # a picture that varies by no more shows nothing, not even a shadow
 LEAST_PRODUCT = 0.01  # of the photo; with less, no product was found: the whole is compared
 
 
@@ -39,6 +40,7 @@ class Inspection:
     height: int
     copied: bool  # it shows the same picture
     hardly_changed: bool = False
+    blank: bool = False  # it has one colour
 
 
 def shrink(data: bytes) -> bytes:
@@ -55,11 +57,18 @@ def inspect(picture: bytes, sent: bytes, references: Sequence[bytes] = ()) -> In
         return Inspection(width, height, copied=True)
     mean, largest = _difference_to(sent, picture, header)
     copied = _is_same(mean, largest)
-    return Inspection(width, height, copied, not copied and mean < SIMILAR_MEAN)
+    return Inspection(
+        width, height, copied, not copied and mean < SIMILAR_MEAN, _is_blank(picture, header)
+    )
 
 
 def _is_same(mean: float, largest: float) -> bool:
     return mean < SAME_MEAN and largest <= SAME_LARGEST
+
+
+def _is_blank(picture: bytes, header: Header) -> bool:
+    levels = _small(picture, min(READ_SIDE, _longest(header)))
+    return bool((levels.max(axis=(0, 1)) - levels.min(axis=(0, 1))).max() <= BLANK_LEVELS)
 
 
 def _difference_to(sent: bytes, picture: bytes, header: Header) -> tuple[float, float]:

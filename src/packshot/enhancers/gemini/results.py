@@ -80,6 +80,10 @@ def _inspect(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspectio
             "which is not a product picture.",
             code="implausible_size",
         )
+    if seen.blank:
+        raise EnhancerError(
+            f"Gemini gave a picture of a single colour as {paid.subject}.", code="no_picture"
+        )
     return seen
 
 

@@ -259,6 +259,12 @@ def _flat(width: int, height: int, grey: int = 90) -> bytes:
     return encode(np.full((height, width, 3), grey, np.uint8))
 
 
+def _two_tone(width: int, height: int) -> bytes:
+    pixels = np.full((height, width, 3), 90, np.uint8)
+    pixels[height // 4 : height // 2] = 160
+    return encode(pixels)
+
+
 def _lighter(photo: bytes) -> bytes:
     """The photo in light 1.5 % stronger."""
     found = decode(photo)
@@ -373,7 +379,8 @@ ANSWER_FAULTS = {
     "hardly_changed": _instead(lambda asked: _blob(_lighter(asked.photo or b""))),
     "changed_product": recolour(120),
     "tiny_picture": _instead(lambda asked: _blob(_flat(64, 64))),
-    "wrong_ratio": _instead(lambda asked: _blob(_flat(1408, 768))),
+    "wrong_ratio": _instead(lambda asked: _blob(_two_tone(1408, 768))),
+    "blank_picture": _instead(lambda asked: _blob(_flat(1024, 1024, 0))),
     "continuation": _spoil(_continuation),
     "unknown_finish": _spoil(_unknown_finish),
     "analysis_prose": _analysis_text(lambda text: "A red shoe on a table."),
