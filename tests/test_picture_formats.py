@@ -653,6 +653,25 @@ def test_a_tiff_in_lab_colour_is_refused_by_its_name(space: str) -> None:
     assert (error.code, "Lab colour" in error.message) == ("picture_unsupported", True)
 
 
+@pytest.mark.parametrize("compression", ["none", "lzw", "deflate"])
+def test_a_tiff_in_ycbcr_is_converted_or_refused_by_its_name(compression: str) -> None:
+    as_jpeg = image_of(scene()).tiffsave_buffer(compression="jpeg", Q=85)
+    assert struct.pack("<HHIH", 262, 3, 1, 6) in as_jpeg
+    assert distance(imaging.to_array(as_jpeg), scene()) < 5
+    rgb = image_of(scene()).tiffsave_buffer(compression=compression)
+    photometric = (struct.pack("<HHIH", 262, 3, 1, colour) for colour in (2, 6))
+    error = refusal(rgb.replace(*photometric))
+    assert (error.code, "YCbCr colour" in error.message) == ("picture_unsupported", True)
+
+
+@pytest.mark.parametrize("opacity", [0, 4])
+def test_a_picture_that_nobody_sees_is_refused(opacity: int) -> None:
+    pixels = numpy.dstack([scene(), numpy.full(scene().shape[:2], opacity, numpy.uint8)])
+    assert refusal(imaging.encode_array(pixels)).code == "picture_transparent"
+    pixels[50:60, 50:60, 3] = 255
+    assert imaging.normalise(imaging.encode_array(pixels)).mime_type == "image/png"
+
+
 def test_the_files_of_a_phones_folder_are_accepted_with_any_ending() -> None:
     for file in needs_shared("cases", "folder").iterdir():
         if file.is_file() and file.stat().st_size:

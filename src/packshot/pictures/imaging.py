@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from packshot.errors import PictureError
 from packshot.pictures.decoding import Header, Opened, load, load_unturned, open_picture
 from packshot.pictures.kinds import sniff
-from packshot.pictures.limits import MAX_BYTES, MIN_SIDE
+from packshot.pictures.limits import MAX_BYTES, MIN_SIDE, check_opacity
 from packshot.pictures.missing_part import check_lower_part
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.vips import decoding, vips
@@ -111,6 +111,7 @@ def _encode_normalised(opened: Opened, smaller_side: int | None) -> Encoded:
     image = load_unturned(opened, NORMALISED_SIDE)
     upright = image.autorot()
     if image.hasalpha() and image[image.bands - 1].min() < 255:
+        check_opacity(image[image.bands - 1].max())
         image, encoded = _encode_transparent(upright.copy_memory())
         upright = image
     else:

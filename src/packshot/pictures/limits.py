@@ -8,6 +8,7 @@ MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 24
 MAX_ASPECT = 20
+MIN_OPACITY = 8  # of 255, at the picture's least transparent pixel
 #: Bytes that a decoder may need besides its output: with 240 MB a child was measured to need 400 MB
 #: in total.
 MAX_HELD = 240_000_000
@@ -75,3 +76,12 @@ def check_size(width: int, height: int) -> None:
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PictureError(f"{size}; that is too narrow.", code="picture_too_narrow")
+
+
+def check_opacity(highest: float) -> None:
+    if highest < MIN_OPACITY:
+        raise PictureError(
+            "The picture is transparent everywhere, so that nothing of it is seen; export it again "
+            "with the product visible.",
+            code="picture_transparent",
+        )

@@ -45,6 +45,8 @@ COLOURS = {
     32845: "HDR colour (LogLuv)",
     34892: "a sensor's colours (LinearRaw)",
 }
+#: The decoder converts YCbCr only where it unpacks JPEG (old and new); else it shows it as RGB.
+YCBCR, JPEG = 6, (6, 7)
 
 
 def read_directories(data: bytes, most: int = MOST_DIRECTORIES) -> list[Directory]:
@@ -108,7 +110,10 @@ def check_layout(image: Any) -> None:
 
 
 def check_colours(directory: Directory) -> None:
-    name = COLOURS.get(directory.get(Tag.PHOTOMETRIC, (2,))[0])
+    photometric = directory.get(Tag.PHOTOMETRIC, (2,))[0]
+    name = COLOURS.get(photometric)
+    if photometric == YCBCR and directory.get(Tag.COMPRESSION, (1,))[0] not in JPEG:
+        name = "YCbCr colour without JPEG"
     if name is not None:
         raise unsupported(f"The TIFF is in {name}")
 
