@@ -66,6 +66,35 @@ def test_grey_sheet_without_anything_lighter_is_taken_for_paper_with_care() -> N
     assert 0.5 < exposure(dull) <= 1.0
 
 
+def with_glint(picture: Bytes, side: int) -> Bytes:
+    """A lamp's reflection on the product, clipped, with a soft edge."""
+    cover = np.zeros(picture.shape[:2], np.float32)
+    cover[120 : 120 + side, 160 : 160 + side] = 1
+    soft = np.asarray(cv2.GaussianBlur(cover, (0, 0), 1.0))[..., None]
+    return as_bytes(picture * (1 - soft) + 400 * soft)
+
+
+PAPER = box((240, 240, 238), (150, 60, 40), None)
+
+
+def test_a_small_glint_does_not_keep_a_dark_photo_dark() -> None:
+    """White print of the same size does: the backdrop is darker than white then. A glossy product
+    before a grey wall stays as it is, too."""
+    dark = darker(PAPER, 0.9)
+    small, middling, large = (exposure(with_glint(dark, side)) for side in (12, 22, 34))
+    assert small == exposure(dark) > 0.7
+    assert small > middling > large == 0
+    assert exposure(box((160, 160, 160), NAVY, (225, 222, 215))) == 0
+    for wall in ((150, 150, 150), (190, 180, 160)):
+        assert exposure(with_glint(box(wall, BLACK, None), 16)) == 0, wall
+
+
+def test_the_lift_of_dark_paper_fades_and_does_not_jump() -> None:
+    found = [exposure(darker(PAPER, stops)) for stops in np.arange(0.5, 2.3, 0.05)]
+    assert max(found) == 1.0 and found[-1] == 0
+    assert np.abs(np.diff(found)).max() < 0.3
+
+
 @pytest.mark.parametrize("product", [NAVY, (128, 128, 128), (190, 40, 40)])
 def test_a_tinted_wall_is_hardly_taken_for_paper(product: Colour) -> None:
     """Without anything lighter before it, it might be paper in coloured light, too."""
@@ -102,6 +131,20 @@ def test_a_product_that_a_correction_changed_much_is_named_for_a_reviewer() -> N
     assert "compare its colour" not in warning(dark, "natural", "darker", "darker", "darker")
     assert "compare its colour" not in warning(dark, "natural", "cooler", "cooler")
     assert "compare its colour" not in warning(WELL_LIT["blue beanie, grey-blue wall"])
+
+
+def test_what_may_be_dark_paper_or_a_grey_wall_is_named_for_a_reviewer() -> None:
+    for dark in (darker(PAPER, 1.8), darker(PAPER, 2.5), with_glint(darker(PAPER, 2.0), 12)):
+        assert "may be too dark" in warning(dark) and "may be too dark" in warning(dark, "plain")
+        assert "may be too dark" not in warning(dark, "natural", "lighter")
+        assert "may be too dark" not in warning(dark, "natural", "keep_light")
+    for stops in (0.0, 0.7, 1.4):
+        assert "may be too dark" not in warning(darker(PAPER, stops)), stops
+
+
+@pytest.mark.parametrize("scene", [s for s in WELL_LIT if "without print" not in s])
+def test_a_photo_with_something_light_is_not_called_dark(scene: str) -> None:
+    assert "may be too dark" not in warning(WELL_LIT[scene])
 
 
 def test_a_wall_that_the_product_outshines_is_no_white_paper() -> None:

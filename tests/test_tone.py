@@ -56,7 +56,7 @@ def test_a_plain_sheet_is_a_grey_card(light: tuple[float, float, float], words: 
 
 
 def test_an_underexposed_photo_is_lifted_without_clipping() -> None:
-    dark = in_light(still_life(), 0.3, 0.3, 0.3)
+    dark = in_light(still_life(), 0.35, 0.35, 0.35)
     found = measured(dark)
     assert found.faults[0].startswith("underexposed by 1.")
     lifted = tone.apply(dark, found)

@@ -95,6 +95,7 @@ def warning(findings: Findings, title: str, made: FramedPicture) -> str | None:
     words = [
         *_warn_of_background(findings, title),
         *_warn_of_colour(findings, title),
+        *_warn_of_dark(findings),
         *_warn_of_shape(findings, title, made),
     ]
     if findings.tilted:
@@ -153,6 +154,16 @@ def _warn_of_colour(findings: Findings, title: str) -> list[str]:
         "The product looks clearly different from the photo, because light and colour were"
         f" corrected ({findings.tone.words()}): compare its colour with the product itself. A redo"
         ' with "Light and colour as in the photo" leaves them alone.'
+    ]
+
+
+def _warn_of_dark(findings: Findings) -> list[str]:
+    asked = any(findings.options.has_adjustment(each) for each in (*LIGHT_STEPS, "keep_light"))
+    if asked or not findings.tone.maybe_dark:
+        return []
+    return [
+        "It may be too dark: hardly anything in the photo is light, which a dark backdrop would"
+        ' explain, too. If it is too dark, a redo with "Lighter" helps.'
     ]
 
 

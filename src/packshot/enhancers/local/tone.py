@@ -48,11 +48,13 @@ class Tone:
     contrast: float = 0.0  # 0..1, share of the local equalisation blended in
     noise: float = 0.0  # sigma of the luma noise in bytes, at full size
     faults: tuple[str, ...] = ()
+    maybe_dark: bool = False  # the photo may lack much more light than `exposure`
 
     @property
     def neutral(self) -> bool:
         """True when light and colour stay as they are."""
-        return self == replace(Tone(), noise=self.noise, faults=self.faults)
+        kept = replace(self, balance=(1.0, 1.0, 1.0), exposure=0.0, black=0.0, contrast=0.0)
+        return self == kept
 
     def words(self) -> str:
         """The settings for the picture's record."""
@@ -81,8 +83,8 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
     lacking = exposure.estimate(small, backdrop, np.array(balance, np.float32), black)
     noise = _noise(rgb)
     contrast = _contrast(small, backdrop)
-    faults = tuple(_faults(small, backdrop, balance, lacking, black, contrast, noise))
-    return Tone(balance, lacking, black, contrast, noise, faults)
+    faults = tuple(_faults(small, backdrop, balance, lacking.ev, black, contrast, noise))
+    return Tone(balance, lacking.ev, black, contrast, noise, faults, lacking.unsure)
 
 
 def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
