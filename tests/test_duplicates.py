@@ -281,3 +281,11 @@ def test_a_photo_that_comes_later_takes_the_facts_of_its_sku(shop: Shop) -> None
         ("Hoodie", "Products", None, None, None, None),
         (None, "Products", None, None, None, None),
     ]
+
+
+def test_a_category_that_nobody_named_disagrees_with_none(shop: Shop) -> None:
+    address = row()["raw_image"]
+    for view, category in (("front", "Products"), ("back", "Shoes"), ("side", "Products")):
+        one = row(sku="A-1", view=view, category=category, raw_image=f"{address}?{view}")
+        [made] = skip(shop, one)["products"]
+    assert made["category"] == "Shoes"

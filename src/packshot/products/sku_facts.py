@@ -33,15 +33,19 @@ def with_facts_of_skus(session: Session, rows: Sequence[dict[str, Any]]) -> list
 def _missing(row: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """Those of `_TOGETHER` of which the row gives nothing, or the category that nobody named."""
     for names in _TOGETHER:
-        if all(row[name] in (None, DEFAULT_CATEGORY) for name in names):
+        if not any(_is_given(name, row[name]) for name in names):
             yield names
+
+
+def _is_given(name: str, value: Any) -> bool:
+    return value is not None and (name, value) != ("category", DEFAULT_CATEGORY)
 
 
 def _agreed(row: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     agreed: dict[str, Any] = {}
     for names in _missing(row):
         values = {tuple(each[name] for name in names) for each in known}
-        values = {each for each in values if any(value is not None for value in each)}
+        values = {each for each in values if any(map(_is_given, names, each))}
         if len(values) == 1:
             agreed |= zip(names, *values, strict=True)
     return agreed
