@@ -142,6 +142,26 @@ def test_a_product_that_somebody_changed_meanwhile_keeps_its_photo(shop: Shop) -
     assert answer["status"] == 412
 
 
+@pytest.mark.parametrize("how", ["photo", "correction"])
+def test_the_upload_of_a_replaced_photo_is_removed(shop: Shop, how: str) -> None:
+    old, new = uploaded(shop, OLD), uploaded(shop, NEW)
+    first, second = shop.create(row(raw_image=old), row(raw_image=old))
+    becomes(shop, [first, second], "failed")
+
+    def replace_in(product: int) -> None:
+        path = f"/api/products/{product}"
+        method, path = ("PUT", f"{path}/photo") if how == "photo" else ("PATCH", path)
+        assert shop.ask(method, path, json={"raw_image": new}).status_code == 200
+        shop.services.deletions.remove_due()
+
+    storage = shop.services.storage
+    replace_in(first)
+    assert all(storage.exists(one.removeprefix("/media/")) for one in (old, new))
+    replace_in(second)
+    assert not storage.exists(old.removeprefix("/media/"))
+    assert storage.exists(new.removeprefix("/media/"))
+
+
 def test_no_picture_of_the_old_photo_is_compared_with_the_new_one(shop: Shop) -> None:
     product, _ = shop.reviewable()
     with shop.services.database.write() as session:

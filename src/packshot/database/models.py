@@ -399,7 +399,7 @@ class Delivery(Base):
 
 
 class Deletion(Base):
-    """The objects of a deleted product: removed at once, and again at growing intervals, because a
+    """The objects of a deleted product or a replaced photo: removed at growing intervals, because a
     worker that had claimed the product may store one later. `not_before` is the next removal."""
 
     __tablename__ = "deletions"

@@ -20,6 +20,7 @@ from packshot.products.duplicates import (
     lock_duplicates,
     others_of_sku,
 )
+from packshot.products.object_keys import name_of_answer
 from packshot.products.terms import SEARCHED, write_terms
 from packshot.spreadsheets.view_words import view_key
 
@@ -147,16 +148,16 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
         each.enhancer = each.analysis = each.answer = each.refusals = None
         each.digests = each.warnings = None
     forget(session, product.id)
-    if product.media_namespace is not None:  # a copy of the old photo may be stored there
-        session.add(
-            Deletion(
-                product_id=product.id,
-                namespace=product.media_namespace,
-                rounds=max(product.round, 1),
-                variants=max((each.wanted for each in rounds), default=0),
-                not_before=now(),
-            )
+    session.add(
+        Deletion(
+            product_id=product.id,
+            namespace=product.media_namespace,  # a copy of the old photo may be stored there
+            rounds=max(product.round, 1),
+            variants=max((each.wanted for each in rounds), default=0),
+            upload=name_of_answer(product.raw_image),
+            not_before=now(),
         )
+    )
     product.media_namespace = product.normalised_sha256 = None
     product.raw_sha256 = digests_of_uploads(session, {raw_image}).get(raw_image)
     product.raw_removed_at = product.raw_deleted_at = None

@@ -9,15 +9,18 @@ from packshot.database.models import (
     FAILED,
     PENDING,
     Correction,
+    Deletion,
     Product,
     ProductImage,
     Round,
     Take,
 )
+from packshot.database.types import now
 from packshot.errors import Conflict
 from packshot.products.batching import forget
 from packshot.products.corrections import shown_changes
 from packshot.products.duplicates import digests_of_uploads
+from packshot.products.object_keys import name_of_answer
 from packshot.products.review import open_next_round
 from packshot.products.takes import MADE, skip_check
 
@@ -44,6 +47,7 @@ def replace_photo(
     session.add(Correction(product_id=product.id, who=who, changes=changes))
     _end_checks(session, product)
     forget(session, product.id)
+    _remove_upload(session, product)
     before = session.get(Round, (product.id, product.round))
     product.raw_image, product.raw_sha256 = raw_image, sha256
     product.normalised_sha256 = product.raw_removed_at = product.raw_deleted_at = None
@@ -52,6 +56,15 @@ def replace_photo(
         this_round.lane = before.lane
     product.photo_since = product.round
     return True
+
+
+def _remove_upload(session: Session, product: Product) -> None:
+    """Let the upload of the photo be removed, if no other product needs it."""
+    upload = name_of_answer(product.raw_image)
+    if upload is not None:
+        session.add(
+            Deletion(product_id=product.id, rounds=0, variants=0, upload=upload, not_before=now())
+        )
 
 
 def _end_checks(session: Session, product: Product) -> None:
