@@ -580,11 +580,25 @@ def test_the_photos_of_a_zip() -> None:
         ("größe.jpg".encode(), "größe.jpg"),
         ("größe.jpg".encode("cp437"), "größe.jpg"),
         (b"A1\\1.jpg", "A1/1.jpg"),
+        ("Рубашка_1.jpg".encode("cp866"), "Рубашка_1.jpg"),
+        ("Bøtte_1.jpg".encode("cp850"), "Bøtte_1.jpg"),
+        ("Křeslo_1.jpg".encode("cp852"), "Křeslo_1.jpg"),
+        ("Παπούτσι_1.jpg".encode("cp737"), "Παπούτσι_1.jpg"),
+        ("Größe_1.jpg".encode("cp1252"), "Größe_1.jpg"),
     ],
 )
 def test_names_without_the_flag_of_utf_8(raw: bytes, shown: str) -> None:
     data = zipped("x" * len(raw)).getvalue().replace(b"x" * len(raw), raw)
     assert PhotoArchive(io.BytesIO(data)).photos == [shown]
+
+
+@pytest.mark.parametrize("raw", ["红鞋_1.jpg".encode("gbk"), "신발_1.jpg".encode("cp949")])
+def test_a_garbled_name_is_left_out_and_named(raw: bytes) -> None:
+    data = zipped("x" * len(raw), "a.jpg").getvalue().replace(b"x" * len(raw), raw)
+    archive = PhotoArchive(io.BytesIO(data))
+    assert archive.photos == ["a.jpg"]
+    [left_out] = archive.left_out
+    assert left_out.why.startswith("has a name in an unknown encoding")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,10 @@ def details(found: Import) -> list[str]:
 
 @pytest.mark.parametrize(
     "names",
-    ["price,special_price", "Price,Sale Price", "Preis,Aktionspreis", "Prix,Prix soldé"],
+    [
+        *("price,special_price", "Price,Sale Price", "Preis,Aktionspreis", "Prix,Prix soldé"),
+        *("Cena,Akční cena", "Fiyat,İndirimli Fiyat", "Цена,Цена со скидкой", "가격,할인가"),
+    ],
 )
 def test_a_product_on_sale_costs_its_sale_price(names: str) -> None:
     found = imported(f"sku,{names}\nA,20.00,15.00\nB,20.00,\nC,20.00,0.00\n")

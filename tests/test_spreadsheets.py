@@ -1007,6 +1007,52 @@ def test_an_encoding_that_can_not_be_recognised_is_refused(text: str, encoding: 
 
 
 @pytest.mark.parametrize(
+    ("names", "text", "encoding"),
+    [
+        ("Артикул;Название;Категория", "Кружка", "cp1251"),
+        ("Артикул;Название;Категория", "Кружка", "koi8_r"),
+        ("Артикул;Название;Категория", "Кружка", "cp866"),
+        ("Κωδικός;Όνομα;Κατηγορία", "Κούπα", "cp1253"),
+        ("商品コード;商品名;カテゴリ", "マグカップ", "shift_jis"),
+        ("商品编码;商品名称;类别", "咖啡杯子", "gb18030"),
+        ("商品編號;商品名稱;類別", "咖啡杯子", "big5"),
+        ("상품코드;상품명;카테고리", "머그컵", "euc_kr"),
+        ("رمز المنتج;الاسم;الفئة", "كوب", "cp1256"),
+    ],
+)
+def test_known_names_of_columns_show_another_alphabets_encoding(
+    names: str, text: str, encoding: str
+) -> None:
+    found = imported(f"{names}\nA-1;{text};{text}\n".encode(encoding))
+    assert [(row.sku, row.name) for row in found.rows] == [("A-1", text)]
+    assert "the file is not in UTF-8" in reported(found, "note")[0][2]
+
+
+@pytest.mark.parametrize(
+    ("texts", "amounts", "reason"),
+    [
+        (("1,299円", "12,800円"), (1299, 12800), "JPY has no decimals"),
+        (("₩12,900", "₩900"), (12900, 900), "KRW has no decimals"),
+        (("129.000 ₫", "99.000 ₫"), (129000, 99000), "VND has no decimals"),
+    ],
+)
+def test_a_currency_without_decimals_asks_nothing(
+    texts: tuple[str, str], amounts: tuple[int, int], reason: str
+) -> None:
+    found = imported("sku;category;price\n" + "".join(f"A;Cups;{text}\n" for text in texts[:1]))
+    assert found.rows[0].price == amounts[0]
+    assert found.conventions["price"].reason == reason
+    both = imported(f"sku;category;price\nA;Cups;{texts[0]}\nB;Cups;{texts[1]}\n")
+    assert [row.price for row in both.rows] == list(amounts)
+
+
+@pytest.mark.parametrize("text", ["%18", "% 18", "18 percent", "18% IGST", "GST 18 per cent"])
+def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) -> None:
+    found = imported(f"sku,category,gst\nA,Cups,{text}\n")
+    assert [row.gst for row in found.rows] == [18]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖÆØ éèêë", "— ———— —"),

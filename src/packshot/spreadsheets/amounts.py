@@ -31,6 +31,10 @@ from packshot.spreadsheets.table import Record, SheetProblem
 _MOST: Final = Decimal("9999999999.99")
 #: Flipkart writes `GST_18`, invoices `GST @ 18%`.
 _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
+#: `18 percent`, `18% IGST`.
+_RATE_WORDS: Final = re.compile(
+    r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$", re.IGNORECASE
+)
 _LONGEST_DETAIL: Final = 120
 _OPEN: Final = "every number can be read in two ways"
 
@@ -138,7 +142,7 @@ def _take_number(column: NumberColumn, row: int, text: str) -> None:
 
 def _take_text(column: NumberColumn, row: int, text: str) -> None:
     if column.is_percentage:
-        text = _TAX_WORDS.sub("", text)
+        text = _RATE_WORDS.sub("%", _TAX_WORDS.sub("", text))
     try:
         amount = take_apart(text)
     except NotANumber as error:

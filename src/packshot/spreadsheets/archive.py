@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import zipfile
 import zlib
@@ -10,12 +11,15 @@ from typing import IO, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.matching import LeftOut, sort_files
+from packshot.spreadsheets.old_encodings import decode_name
 from packshot.spreadsheets.zip_limits import open_zip
 
 _UTF_8_FLAG: Final = 0x800
 _ENCRYPTED_FLAG: Final = 0x1
 #: Info-ZIP's Unicode Path (APPNOTE 4.6.9): version, checksum of the plain name, the name in UTF-8.
 _UNICODE_PATH: Final = 0x7075
+#: Signs of DOS for drawing frames: a name that shows them was written in another encoding.
+_GARBLED: Final = re.compile("[\u2500-\u259f]")
 _READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -58,6 +62,8 @@ class PhotoArchive:
             )
 
     def _why_not(self, path: str, part: zipfile.ZipInfo) -> str | None:
+        if _GARBLED.search(path):
+            return "has a name in an unknown encoding: make the ZIP again with names in UTF-8"
         if path in self._parts:
             return "has the name of another file in the ZIP"
         if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
@@ -85,11 +91,11 @@ class PhotoArchive:
 
 def _path_of(part: zipfile.ZipInfo) -> str:
     """The name of an entry. Without the UTF-8 flag it should be in the old DOS code page, but many
-    programs write UTF-8: valid UTF-8 is taken as such."""
+    programs write UTF-8, which is taken as such, or another code page."""
     name = part.filename
     if not part.flag_bits & _UTF_8_FLAG:
         raw = name.encode("cp437")
-        name = _unicode_path(part.extra) or _utf_8(raw) or name
+        name = _unicode_path(part.extra) or _utf_8(raw) or decode_name(raw) or name
     return name.replace("\\", "/")
 
 

@@ -67,7 +67,7 @@ class Column:
 def plain_name(text: str) -> str:
     """`Selling_Price (₹)` -> `selling price`: how names are compared."""
     text = unicodedata.normalize("NFKC", text[:_LONGEST_NAME])
-    text = _CAMEL.sub(" ", text).casefold()
+    text = _CAMEL.sub(" ", text).casefold().replace("i\u0307", "i")  # Turkish I with a dot
     without_unit = _UNITS.sub("", text)
     plain = _SIGNS.sub(" ", without_unit or text).strip()
     return _CURRENCY.sub("", plain)

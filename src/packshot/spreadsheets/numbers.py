@@ -31,11 +31,14 @@ _SYMBOLS: Final = (
     "₹ INR|RS INR|RS. INR|RE. INR|RUPEES INR|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
     "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
-    "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|৳ BDT"
+    "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|₩ KRW|"
+    "₫ VND|৳ BDT"
 )
 _WORDS: Final = {code: code for code in _CODES} | dict(
     symbol.split(" ") for symbol in _SYMBOLS.split("|")
 )
+#: Currencies in which prices have no decimals: the sign in `1,299円` groups digits.
+_WITHOUT_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "IDR", "CLP", "ISK"})
 #: Signs of several currencies: a code beside one says which.
 _OF_SEVERAL: Final = frozenset({"$", "¥", "kr"})
 _CURRENCY: Final = "|".join(
@@ -103,8 +106,8 @@ def take_apart(text: str) -> Amount:
     rest, negative = _without_minus(rest)
     rest, currency = _without_currency(rest)
     rest, inner_minus = _without_minus(_without_dash(rest))
-    percent = rest.endswith("%")
-    rest = rest.removesuffix("%").strip()
+    percent = rest[:1] == "%" or rest[-1:] == "%"
+    rest = rest.removeprefix("%").removesuffix("%").strip()
     if not _BODY.fullmatch(rest):
         raise NotANumber(f"must be a number, not {text!r}")
     return Amount(rest, negative or inner_minus or bracketed, percent, currency)
@@ -178,9 +181,20 @@ def decide(amounts: Sequence[Amount], percent: bool = False) -> Convention:
     if seen["point"] or seen["comma"]:
         sign: DecimalSign = "point" if seen["point"] > seen["comma"] else "comma"
         return Convention(sign, "from the column's own numbers", currencies)
+    if sign_of_groups := _sign_of_groups(amounts):
+        return Convention(sign_of_groups, f"{currencies[0]} has no decimals", currencies)
     if seen["open"]:
         return Convention(None, "every number can be read in two ways", currencies)
     return Convention("point", "the column has no decimals", currencies)
+
+
+def _sign_of_groups(amounts: Sequence[Amount]) -> DecimalSign | None:
+    """The convention of amounts whose currencies have no decimals, if all group them alike."""
+    signs = {sign for amount in amounts for sign in SIGNS.values() if sign in amount.digits}
+    whole = all(amount.currency in _WITHOUT_DECIMALS for amount in amounts)
+    if not whole or len(signs) != 1:
+        return None
+    return "point" if signs == {","} else "comma"
 
 
 def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from packshot.spreadsheets.header import count_recognised
+
 #: Signs that are no letters, but usual in texts of all languages.
 USUAL_SIGNS: Final = frozenset("“”‘’„‚«»‹›–—…•€£©®™°²³½¼¾×±§\xa0")
 #: The letters outside ASCII of single languages of Western Europe, for a row of such letters.
@@ -37,7 +39,29 @@ _RARE: Final = (
     ("mac_roman", "Mac Roman", (_ANY_WESTERN,)),
     ("cp850", "DOS 850", (_ANY_WESTERN,)),
 )
+#: Encodings of other alphabets, of which each may read the others' texts.
+_OTHER_ALPHABETS: Final = (
+    *(("cp1251", "Windows-1251"), ("koi8_u", "KOI8"), ("cp866", "DOS 866")),
+    *(("cp1253", "Windows-1253"), ("cp1255", "Windows-1255"), ("cp1256", "Windows-1256")),
+    *(("cp932", "Shift-JIS"), ("euc_jp", "EUC-JP"), ("gb18030", "GB 18030"), ("big5", "Big5")),
+    ("cp949", "Korean 949"),
+)
+_COLUMNS_NAMED: Final = 2
+_HEADER_BYTES: Final = 65_536
+_HEADER_LINES: Final = 30
+_BETWEEN_CELLS: Final = re.compile("[,;\t|]")
+#: Code pages of DOS, in which old programs for Windows write names into ZIPs, and their languages.
+#: The first in which all letters are those of one language counts.
+_DOS: Final = (
+    *(("cp437", WESTERN), ("cp850", (*WESTERN, "áéíóúæðþöý"))),
+    ("cp852", _OTHERS[0][2]),
+    ("cp857", _OTHERS[1][2]),
+    ("cp866", ("абвгдежзийклмнопрстуфхцчшщъыьэюяё",)),
+    ("cp737", ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώ",)),
+    ("cp1252", WESTERN),
+)
 _SAMPLE: Final = 1_000_000  # bytes: judging takes 0.3 s for as many
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _LETTER: Final = r"[^\W\d_]"
 #: A sign within a word, except those that words do contain.
 _SIGN_WITHIN: Final = re.compile(
@@ -71,6 +95,44 @@ def find_encoding(data: bytes) -> tuple[str, str] | None:
     [(codec, name)] = found
     text = _decode(data, codec)
     return None if text is None else (text, name)
+
+
+def find_by_column_names(data: bytes) -> tuple[str, str] | None:
+    """The text in the only encoding of another alphabet in which columns have names that are known,
+    and the encoding's name."""
+    lines = data[:_HEADER_BYTES].splitlines()
+    beginning = b"\n".join(lines[: min(_HEADER_LINES, max(1, len(lines) - 1))])
+    found = [
+        (codec, name)
+        for codec, name in _OTHER_ALPHABETS
+        if _count_columns_named(_decode(beginning, codec) or "") >= _COLUMNS_NAMED
+    ]
+    if len(found) != 1:
+        return None
+    [(codec, name)] = found
+    text = _decode(data, codec)
+    return None if text is None else (text, name)
+
+
+def _count_columns_named(text: str) -> int:
+    rows = ([cell.strip(' "') for cell in _BETWEEN_CELLS.split(line)] for line in text.split("\n"))
+    return max(count_recognised([cell for cell in row if not cell.isascii()]) for row in rows)
+
+
+def decode_name(raw: bytes) -> str | None:
+    """A file's name in the code page that its letters show; None if none does."""
+    for codec, languages in _DOS:
+        text = _decode(raw, codec)
+        if text is None:
+            continue
+        if any(sign > "\x7f" and not sign.isalpha() for sign in text):
+            continue
+        words = (word for word in _WORD.findall(text) if not word.isascii())
+        if not all(word[1:].islower() or word.isupper() or len(word) == 1 for word in words):
+            continue
+        if any(_letters(text) <= set(language) for language in languages):
+            return text
+    return None
 
 
 def _decode(data: bytes, codec: str) -> str | None:

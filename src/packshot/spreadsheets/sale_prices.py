@@ -15,11 +15,19 @@ from packshot.spreadsheets.table import Record, SheetProblem
 from packshot.spreadsheets.view_words import without_accents
 
 #: Names of columns with a price that counts only during a sale, as `plain_name` gives them.
-_SALE: Final = re.compile(
-    r"(?:variant |product )?(?:sale|special|offer|discounted|discount|promo|promotional) price"
-    r"|aktionspreis|angebotspreis|sonderpreis|prix (?:promo|promotionnel|solde)"
-    r"|precio (?:de )?(?:oferta|rebajado)|prezzo (?:scontato|offerta)|actieprijs|aanbiedingsprijs"
-    r"|cena promocyjna"
+_SALE: Final = frozenset(
+    without_accents(name)
+    for name in (
+        *("sale price", "special price", "offer price", "discounted price", "discount price"),
+        *("promo price", "promotional price", "variant sale price", "product sale price"),
+        *("aktionspreis", "angebotspreis", "sonderpreis", "prix promo", "prix promotionnel"),
+        *("prix soldé", "precio oferta", "precio de oferta", "precio rebajado"),
+        *("prezzo scontato", "prezzo offerta", "actieprijs", "aanbiedingsprijs"),
+        *("cena promocyjna", "akční cena", "akciós ár", "preț promoțional", "tarjoushinta"),
+        *("indirimli fiyat", "kampanya fiyatı", "preço promocional", "τιμή προσφοράς"),
+        *("акционная цена", "цена со скидкой", "акційна ціна", "セール価格", "特価"),
+        *("促销价", "折扣价", "할인가", "할인가격", "سعر العرض"),
+    )
 )
 #: `special_price_from_date`, `sale_price_effective_date`, `Sale End Date`.
 _DATES: Final = re.compile(
@@ -87,7 +95,7 @@ def find_sale_prices(
     names = {column.name: without_accents(plain_name(column.name)) for column in columns}
     usual = next((one for one in columns if mapping[one.name] == "price"), None)
     sale = next((one for one in columns if _is_sale_price(one, mapping, names)), None)
-    if usual is None or sale is None or _SALE.fullmatch(names[usual.name]):
+    if usual is None or sale is None or names[usual.name] in _SALE:
         return None
     on_sale = next((one for one in columns if names[one.name] in _ON_SALE), None)
     dates = [one for one in columns if _DATES.match(names[one.name])]
@@ -106,7 +114,7 @@ def _is_no_price(text: str) -> bool:
 
 
 def _is_sale_price(column: Column, mapping: Mapping[str, str], names: Mapping[str, str]) -> bool:
-    if mapping[column.name] != ATTRIBUTE or not _SALE.fullmatch(names[column.name]):
+    if mapping[column.name] != ATTRIBUTE or names[column.name] not in _SALE:
         return False
     found = field_of(column.name)
     return found is None or found[0] == "price"

@@ -7,7 +7,12 @@ import re
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.old_encodings import USUAL_SIGNS, WESTERN, find_encoding
+from packshot.spreadsheets.old_encodings import (
+    USUAL_SIGNS,
+    WESTERN,
+    find_by_column_names,
+    find_encoding,
+)
 
 _MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF8, "utf-8", "UTF-8"),
@@ -51,7 +56,7 @@ def _decode(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), "UTF-8"
     except UnicodeDecodeError as error:
         _refuse_mixed(data, error.start)
-    if found := find_encoding(data):
+    if found := find_by_column_names(data) or find_encoding(data):
         return found
     text = _strict(data, "cp1252", "Windows-1252")
     _refuse_other_alphabet(text)
