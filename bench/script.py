@@ -192,7 +192,7 @@ class Contest:
             "GOOGLE_GEMINI_BASE_URL": gemini,
             "LEASE_SECONDS": str(lease),
             "FIDELITY": "off",  # the script has none; bench/fidelity.py says what it costs
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "src", ROOT, ROOT / "tests"))),
         }
         if case.slots is not None:
             environment["WORKER_CONCURRENCY"] = str(case.slots)
