@@ -703,6 +703,22 @@ def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_that_is_not_utf_8_is_left_out_and_named(shop: Shop, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in (b"A1\xff.jpg", b"A2.jpg"):
+        Path(os.fsdecode(os.fsencode(photos) + b"/" + name)).write_bytes(photo_bytes(1))
+    sheet = Path(os.fsdecode(os.fsencode(tmp_path) + b"/list\xff.csv"))
+    sheet.write_text("sku,category\nA2,Mugs\n")
+    with served(shop.app) as url:
+        alone = run(photos, "--dry-run", "--url", url)
+        listed_too = run(sheet, photos, "--dry-run", "--url", url)
+    for done in (alone, listed_too):
+        assert done.exit_code == 0, done.stderr
+        assert "photos/A1?.jpg: has a name that is not UTF-8: rename it" in done.output
+        assert "A2" in done.stdout
+
+
 # -- spreadsheets of other names and places -------------------------------------------------------
 
 LISTING = "item_sku\titem_name\tproduct_type\nA-1\tCup\tMugs\nB-2\tBowl\tMugs\n"

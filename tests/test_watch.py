@@ -202,6 +202,15 @@ def test_a_spreadsheet_names_photos_of_the_folder_only(
     assert ".huge.jpg has more than 20 MB" in reasons
 
 
+def test_a_name_that_is_not_utf_8_keeps_no_other_waiting(shop: Shop, url: str, inbox: Path) -> None:
+    odd = os.fsdecode(b"A1\xff.jpg")
+    put(inbox, odd, photo_bytes(1))
+    put(inbox, "A2.jpg", photo_bytes(2))
+    done = run(inbox, url)
+    assert (done.exit_code, made(shop)) == (1, {("A2", None): 1}), done.output
+    assert "has a name that is not UTF-8" in (inbox / "failed" / f"{odd}.txt").read_text()
+
+
 def test_a_reason_file_overwrites_nothing(url: str, inbox: Path) -> None:
     put(inbox, "a.jpg.txt", b"mine")
     run(inbox, url)

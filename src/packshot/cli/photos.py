@@ -15,6 +15,7 @@ from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import LeftOut, PhotoArchive
 
 ZIP = ".zip"
+NOT_UTF_8 = "has a name that is not UTF-8: rename it"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class PhotoFiles:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def add_file(self, name: str, path: Path) -> None:
-        if path.is_dir():
+        if not is_utf_8(name):
+            self.left_out.append(LeftOut(in_utf_8(name), NOT_UTF_8))
+        elif path.is_dir():
             self.left_out.append(LeftOut(name, "is a link to a folder: give that folder itself"))
         elif is_endless(path):
             self.left_out.append(LeftOut(name, "is not an ordinary file"))
@@ -67,6 +70,15 @@ class PhotoFiles:
             for name, photo in self.files.items()
             if not (isinstance(photo, Path) and photo.resolve() in given)
         }
+
+
+def in_utf_8(name: str) -> str:
+    """A name of this machine as it can be sent and shown: its other bytes become `?`."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def is_utf_8(name: str) -> bool:
+    return in_utf_8(name) == name
 
 
 def is_endless(path: Path) -> bool:

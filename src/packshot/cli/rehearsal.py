@@ -12,6 +12,7 @@ from typing import Any
 
 import urllib3
 
+from packshot.cli.photos import in_utf_8
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import PHOTO, UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
 from packshot.cli.sending import (
@@ -180,7 +181,7 @@ def _words_of(problem: Json) -> str:
 def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheets) -> Json:
     category = {"category": defaults["category"]} if defaults.get("category") else {}
     fields: list[tuple[str, Any]] = [
-        ("spreadsheet", (path.name, path.read_bytes())),
+        ("spreadsheet", (in_utf_8(path.name), path.read_bytes())),
         ("mapping", json.dumps(dict(sheets.mapping))),
         ("defaults", json.dumps(category)),
     ]

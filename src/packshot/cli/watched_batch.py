@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.photos import ZIP, PhotoFiles, ZippedPhoto, add_archive
+from packshot.cli.photos import NOT_UTF_8, ZIP, PhotoFiles, ZippedPhoto, add_archive, is_utf_8
 from packshot.cli.rows import (
     PHOTO,
     Report,
@@ -128,6 +128,9 @@ class WatchedBatch:
     def _collect(self, paths: Iterable[str]) -> Collected:
         found = Collected()
         for path in paths:
+            if not is_utf_8(path):
+                self.errors[path].append(NOT_UTF_8)
+                continue
             if not path.lower().endswith(ZIP):
                 found.add(path, path, UnchangedPhoto(self.folder.path / path, self.files[path]))
                 continue

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import click
 
-from packshot.cli.photos import ZIP, ZippedPhoto, open_archive
+from packshot.cli.photos import ZIP, ZippedPhoto, is_utf_8, open_archive
 from packshot.cli.rows import Row
 from packshot.client import Json, Photo
 from packshot.spreadsheets.photo_files import UNFINISHED, ending_of, is_system_file
@@ -148,13 +148,14 @@ class WatchedFolder:
 
     def read_plan(self) -> list[TakenFile]:
         """What a watch that was killed had planned; without the files that are gone or changed, or
-        can't be opened any more: these are planned again."""
+        can't be opened or sent: these are planned again."""
         try:
             planned = json.loads((self.path / PLAN).read_text(encoding="utf-8"))
             files = [self._from_json(each) for each in planned]
         except (FileNotFoundError, ValueError, TypeError, KeyError):  # no plan that was saved here
             return []
-        return [file for file in files if file and self.stamp(file.path) == file.stamp]
+        sendable = (file for file in files if file and is_utf_8(file.path))
+        return [file for file in sendable if self.stamp(file.path) == file.stamp]
 
     def forget_plan(self) -> None:
         (self.path / PLAN).unlink(missing_ok=True)
