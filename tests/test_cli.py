@@ -83,6 +83,31 @@ def test_every_command_has_help(command: str) -> None:
     assert f"Usage: main {command}" in shown.output
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "serve --workers 0",
+        "redrive --limit 0",
+        "webhooks list --limit 99999999999999999999",
+        "webhooks list --limit -1",
+        "webhooks replay --product 99999999999999999999",
+        "webhooks replay --hours -1",
+        "webhooks replay --hours 5e7",
+        "retry 0",
+    ],
+)
+def test_a_number_that_means_nothing_is_refused(words: str) -> None:
+    refused = packshot(*words.split())
+    assert refused.exit_code == 2 and "is not in the range" in refused.output, refused.output
+
+
+def test_pictures_are_never_passed_without_a_marketplace(tmp_path: Path) -> None:
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes())
+    refused = packshot("comply", "mug.jpg")
+    assert refused.exit_code == 2 and "--preset" in refused.output
+    assert "amazon\n" in packshot("comply").output
+
+
 def test_enhance_writes_into_the_given_folder(tmp_path: Path) -> None:
     (tmp_path / "mug.jpg").write_bytes(photo_bytes())
     (tmp_path / "made").mkdir()

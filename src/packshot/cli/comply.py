@@ -21,7 +21,9 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--preset", "name", help="amazon, google, shopify, ...; without one: list them.")
+@click.option(
+    "--preset", "name", help="amazon, google, shopify, ...; alone, `packshot comply` lists them."
+)
 @click.option("--secondary", is_flag=True, help="Leave out the rules for a main picture only.")
 @click.option(
     "--presets-dir",
@@ -38,6 +40,8 @@ def comply(
     JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF and BMP. Each is judged as a product's main picture; with
     --secondary, or named as Amazon names them (.PT01.jpg), as one of the others.
     """
+    if name is None and files:
+        raise click.UsageError("name a marketplace with --preset; without pictures, all are listed")
     if name is None:
         click.echo("\n".join(preset_names(presets_dir)))
         return

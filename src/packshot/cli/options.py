@@ -13,6 +13,8 @@ from packshot.cli.retry_notices import RetryNotices, print_to_stderr
 from packshot.cli.server_errors import no_answer, refusal
 from packshot.client import ApiError, Client
 
+PRODUCT_ID = click.IntRange(1, 2**31 - 1)
+
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --url and --key, passes a `client`, and turns its errors into one line each."""

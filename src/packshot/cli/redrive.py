@@ -13,7 +13,13 @@ from packshot.wiring import build
 
 
 @click.command()
-@click.option("--limit", default=1000, show_default=True, help="The most messages to move.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="The most messages to move.",
+)
 def redrive(limit: int) -> None:
     """Receive from the dead-letter queue of SQS_QUEUE_URL, send to the queue, delete."""
     logs.configure()

@@ -6,13 +6,13 @@ import json
 
 import click
 
-from packshot.cli.options import connection
+from packshot.cli.options import PRODUCT_ID, connection
 from packshot.cli.plain import pluralise
 from packshot.client import ApiError, Client
 
 
 @click.command()
-@click.argument("product_ids", nargs=-1, type=int)
+@click.argument("product_ids", nargs=-1, type=PRODUCT_ID)
 @click.option("--all-failed", is_flag=True, help="All products that have failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the retried ids as JSON.")
 @connection

@@ -22,7 +22,13 @@ REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
 
 
 @click.command()
-@click.option("--workers", default=1, show_default=True, help="Processes to serve with.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes to serve with.",
+)
 @click.option("--fake-gemini", is_flag=True, help="A fake Gemini on this machine: no key, no cost.")
 @click.option(
     "--fake-fault",

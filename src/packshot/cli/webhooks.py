@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from packshot.cli.direct import open_services
+from packshot.cli.options import PRODUCT_ID
 from packshot.cli.plain import escape_text
 from packshot.download.addresses import redact
-from packshot.webhooks.deliveries import DeliveryView
+from packshot.webhooks.deliveries import KEPT_DAYS, DeliveryView
 
 SECRET_BYTES = 32
 
@@ -31,7 +32,11 @@ def secret() -> None:
 
 @webhooks.command("list")
 @click.option(
-    "--limit", default=20, show_default=True, help="The most events to list, newest first."
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="The most events to list, newest first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def list_deliveries(limit: int, as_json: bool) -> None:
@@ -59,8 +64,12 @@ def _table(latest: list[DeliveryView]) -> Table:
 
 
 @webhooks.command()
-@click.option("--product", "product_id", type=int, help="All events of this product.")
-@click.option("--hours", type=float, help="All events of the last hours.")
+@click.option("--product", "product_id", type=PRODUCT_ID, help="All events of this product.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 24 * KEPT_DAYS, min_open=True),
+    help="All events of the last hours.",
+)
 def replay(product_id: int | None, hours: float | None) -> None:
     """Send events again: those that were given up, unless an option selects others.
 
