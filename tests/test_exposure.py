@@ -133,6 +133,13 @@ def test_a_product_that_a_correction_changed_much_is_named_for_a_reviewer() -> N
     assert "compare its colour" not in warning(WELL_LIT["blue beanie, grey-blue wall"])
 
 
+def test_a_white_balance_by_a_coloured_wall_is_named_for_a_reviewer_sooner() -> None:
+    """By 8 delta E here, which is a good repair if the wall is white paper in warm light."""
+    product = (90, 80, 150)
+    assert "compare its colour" in warning(box((240, 232, 215), product, None))
+    assert "compare its colour" not in warning(box((238, 233, 226), product, None))
+
+
 def test_what_may_be_dark_paper_or_a_grey_wall_is_named_for_a_reviewer() -> None:
     for dark in (darker(PAPER, 1.8), darker(PAPER, 2.5), with_glint(darker(PAPER, 2.0), 12)):
         assert "may be too dark" in warning(dark) and "may be too dark" in warning(dark, "plain")

@@ -77,6 +77,35 @@ def test_one_colour_everywhere_does_not_count_as_light() -> None:
     assert all(0.94 < gain < 1.06 for gain in gains)
 
 
+BEIGE, GREYS = (200, 185, 165), [(128, 128, 128), (186, 186, 184), (235, 235, 235)]
+
+
+@pytest.mark.parametrize("product", GREYS)
+@pytest.mark.parametrize("wall", [BEIGE, (205, 180, 175), (240, 232, 215), (170, 185, 200)])
+def test_a_grey_product_shows_that_the_wall_is_coloured_and_not_the_light(
+    wall: tuple[int, int, int], product: tuple[int, int, int]
+) -> None:
+    photo = np.full((300, 400, 3), wall, np.uint8)
+    photo[90:230, 130:270] = product
+    assert measured(photo).balance == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("product", GREYS)
+def test_a_grey_product_in_warm_light_becomes_neutral_again(product: tuple[int, int, int]) -> None:
+    photo = in_light(still_life(product=product), 0.95, 0.86, 0.72)
+    shown = to_lab(tone.apply(photo, measured(photo)))[100, 200]
+    assert np.hypot(*shown[1:]) < 3 < np.hypot(*to_lab(photo)[100, 200, 1:])
+
+
+@pytest.mark.parametrize("wall", [(28, 28, 30), (80, 80, 80), (118, 118, 118)])
+def test_before_a_dark_grey_wall_a_vivid_product_is_no_coloured_light(
+    wall: tuple[int, int, int],
+) -> None:
+    photo = np.full((300, 400, 3), wall, np.uint8)
+    photo[60:260, 100:300] = (0, 100, 250)
+    assert all(0.95 < gain < 1.06 for gain in measured(photo).balance)
+
+
 def on_gingham(tint: tuple[float, float, float]) -> Bytes:
     """Things of many colours in a light of this tint."""
     random = np.random.default_rng(8)

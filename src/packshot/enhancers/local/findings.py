@@ -17,6 +17,7 @@ from packshot.enhancers.local import (
     cutout,
     cutout_rembg,
     edges,
+    exposure,
     flatfield,
     outline,
     tone,
@@ -98,6 +99,16 @@ class Findings:
     def colour_change(self) -> float:
         """How far the corrections move the product's colours: mean delta E (CIE76), of the whole
         frame where the product's place is unknown."""
+        return self._change_by(self.tone)
+
+    @cached_property
+    def guessed_change(self) -> float:
+        """The same of a white balance that took a coloured backdrop for a white one in coloured
+        light; otherwise 0."""
+        coloured = self.backdrop.plain and self.backdrop.chroma >= exposure.NEUTRAL
+        return self._change_by(Tone(self.tone.balance)) if coloured else 0.0
+
+    def _change_by(self, correction: Tone) -> float:
         mask = np.ones((1, 1), bool) if self.cut is None else self.cut.mask
         if self.rgba is not None:
             mask = edges.solid_of(self.rgba)
@@ -107,7 +118,7 @@ class Findings:
         colours = small[inside][None]
         if not colours.size:
             return 0.0
-        moved = to_lab(tone.curves(colours, self.tone)) - to_lab(colours)
+        moved = to_lab(tone.curves(colours, correction)) - to_lab(colours)
         return float(np.linalg.norm(moved, axis=2).mean())
 
     def prepared(self, side: int, fill: float) -> PlacedProduct:

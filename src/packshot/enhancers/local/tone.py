@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from packshot.enhancers.local import exposure
+from packshot.enhancers.local import exposure, white_balance
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.pictures.arrays import (
     LINEAR,
     LUMA,
-    WARM,
     Bytes,
     Floats,
     Mask,
@@ -22,13 +19,10 @@ from packshot.pictures.arrays import (
     luminance,
     shrink,
     to_lab,
-    to_linear,
     to_srgb,
 )
 
 MEASURE_SIDE = 512  # px
-GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
-MOST_GREEN = 0.06  # largest green or magenta log gain attributed to the light
 MAX_BLACK = 0.06  # of linear light, subtracted as haze
 KNEE = 0.7  # linear light from which highlights are compressed
 KNEE_CODE = 217  # the same as an sRGB byte
@@ -77,7 +71,7 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
     `smaller` is the photo at 512 px or more, if the caller has one.
     """
     small = shrink(rgb if smaller is None else smaller, MEASURE_SIDE)
-    balance = _white_balance(small, backdrop)
+    balance = white_balance.gains(small, backdrop)
     light = luminance(small) * float(np.dot(LUMA, balance))
     black = 0.0 if backdrop.plain else _haze(light)  # nothing is dark in a white shirt on white
     lacking = exposure.estimate(small, backdrop, np.array(balance, np.float32), black)
@@ -190,79 +184,6 @@ def _sharpening(scale: float) -> tuple[float, float]:
     if scale > 1:
         return 0.35, min(scale, 2.0)
     return 0.25 + 0.3 * float(np.clip((1 - scale) / 0.4, 0, 1)), 0.8
-
-
-# White balance
-
-
-def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
-    cast = _common_cast(small)
-    if backdrop.plain and backdrop.lightness > 50 and backdrop.chroma < 20:
-        card = _tint(exposure.colour_of(backdrop))
-        agree = float(np.dot(card, cast)) > 0
-        logs = card * _grey_card_strength(backdrop.chroma, agree)
-    else:
-        logs = _trusted_part(cast)
-    gains = np.exp(-_part_of_light(logs))
-    gains = gains / float(np.dot(gains, LUMA))
-    if np.abs(np.log(gains)).max() < 0.03:
-        return (1.0, 1.0, 1.0)
-    red, green, blue = (round(float(gain), 3) for gain in gains)
-    return (red, green, blue)
-
-
-def _part_of_light(tint: Floats) -> Floats:
-    """The part of a tint that light can have: any step from daylight to tungsten light, and little
-    green or magenta. The rest is the colour of the things themselves."""
-    warm = WARM / float(np.linalg.norm(WARM))
-    along = float(tint @ warm) * warm
-    off = tint - along
-    size = float(np.linalg.norm(off))
-    return np.asarray(along + off * min(1.0, MOST_GREEN / max(size, 1e-6)), np.float32)
-
-
-def _grey_card_strength(chroma: float, agree: bool) -> float:
-    """How much of the backdrop's tint is corrected: all if it is faint, less of a coloured sheet,
-    and less if the other estimators disagree."""
-    full, none = (9.0, 20.0) if agree else (3.0, 8.0)
-    return float(np.clip((none - chroma) / (none - full), 0, 1))
-
-
-def _common_cast(small: Bytes) -> Floats:
-    """The tint of the light (logarithms of red, green, blue; mean 0) that three estimators share.
-
-    Shades of grey (p=6; Finlayson and Trezzi 2004), grey edge (van de Weijer 2007) and the
-    brightest 3 %. Along their mean direction the weakest estimate is used, so that a red product,
-    which misleads one of them, is not taken for red light.
-    """
-    linear = to_linear(small)
-    unclipped = linear[small.max(axis=2) < 252].astype(np.float64)
-    if len(unclipped) < 100:
-        return np.zeros(3, np.float32)
-    shades = np.mean(unclipped**6, axis=0) ** (1 / 6)
-    smooth = cv2.GaussianBlur(linear, (0, 0), 1.5)
-    edges = np.abs(np.diff(smooth, axis=0)).reshape(-1, 3).mean(axis=0)
-    light = unclipped @ LUMA
-    brightest = unclipped[light >= np.percentile(light, 97)].mean(axis=0)
-    tints = np.stack([_tint(np.maximum(v, 1e-5)) for v in (shades, edges, brightest)])
-    mean = tints.mean(axis=0)
-    direction = mean / max(1e-6, float(np.linalg.norm(mean)))
-    return np.asarray(direction * max(0.0, float((tints @ direction).min())), np.float32)
-
-
-def _trusted_part(cast: Floats) -> Floats:
-    """Half of a mild cast, which may be the colour of the objects; most of a strong one, which only
-    coloured light explains."""
-    size = float(np.linalg.norm(cast))
-    strong = float(np.clip((size - 0.5) / 0.4, 0, 1))
-    if strong == 0:
-        return np.clip(cast * 0.5, *np.log(GAIN_LIMITS)).astype(np.float32)
-    return np.clip(cast * (0.5 + 0.35 * strong), -0.7, 0.7).astype(np.float32)
-
-
-def _tint(linear: NDArray[np.floating[Any]]) -> Floats:
-    logs = np.log(linear)
-    return np.asarray(logs - logs.mean(), np.float32)
 
 
 # Exposure and contrast
