@@ -23,8 +23,8 @@ from packshot.enhancers.contract import Brief, CallRecord, Difference, Judgement
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.enhancers.gemini.prices import price_of
 from packshot.errors import EnhancerError
-from packshot.fidelity.verdicts import VERDICTS, Check, CheckResult
-from packshot.fidelity.votes import TABLE, Vote
+from packshot.fidelity.verdicts import VERDICTS, Check, CheckResult, Reason
+from packshot.fidelity.votes import TABLE, Opinion, Vote, add_opinion
 from packshot.products.checks import DueCheck
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -103,6 +103,16 @@ def test_the_same_product_is_asked_about_twice_and_then_passes(
         ("judge", "gemini-3.5-flash-lite", "ok")
     }
     assert all(row.cost and Decimal(0) < row.cost < Decimal("0.004") for row in rows)
+
+
+def test_what_is_noted_of_a_pass_stays_when_a_vote_clears_the_rest() -> None:
+    codes = ("colour", "light", "unjudged", "beside")
+    reasons = [Reason(code=code, words=code) for code in codes]
+    warned = WARNED.model_copy(update={"reasons": reasons})
+    cleared = add_opinion(CheckResult(warned), Opinion(vote="same"))
+    assert (cleared.verdict, [each.code for each in cleared.reasons]) == ("pass", list(codes[1:]))
+    kept = add_opinion(CheckResult(warned), Opinion(vote="unsure"))
+    assert (kept.verdict, kept.reasons) == ("warn", reasons)
 
 
 def test_a_certain_change_is_not_cleared_by_a_model(shop: Shop, gemini: FakeGemini) -> None:

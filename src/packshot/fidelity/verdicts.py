@@ -12,6 +12,9 @@ VERDICTS: Final[tuple[FidelityVerdict, ...]] = get_args(FidelityVerdict)
 #: A picture with one of these is excluded from approval by default.
 DOUBTFUL: Final[tuple[FidelityVerdict, ...]] = ("warn", "fail", "not_comparable")
 
+#: The codes of reasons that a "pass" has, too: another light, and what could not be judged.
+OF_A_PASS: Final = ("light", "unjudged", "beside")
+
 #: Why two pictures can't be compared. `mirrored` is a "fail", the others are "not_comparable".
 PROBLEMS: Final = {
     "mirrored": "the product is mirrored",

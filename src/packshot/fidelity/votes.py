@@ -6,7 +6,13 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from packshot.fidelity.verdicts import Check, CheckResult, FidelityVerdict, Reason
+from packshot.fidelity.verdicts import (
+    OF_A_PASS,
+    Check,
+    CheckResult,
+    FidelityVerdict,
+    Reason,
+)
 
 Vote = Literal["same", "changed", "unsure"]
 #: Verdicts that a model is asked about with FIDELITY_JUDGE=doubtful. A "fail" is sure enough.
@@ -74,9 +80,8 @@ def add_opinion(done: CheckResult, opinion: Opinion) -> Check:
     judge = opinion.model_dump(mode="json") | {"measured": check.verdict}
     if opinion.vote == "same" and verdict in ("warn", "fail"):
         judge["why"] = TOO_CERTAIN
-    changed = {
-        "verdict": verdict,
-        "reasons": [*check.reasons, *added] if verdict != "pass" else [],
-        "judge": judge,
-    }
+    reasons = [*check.reasons, *added]
+    if verdict == "pass":
+        reasons = [reason for reason in reasons if reason.code in OF_A_PASS]
+    changed = {"verdict": verdict, "reasons": reasons, "judge": judge}
     return check.model_copy(update=changed)
