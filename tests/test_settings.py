@@ -43,6 +43,7 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("PORT", "http"),
         ("ENHANCER", "dalle"),
         ("LEASE_SECONDS", "-1"),
+        ("GEMINI_DAILY_BUDGET", "inf"),
         ("PUBLIC_MEDIA_URL", "cdn"),
         ("PUBLIC_MEDIA_URL", "cdn.example.com/shop"),
         ("PUBLIC_MEDIA_URL", "s3://kivoa"),

@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     gemini_flex_timeout: float = Field(1200.0, ge=10, le=3600)
     gemini_lane_deadline: float = Field(86_400.0, ge=1, le=172_800)
     gemini_rpm: int | None = Field(None, ge=1)
-    gemini_daily_budget: float | None = Field(None, gt=0)
+    gemini_daily_budget: float | None = Field(None, gt=0, allow_inf_nan=False)
     gemini_reference_views: int = Field(2, ge=0, le=8)
     enhanced_images_count: int = Field(3, ge=1, le=10)
     currency: Annotated[str, AfterValidator(_currency)] | None = None
