@@ -182,10 +182,8 @@ def test_a_private_receiver_needs_to_be_listed_and_redirects_are_not_followed(
     make: ShopMaker,
 ) -> None:
     with Receiver() as inner, Receiver(302, headers={"Location": inner.url}) as receiver:
-        shop = make(receiver, webhook_hosts=())
-        product_id, _ = shop.reviewable()
-        shop.services.catalog.review(product_id, "approved", who="ann")
-        assert shop.services.webhooks.deliver() == 0
+        with pytest.raises(FetchError, match="port 80 or 443"):
+            make(None).services.webhooks.post(receiver.url, b"{}", {})
         assert receiver.received == []  # refused before a byte was sent
         with pytest.raises(FetchError, match="302 from"):
             make(receiver).services.webhooks.post(receiver.url, b"{}", {})
@@ -274,6 +272,22 @@ def test_a_bad_setting_stops_the_start_without_showing_a_secret(
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=message) as raised:
         load_settings()
+    assert "planted" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "reason"),
+    [
+        ("http://127.0.0.1:8099/planted", (), "port 80 or 443"),
+        ("http://erp/planted", (), "not on the public internet"),
+        ("https://shop.example/planted", ("127.0.0.1:8099",), "WEBHOOK_HOSTS"),
+    ],
+)
+def test_a_receiver_that_could_never_get_anything_stops_the_start(
+    url: str, hosts: tuple[str, ...], reason: str, make: ShopMaker
+) -> None:
+    with pytest.raises(SettingsError, match=f"WEBHOOK_URLS: .*{reason}") as raised:
+        make(None, webhook_urls=(url,), webhook_hosts=hosts, webhook_secret=SECRET)
     assert "planted" not in raised.value.message
 
 

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Protocol
 
 from packshot.database.engine import Database, problem_with_tables
+from packshot.download.addresses import check_url, redact
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.host_shares import HostShares
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
-from packshot.errors import PackshotError, SettingsError
+from packshot.errors import FetchError, PackshotError, SettingsError
 from packshot.fidelity.files import FidelityFiles
 from packshot.marketplaces.names import NameTemplate
 from packshot.pictures.child_processes import Pixels
@@ -133,6 +134,7 @@ def _problem(check: Callable[[], str | None]) -> str | None:
 def build(settings: Settings) -> Services:
     """Choose and connect the parts. Opens nothing: connections and children start at first use."""
     check_export_names(settings.export_names)
+    check_receivers(settings)
     database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
     storage = choose_storage(settings)
     shop = ShopMark(database, storage)
@@ -255,6 +257,19 @@ def request_headers(settings: Settings) -> RequestHeaders:
     return RequestHeaders(
         settings.fetch_user_agent, of_hosts.get_secret_value() if of_hosts else None
     )
+
+
+def check_receivers(settings: Settings) -> None:
+    """Refuse a receiver that could never get anything: it would only be noticed days later."""
+    for url in settings.webhook_urls:
+        try:
+            check_url(url, settings.webhook_hosts)
+        except FetchError as error:
+            receiver = "/".join(redact(url).split("/")[:3])  # the path may hold a secret
+            raise SettingsError(
+                f"WEBHOOK_URLS: nothing can be sent to {receiver}: {error.message}; name a receiver"
+                " that is private or has a port of its own in WEBHOOK_HOSTS, as host:port"
+            ) from None
 
 
 def choose_webhooks(settings: Settings, database: Database) -> Webhooks:

@@ -181,25 +181,25 @@ def _refuse(code: str, message: str) -> NoReturn:
 
 def _parts(url: str, longest: int) -> re.Match[str]:
     if len(url) > longest:
-        _refuse("bad_url", f"the picture's address is longer than {longest} characters")
+        _refuse("bad_url", f"the address is longer than {longest} characters")
     problem = next((words for pattern, words in _UNFIT if re.search(pattern, url)), None)
     if problem is None and not url.isprintable():
         problem = "contains an invisible character; remove it"
     if problem is not None:
-        _refuse("bad_url", f"the picture's address {problem}")
+        _refuse("bad_url", f"the address {problem}")
     match = _URL.fullmatch(url)
     if match is None:
-        _refuse("bad_url", "the picture's address must start with https:// or http:// and a host")
+        _refuse("bad_url", "the address must start with https:// or http:// and a host")
     return match
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:
     """Split and normalise `host[:port]`; a literal comes out in its one canonical spelling."""
     if "@" in authority:
-        _refuse("bad_url", "the picture's address must not contain a user name or password")
+        _refuse("bad_url", "the address must not contain a user name or password")
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        _refuse("bad_url", "the host in the picture's address can't be read")
+        _refuse("bad_url", "the host in the address can't be read")
     host = _literal(match["literal"]) if match["literal"] else _name(match["name"])
     return host, _port(match["port"])
 
@@ -208,7 +208,7 @@ def _port(digits: str | None) -> int | None:
     if not digits:
         return None
     if not 1 <= int(digits) <= 65535:
-        _refuse("bad_url", "the port in the picture's address is not a number from 1 to 65535")
+        _refuse("bad_url", "the port in the address is not a number from 1 to 65535")
     return int(digits)
 
 
@@ -217,13 +217,13 @@ def _literal(text: str) -> str:
     try:
         return str(IPv6Address("" if "%" in text else text))
     except ValueError:
-        _refuse("bad_url", "the host in the picture's address is not an IPv6 address")
+        _refuse("bad_url", "the host in the address is not an IPv6 address")
 
 
 def _name(text: str) -> str:
     """A host name as sent to DNS: mapped (UTS 46, which includes NFKC), then strictly ASCII."""
     if len(text) > _MAX_NAME + 1:  # mapping many combining marks has quadratic cost
-        _refuse("bad_url", "the host in the picture's address is not a valid name")
+        _refuse("bad_url", "the host in the address is not a valid name")
     try:
         name = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
     except UnicodeError:  # idna's own errors are UnicodeErrors
@@ -231,7 +231,7 @@ def _name(text: str) -> str:
     name = name.removesuffix(".")
     labels = name.split(".")
     if len(name) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
-        _refuse("bad_url", "the host in the picture's address is not a valid name")
+        _refuse("bad_url", "the host in the address is not a valid name")
     if _NUMBER.fullmatch(labels[-1]):
         _check_dotted_quad(name)
     return name
@@ -244,7 +244,7 @@ def _check_dotted_quad(name: str) -> None:
     except ValueError:
         _refuse(
             "blocked_address",
-            "the host in the picture's address is a number, but not an IPv4 address like 192.0.2.1",
+            "the host in the address is a number, but not an IPv4 address like 192.0.2.1",
         )
 
 
@@ -257,8 +257,7 @@ def _is_listed(host: str, port: int, allowed_hosts: Sequence[str]) -> bool:
         return True
     _refuse(
         "not_allowed",
-        "pictures may not be fetched from this host; "
-        "the hosts and ports that are allowed are set in RAW_IMAGE_HOSTS",
+        "this host is not among those that RAW_IMAGE_HOSTS (for webhooks: WEBHOOK_HOSTS) allows",
     )
 
 
@@ -275,11 +274,9 @@ def _entry(text: str) -> tuple[str, int | None]:
 
 def _check_public(parsed: ParsedUrl) -> None:
     if parsed.port not in WEB_PORTS.values():
-        _refuse("blocked_address", "the picture's address may only use port 80 or 443")
+        _refuse("blocked_address", "the address may only use port 80 or 443")
     if not (is_public(parsed.host) if parsed.is_literal else _may_be_public(parsed.host)):
-        _refuse(
-            "blocked_address", "the host in the picture's address is not on the public internet"
-        )
+        _refuse("blocked_address", "the host in the address is not on the public internet")
 
 
 def _may_be_public(name: str) -> bool:

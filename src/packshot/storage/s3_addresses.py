@@ -79,4 +79,4 @@ def _has_dots(key: str) -> bool:
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise FetchError(f"the picture's address {reason}", code="bad_url", retryable=False)
+    raise FetchError(f"the address {reason}", code="bad_url", retryable=False)

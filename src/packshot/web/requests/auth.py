@@ -39,7 +39,7 @@ _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?
 
 NO_KEYS: Final = (
     "no API_KEYS are set, so only this machine itself is served, without a proxy and under the name"
-    " localhost; set API_KEYS=name:secret (`packshot key` makes one) and send it as"
+    " localhost; set API_KEYS=name:secret (`packshot key shop` makes one) and send it as"
     " Authorization: Bearer secret"
 )
 WITH_KEYS: Final = (
