@@ -475,6 +475,60 @@ def test_names_in_folders_that_may_be_skus_are_said_once() -> None:
     assert name_photos(["A1/x.jpg", "B1/x.jpg", "A1/IMG_1.jpg"], ROW).question is None
 
 
+@pytest.mark.parametrize(
+    ("photo", "named"),
+    [
+        ("SHOE/IMG_0007.jpg", ("SHOE", "img-7")),
+        ("00123/DSC0001.jpg", ("00123", "DSC0001")),
+        ("00123/front.jpg", ("00123", "front")),
+        ("12/blau.jpg", ("12", "blau")),
+        ("2026/web/IMG_1.jpg", ("2026", "img-1")),
+        ("SHOE/B-1.jpg", ("B-1", None)),  # may be a SKU itself
+    ],
+)
+@pytest.mark.parametrize("beside", [[], ["A1.jpg", "A2.jpg", "A3.jpg", "A4_front.jpg"]])
+def test_a_folder_is_the_sku_that_packshot_has(
+    photo: str, named: tuple[str, str | None], beside: list[str]
+) -> None:
+    photos = [f"all/{name}" for name in (photo, *beside)]
+    known = set(possible_skus(photos)) & {"SHOE", "00123", "12", "2026"}
+    found = name_photos(photos, ROW, None, known)
+    assert (matched(found)[photos[0]], found.question) == (named, None)
+
+
+@pytest.mark.parametrize("folder", ["SHOE-1", "00123", "HD-7/images", "SHOE-1/front"])
+def test_a_lone_folder_of_a_skus_form_is_the_sku_and_is_said(folder: str) -> None:
+    found = name_photos([f"Q/{folder}/IMG_0002.jpg", f"Q/{folder}/IMG_0003.jpg"], ROW)
+    sku = folder.split("/")[0]
+    assert [one.product.sku for one in found.matched] == [sku, sku]
+    assert found.question in (
+        None,
+        f"photos in {sku} get their folder's name as their SKU; if it is none, give the pattern"
+        " {sku}",
+    )
+
+
+@pytest.mark.parametrize("folder", ["shoot 3", "shoe-1", "Neue Serie 12"])
+def test_a_lone_folder_that_may_be_a_sku_is_a_question(folder: str) -> None:
+    found = name_photos([f"{folder}/IMG_0002.jpg"], ROW)
+    assert found.matched[0].product.sku is None
+    assert found.question == (
+        f"photos named by a camera get no SKU; if it is that of their folder ({folder}), give the"
+        " pattern {sku}/{view}"
+    )
+    read = name_photos([f"{folder}/IMG_0002.jpg"], ROW, "{sku}/{view}")
+    assert read.matched[0].product.sku == folder
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["Fotos", "Shoes", "100CANON", "2026", "2026-11", "20261130", "SS2026", "30.11.26", "Fotos-2"],
+)
+def test_a_lone_folder_of_a_time_or_a_usual_word_says_nothing(folder: str) -> None:
+    found = name_photos([f"{folder}/IMG_0002.jpg"], ROW)
+    assert (found.matched[0].product.sku, found.question) == (None, None)
+
+
 def test_numbers_that_may_be_views_are_said_once() -> None:
     found = name_photos(["BOTL-1.jpg", "BOTL-2.jpg", "BOTL-3.jpg", "JAR-1_front.jpg"], ROW)
     assert found.question == (

@@ -18,6 +18,9 @@ from packshot.spreadsheets.naming import (
     NameParts,
     are_folders_skus,
     is_no_sku,
+    looks_like_sku,
+    may_be_sku,
+    may_be_sku_folder,
     parse_pattern,
 )
 from packshot.spreadsheets.photo_files import stem_of
@@ -60,11 +63,14 @@ class Reading:
 class ReadNames:
     """The SKU and view of each path. `doubtful`: what comes before a number -> the names that were
     read as SKUs with that number. `doubtful_folders`: names that were read as views -> the folders
-    that were read as their SKUs."""
+    that were read as their SKUs. `folders_taken` were read as SKUs for their form alone, and
+    `folders_left` were not: names in them say no SKU."""
 
     readings: dict[str, Reading] = field(default_factory=dict)
     doubtful: dict[str, list[str]] = field(default_factory=dict)
     doubtful_folders: dict[str, list[str]] = field(default_factory=dict)
+    folders_taken: set[str] = field(default_factory=set)
+    folders_left: set[str] = field(default_factory=set)
 
     @property
     def pattern(self) -> str:
@@ -74,7 +80,12 @@ class ReadNames:
 
     def question(self) -> str | None:
         """What only a person knows: which names are SKUs, and which are views."""
-        return self._question_of_folders() or self._question_of_numbers()
+        return (
+            self._question_of_folders()
+            or self._question_of_taken_folders()
+            or self._question_of_left_folders()
+            or self._question_of_numbers()
+        )
 
     def _question_of_folders(self) -> str | None:
         if not self.doubtful_folders:
@@ -83,6 +94,22 @@ class ReadNames:
         return (
             f"{_some(list(self.doubtful_folders))} are read as views of the SKUs {_some(skus)}; if"
             " they are SKUs, and the folders are not, give the pattern {any}/{sku}"
+        )
+
+    def _question_of_taken_folders(self) -> str | None:
+        if not self.folders_taken:
+            return None
+        return (
+            f"photos in {_some(sorted(self.folders_taken))} get their folder's name as their SKU;"
+            f" if it is none, give the pattern {PLAIN}"
+        )
+
+    def _question_of_left_folders(self) -> str | None:
+        if not self.folders_left:
+            return None
+        return (
+            "photos named by a camera get no SKU; if it is that of their folder"
+            f" ({_some(sorted(self.folders_left))}), give the pattern {FOLDER}"
         )
 
     def _question_of_numbers(self) -> str | None:
@@ -118,7 +145,7 @@ def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
     skus = set(known)
     by_folder = are_folders_skus([path for path in paths if "/" in path])
     for path in paths:
-        reading = _read_folder(path, known) if by_folder else None
+        reading = _read_folder(path, known) if by_folder else _read_lone_folder(path, known, found)
         reading = reading or _read_surely(stem_of(path), known)
         if reading:
             found.readings[path] = reading
@@ -146,8 +173,7 @@ def _below(view: str, reading: Reading) -> Reading:
 def _doubt_folder(path: str, reading: Reading, found: ReadNames) -> None:
     """A name in a SKU's folder that is no view, but may be a SKU: `red/A1.jpg`, `blue/A1.jpg`."""
     stem = stem_of(path)
-    may_be_sku = any(map(str.isdecimal, stem)) and not (read_view(stem) or is_no_sku(stem))
-    if may_be_sku and reading.pattern == FOLDER and stem == reading.named.view:
+    if may_be_sku(stem) and reading.pattern == FOLDER and stem == reading.named.view:
         found.doubtful_folders.setdefault(stem, []).append(reading.named.sku)
 
 
@@ -173,6 +199,22 @@ def _read_folder(path: str, known: Collection[str]) -> Reading | None:
         named = NameParts(named.sku, view)
     view = "-".join(filter(None, (*views, named.view)))
     return Reading(NameParts(named.sku, view[:_LONGEST_VIEW] or None), FOLDER)
+
+
+def _read_lone_folder(path: str, known: Collection[str], found: ReadNames) -> Reading | None:
+    """Where folders are no SKUs in general: this one is, if Packshot has it or a camera's name lies
+    in a folder of a SKU's form."""
+    folder, _ = _folder_of_sku(path)
+    stem = stem_of(path)
+    if folder in known:
+        return None if may_be_sku(stem) else _read_folder(path, known)
+    if not (may_be_sku_folder(folder) and is_no_sku(stem)):
+        return None
+    if looks_like_sku(folder):
+        found.folders_taken.add(folder)
+        return _read_folder(path, known)
+    found.folders_left.add(folder)
+    return None
 
 
 def _folder_of_sku(path: str) -> tuple[str, list[str]]:

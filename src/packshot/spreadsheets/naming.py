@@ -47,6 +47,11 @@ _NO_SKU_FOLDER: Final = re.compile(
     r"|\d{2,5}x\d{2,5}(?:px)?",
     re.IGNORECASE,
 )
+#: A year, perhaps with a month or a day, after a word too: 2026, 2026-11, 20261130, SS2026.
+_YEAR_OR_MONTH: Final = re.compile(
+    r"[^\W\d_]*[-_. ]?(?:19|20)\d\d(?:[-_.]?\d\d){0,2}|\d{1,2}[-_.]\d{1,2}[-_.]\d{2,4}"
+)
+_NO_LETTERS: Final = re.compile(r"[\W\d_]+")
 #: Names that cameras, phones, scanners, browsers, messengers and picture generators give.
 _CAMERA: Final = re.compile(
     r"(?:img|dsc|dscn|dscf|_dsc|_mg|imag|pxl|mvi|mvimg|fb_img|cimg|hpim|dji|gopr|whatsapp image"
@@ -75,6 +80,23 @@ def is_no_sku(text: str) -> bool:
     if text.casefold() in _NO_SKUS or _NO_SKU_FOLDER.fullmatch(text) or _CAMERA.fullmatch(text):
         return True
     return len(text) > 1 and not any(map(str.isdecimal, text)) and bool(read_view(text))
+
+
+def may_be_sku(text: str) -> bool:
+    """Whether a name has a digit and is no view, and not a camera's or a usual folder's."""
+    return any(map(str.isdecimal, text)) and not (read_view(text) or is_no_sku(text))
+
+
+def may_be_sku_folder(folder: str) -> bool:
+    """Whether a folder may be named by a SKU with a digit, and not by a time or a usual word."""
+    letters = _NO_LETTERS.sub(" ", folder).strip().casefold()
+    dated = _YEAR_OR_MONTH.fullmatch(folder) or is_no_sku(folder)
+    return any(map(str.isdecimal, folder)) and letters not in _NO_SKUS and not dated
+
+
+def looks_like_sku(folder: str) -> bool:
+    """Whether such a folder has a SKU's form: `SHOE-1` or `00123`, not `shoot 3` or `12`."""
+    return may_be_sku(folder) and folder == folder.upper() and " " not in folder
 
 
 @dataclass(frozen=True)
@@ -197,8 +219,8 @@ def are_folders_skus(paths: Sequence[str]) -> bool:
 def _is_camera_in_sku(path: str) -> bool:
     """Whether a camera's name lies in a folder that may be a SKU: a category rarely has a digit."""
     folder = path.rpartition("/")[0].rpartition("/")[2]
-    may_be_sku = any(map(str.isdecimal, folder)) and not is_no_sku(folder)
-    return may_be_sku and is_no_sku(stem_of(path))
+    has_digit = any(map(str.isdecimal, folder))
+    return has_digit and not is_no_sku(folder) and is_no_sku(stem_of(path))
 
 
 def _count_named_by_view(paths: Sequence[str]) -> int:
