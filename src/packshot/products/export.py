@@ -23,6 +23,7 @@ from packshot.database.models import (
     Product,
     ProductImage,
 )
+from packshot.marketplaces.names import own_stem
 from packshot.products.alt_text import alt_text, analyses_of
 from packshot.products.doubt import FOUND_AFTER_APPROVAL
 from packshot.products.media import media_url
@@ -254,6 +255,11 @@ def _raw_key(product: Product) -> str | None:
     if product.media_namespace is None or product.raw_removed_at is not None:
         return None
     return normalised_key(product.media_namespace, product.id, product.photo_since)
+
+
+def own_name(image: ApprovedImage) -> str:
+    """What files and listings call its product: the SKU, else the photo's name, else its number."""
+    return image.sku or own_stem(image.filename) or str(image.product_id)
 
 
 def write_lines(rows: Iterator[ApprovedImage], as_format: ExportFormat) -> Iterator[str]:

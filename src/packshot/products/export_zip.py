@@ -28,10 +28,9 @@ from packshot.marketplaces.names import (
     NameTemplate,
     UniqueNames,
     amazon_code,
-    own_stem,
 )
 from packshot.pictures.signing import is_signed
-from packshot.products.export import ApprovedImage, csv_line, plain
+from packshot.products.export import ApprovedImage, csv_line, own_name, plain
 from packshot.products.views import SellerFields
 from packshot.storage import Storage
 from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
@@ -234,12 +233,12 @@ def _read_picture(image: ApprovedImage, storage: Storage) -> bytes:
 
 
 def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
-    own_name = image.sku or own_stem(image.filename) or str(image.product_id)
+    own = own_name(image)
     return {
-        "sku": own_name,
+        "sku": own,
         "n": n,
         "view": image.view or "",
-        "name": image.name or own_name,
+        "name": image.name or own,
         "id": str(image.product_id),
         "title": image.title or "",
         "category": image.category,

@@ -11,8 +11,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from packshot.errors import Conflict
-from packshot.marketplaces.names import own_stem
-from packshot.products.export import ApprovedImage, csv_line
+from packshot.products.export import ApprovedImage, csv_line, own_name
 from packshot.storage import Storage
 
 ShopFormat = Literal["shopify", "woocommerce"]
@@ -86,10 +85,6 @@ def _is_public(host: str) -> bool:
         return "." in name and not name.endswith((".localhost", ".local", ".internal", ".lan"))
 
 
-def _own_name(image: ApprovedImage) -> str:
-    return image.sku or own_stem(image.filename) or str(image.product_id)
-
-
 # ---- WooCommerce
 
 
@@ -97,7 +92,7 @@ def _woocommerce_row(group: SkuPictures, storage: Storage) -> CsvRow:
     """One product; a comma in an address is percent-encoded, so commas only separate."""
     first = group[0][1]
     addresses = [public_address(image, storage).replace(",", "%2C") for _, image in group]
-    name = next((image.name for _, image in group if image.name), _own_name(first))
+    name = next((image.name for _, image in group if image.name), own_name(first))
     return {"SKU": first.sku, "Name": name, "Images": ", ".join(addresses)}
 
 
@@ -125,7 +120,7 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
             renamed = f"{given}-{listings[given].groups[0][0][1].product_id}"
             listings[renamed] = listings.pop(given)
             own_handles.remove(given)
-        title = next((image.name for _, image in group if image.name), _own_name(first))
+        title = next((image.name for _, image in group if image.name), own_name(first))
         listings.setdefault(handle, _Listing(title)).groups.append(group)
     rows = [row for handle, each in listings.items() for row in _listing(handle, each, storage)]
     options = [
@@ -177,6 +172,6 @@ def _attribute(group: SkuPictures, name: str) -> str | None:
 
 def _free_handle(image: ApprovedImage, taken: Iterable[str]) -> str:
     """A handle in Shopify's form, lower case with dashes; without a name, the product's number."""
-    plain = unicodedata.normalize("NFKD", _own_name(image)).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", own_name(image)).encode("ascii", "ignore").decode()
     handle = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or f"product-{image.product_id}"
     return handle if handle not in taken else f"{handle}-{image.product_id}"
