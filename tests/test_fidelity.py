@@ -282,6 +282,36 @@ def test_a_small_place_that_is_completely_another_never_passes(
     assert f"{said} at the left" in named and "a detail differs at the left" not in named
 
 
+def twice(name: str, turn: float) -> tuple[Bytes, Floats]:
+    """The product and, to its right, a copy of it that is darker and turned."""
+    photo, likely = sample(name)
+    lit = on_new_background(photo, likely)
+    size = (photo.shape[1] * 7 // 10, photo.shape[0] * 7 // 10)
+    turned = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), turn, 0.9)
+    first, mask = resize(lit, *size), resize(likely, *size)
+    second = cv2.warpAffine(first, turned, size, borderValue=(226, 222, 214)) * 0.93
+    rgb = np.hstack([first, second.astype(np.uint8)])
+    return rgb, np.hstack([mask, cv2.warpAffine(mask, turned, size)])
+
+
+@pytest.mark.parametrize("turn", [0.0, 8.0])
+@pytest.mark.parametrize("name", ["bottle-paper", "mug-oak", "sneaker-paper-offcentre"])
+def test_a_product_that_is_shown_twice_fails(name: str, turn: float) -> None:
+    photo, likely = sample(name)
+    raw = RawSide(side_of(photo, likely), None, encode_array(photo))
+    found = check(raw, *twice(name, turn))
+    assert (found.verdict, found.reasons[0].code) == ("fail", "shown_twice")
+
+
+def test_a_pair_in_the_photo_is_no_second_product() -> None:
+    rgb, likely = twice("mug-oak", 0.0)
+    raw = RawSide(side_of(rgb, likely), None, encode_array(rgb))
+    assert check(raw, on_new_background(rgb, likely), likely).verdict == "pass"
+    photo, likely = sample("shoe-pair-floor")
+    raw = RawSide(side_of(photo, likely), None, encode_array(photo))
+    assert check(raw, on_new_background(photo, likely), likely).verdict == "pass"
+
+
 def test_a_product_on_its_head_is_not_called_mirrored(bottle: RawSide) -> None:
     """Its outline fits a mirror image of itself, at some 40 points."""
     photo, likely = sample("bottle-paper")

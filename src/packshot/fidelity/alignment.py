@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -17,6 +17,7 @@ LEAST_INLIERS: Final = 12
 MOST_DEGREES: Final = 40.0
 MOST_STRETCH: Final = 2.0
 MOST_SCALE: Final = 4.0
+BESIDE_PX: Final = 31  # features nearer to the product are still its own
 FLOW_SMOOTH: Final = 21.0  # px; much larger than a letter, so that no single letter is moved
 MOST_FLOW: Final = 12.0  # px
 
@@ -75,6 +76,22 @@ def align(raw: Side, enhanced: Side) -> Alignment | None:
     size = (raw.rgb.shape[1], raw.rgb.shape[0])
     found = Alignment(homography, source[inside], target[inside], size)
     return found if _is_plausible(found, raw, enhanced) else None
+
+
+def align_again(raw: Side, enhanced: Side, found: Alignment) -> Alignment | None:
+    """Align the photo's product with what lies beside it in the picture; None unless it is shown
+    there once more."""
+    if not len(enhanced.points):
+        return None
+    back = np.linalg.inv(found.homography)
+    places = cv2.perspectiveTransform(enhanced.points[None], back)[0].round()
+    height, width = raw.mask.shape
+    within = ((places >= 0) & (places < (width, height))).all(axis=1)
+    x, y = np.where(within[:, None], places, 0).astype(int).T
+    around = cv2.dilate(raw.mask.astype(np.uint8), disc(BESIDE_PX)) > 0
+    beside = ~(within & around[y, x])
+    points, descriptors = enhanced.points[beside], enhanced.descriptors[beside]
+    return align(raw, replace(enhanced, points=points, descriptors=descriptors))
 
 
 def _matches(raw: Side, enhanced: Side) -> tuple[Floats, Floats]:

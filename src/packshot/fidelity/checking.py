@@ -13,7 +13,14 @@ from packshot.fidelity.measures import NAMES
 from packshot.fidelity.placement import placement_of
 from packshot.fidelity.scoring import Weights, load_weights
 from packshot.fidelity.sides import NoProduct, prepare
-from packshot.fidelity.verdicts import PROBLEMS, Check, CheckResult, FidelityVerdict, Reason
+from packshot.fidelity.verdicts import (
+    FAILING,
+    PROBLEMS,
+    Check,
+    CheckResult,
+    FidelityVerdict,
+    Reason,
+)
 
 #: The measures that add to the score.
 MEASURED: Final = (*NAMES, "letters")
@@ -69,7 +76,7 @@ def check(
 def judge(compared: Comparison, lines: int | None, weights: Weights) -> Check:
     """Turn what was measured into a verdict with its reasons."""
     values = {} if compared.measures is None else values_of(compared)
-    verdict: FidelityVerdict = "fail" if compared.problem == "mirrored" else "not_comparable"
+    verdict: FidelityVerdict = "fail" if compared.problem in FAILING else "not_comparable"
     score = 0.0
     if compared.problem is None:
         verdict, score = weights.judge(values)

@@ -22,6 +22,9 @@ LEAST_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is n
 #: samples: true mirror images match in 470 points or more; an upside-down product matches its own
 #: mirror image in at most 43, along its outline.
 SURE_INLIERS: Final = 100
+#: Matched points beside the product that show it once more: measured on the samples, two copies
+#: match in 126 or more, one in none.
+SHOWN_TWICE: Final = 50
 LEAST_WORD_CONFIDENCE: Final = 0.75  # of a line's reading; less certain lines do not count as text
 PICTURE_QUALITY: Final = 92
 
@@ -40,7 +43,7 @@ class RawSide:
 class Comparison:
     """`problem` says why the two can't be compared; all other fields are None then."""
 
-    problem: str | None = None  # no_product, no_common_view, mirrored, little_overlap, detail_only
+    problem: str | None = None  # a key of PROBLEMS
     measures: FidelityMeasures | None = None
     maps: Maps | None = None
     lines: tuple[text.SecondReading, ...] | None = None
@@ -71,6 +74,9 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
         return Comparison("mirrored", frames=frames)
     if found is None:
         return Comparison("no_common_view", frames=frames)
+    again = alignment.align_again(raw.side, enhanced, found)
+    if again is not None and again.inliers >= SHOWN_TWICE:
+        return Comparison("shown_twice", frames=frames)
     ours, theirs, both = common_mask(raw.side, enhanced, found.positions())
     if problem := _problem(ours, theirs, both):
         return Comparison(problem, frames=frames)

@@ -13,6 +13,7 @@ from packshot.fidelity.verdicts import Reason
 #: By reason code, for reasons that need neither a number nor a position.
 FACTS: Final = {
     "mirrored": "the product is seen as in the photo, its left side on the left: not mirrored",
+    "shown_twice": "the picture has exactly the products of the photo, each once",
     "no_common_view": "the product is seen from the side and the angle of the photo",
     "little_overlap": "the product is seen whole, from the side of the photo",
     "detail_only": "the whole product is in the picture",

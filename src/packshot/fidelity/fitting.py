@@ -12,6 +12,7 @@ import numpy as np
 
 from packshot.fidelity import scoring
 from packshot.fidelity.checking import MEASURED
+from packshot.fidelity.verdicts import FAILING
 
 #: One labelled pair: `faithful`, `kind`, `problem` (None, or why it can't be compared), `measures`.
 LabelledRow = dict[str, Any]
@@ -49,7 +50,7 @@ class FittedWeights:
 
     def verdict(self, row: LabelledRow) -> str:
         if row["problem"] is not None:
-            return "fail" if row["problem"] == "mirrored" else "not_comparable"
+            return "fail" if row["problem"] in FAILING else "not_comparable"
         return self.weights.judge(row["measures"])[0]
 
 

@@ -15,9 +15,12 @@ DOUBTFUL: Final[tuple[FidelityVerdict, ...]] = ("warn", "fail", "not_comparable"
 #: The codes of reasons that a "pass" has, too: another light, and what could not be judged.
 OF_A_PASS: Final = ("light", "unjudged", "beside")
 
-#: Why two pictures can't be compared. `mirrored` is a "fail", the others are "not_comparable".
+#: Problems that are a "fail"; the others are "not_comparable".
+FAILING: Final = ("mirrored", "shown_twice")
+#: Why two pictures can't be compared.
 PROBLEMS: Final = {
     "mirrored": "the product is mirrored",
+    "shown_twice": "the product is shown more than once",
     "no_common_view": "the product could not be aligned with the photo: it was turned, has too "
     "little detail, or is another product",
     "little_overlap": "what was found in the two pictures hardly overlaps",
