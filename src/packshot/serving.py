@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 import math
 import os
@@ -21,9 +20,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from packshot import logs
-from packshot.aws import read_descriptions
+from packshot.before_forks import early_setting, import_before_forks
 from packshot.database.engine import bring_to_head, migrate_back
-from packshot.database.urls import POSTGRESQL, redact_url
+from packshot.database.urls import redact_url
 from packshot.env_file import plain_value, read_env_file
 from packshot.errors import PackshotError, SettingsError
 from packshot.listening import browser_warning, check_port
@@ -151,48 +150,11 @@ def gunicorn_settings() -> dict[str, Any]:
     return GUNICORN | {"graceful_timeout": graceful, "timeout": max(60, graceful + 5)}
 
 
-def import_before_forks() -> None:
-    """Import in gunicorn's master what each process would import, so that they share its memory.
-
-    Google's SDK alone takes 0.6 s of CPU and 41 MB a process, AWS's descriptions take 15 MB,
-    psycopg 6 MB and what SQLAlchemy works out about the tables 4 MB. The garbage collector ignores
-    all objects made until then (gc.freeze): it would write to those pages, and so copy them.
-    """
-    from sqlalchemy.orm import configure_mappers
-
-    import packshot.web.app
-
-    configure_mappers()
-    if POSTGRESQL.match(_early_setting("DATABASE_URL")):
-        import psycopg  # noqa: F401
-        import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
-    if _early_setting("GEMINI_API_KEY"):
-        import google.genai  # noqa: F401
-
-        import packshot.enhancers.gemini.enhancer
-    if _early_setting("SQS_QUEUE_URL"):
-        import packshot.queues.sqs  # noqa: F401
-
-        read_descriptions("sqs")
-    if _early_setting("S3_BUCKET"):
-        read_descriptions("s3")
-    gc.collect()
-    gc.freeze()
-
-
 def _grace_seconds() -> float:
     try:
-        return float(plain_value(_early_setting("GRACE_SECONDS")) or GRACE_SECONDS)
+        return float(plain_value(early_setting("GRACE_SECONDS")) or GRACE_SECONDS)
     except ValueError:
         return GRACE_SECONDS
-
-
-def _early_setting(name: str) -> str:
-    """A setting as text, before all are read; a bad value is refused then."""
-    try:
-        return os.environ.get(name) or read_env_file(Path.cwd() / ".env").values.get(name) or ""
-    except SettingsError:
-        return ""
 
 
 # -- the worker of this process ----------------------------------------------------------------

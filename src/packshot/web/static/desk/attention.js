@@ -5,6 +5,7 @@ import { afterPaint } from "./dom.js";
 import { samePictures } from "./doubt.js";
 import { mayReview } from "./rights.js";
 import { toast } from "./toast.js";
+import { titleOf } from "./words.js";
 
 /** Pictures that replaced others are shown for this long before keys apply to them. */
 const LOOK_MS = 500;
@@ -73,9 +74,11 @@ export class Attention {
     );
   }
 
-  #refuse({ id }, why) {
+  #refuse(product, why) {
     this.#dismiss();
-    this.#dismiss = toast(`${why}, so nothing was decided.`, { title: `Product ${id}` });
+    this.#dismiss = toast(`${why}, so nothing was decided.`, {
+      title: titleOf(product.id, product),
+    });
     return null;
   }
 
@@ -84,7 +87,7 @@ export class Attention {
     const now = this.decidable();
     if (now && now.id === product.id && now.round === product.round && samePictures(product, now)) return now;
     toast("Other pictures came up in the meantime, so nothing was decided.", {
-      title: `Product ${product.id}`,
+      title: titleOf(product.id, product),
     });
     return null;
   }

@@ -6,7 +6,7 @@ import { reasonWords } from "./facts.js";
 import { outbox, redoSteps, reviewStep } from "./outbox.js";
 import { askNote, askWishes } from "./questions.js";
 import { toast } from "./toast.js";
-import { count } from "./words.js";
+import { count, titleOf } from "./words.js";
 
 export class Deciding {
   #desk;
@@ -39,7 +39,7 @@ export class Deciding {
     const kept = this.#desk.stage.card.keptIds;
     if (kept.length) return this.#approve(product, kept);
     toast("All its pictures are left out. Look at each, and include (X) those that are good.", {
-      title: `Product ${product.id}`,
+      title: titleOf(product.id, product),
     });
   }
 
@@ -57,7 +57,7 @@ export class Deciding {
     if (!picture) return;
     if (doubtOf(picture) && !card.kept.has(picture.id))
       return toast("This picture has a warning. Include it (X) before you approve it.", {
-        title: `Product ${product.id}`,
+        title: titleOf(product.id, product),
       });
     this.#approve(product, [picture.id]);
   }

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { announce } from "./dom.js";
 import { outbox } from "./outbox.js";
 import { toast } from "./toast.js";
-import { ago, ended, foundWords, STATUS } from "./words.js";
+import { ago, ended, foundWords, STATUS, titleOf } from "./words.js";
 
 const REFRESH_MS = 20_000;
 
@@ -68,7 +68,7 @@ export class Elsewhere {
 
   #tell(id, text, action) {
     const actions = [[action, () => this.#desk.open(id)]];
-    toast(text, { title: `Product ${id}`, kind: "bad", actions });
+    toast(text, { title: titleOf(id, this.#desk.queue.get(id)), kind: "bad", actions });
   }
 
   /** Another reviewer was faster: that decision stays until this reviewer looks again. */

@@ -18,7 +18,7 @@ import { start } from "./shell.js";
 import { shortcuts } from "./shortcuts.js";
 import { Tiles } from "./tiles.js";
 import { toast } from "./toast.js";
-import { count, ended, foundWords, many, STATUS, verdict } from "./words.js";
+import { count, ended, foundWords, many, STATUS, titleOf, verdict } from "./words.js";
 
 const REFRESHED = 200;
 /** The most products that are chosen at once; each is sent as a decision of its own. */
@@ -100,7 +100,11 @@ outbox.addEventListener("saved", ({ detail: { product } }) => {
 outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
   if (problem.product) tiles.draw(problem.product);
   tiles.get(job.product)?.decided(null);
-  toast(refusedWords(job, problem), { title: `Product ${job.product}`, kind: "bad", stay: true });
+  toast(refusedWords(job, problem), {
+    title: titleOf(job.product, problem.product ?? tiles.get(job.product)?.product),
+    kind: "bad",
+    stay: true,
+  });
 });
 
 function refusedWords(job, problem) {

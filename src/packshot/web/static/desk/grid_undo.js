@@ -2,8 +2,8 @@
 
 import { outbox, undoSteps } from "./outbox.js";
 import { toast } from "./toast.js";
-import { earlier, nameOf, sayNothingToUndo } from "./undoing.js";
-import { ago, many } from "./words.js";
+import { earlier, sayNothingToUndo } from "./undoing.js";
+import { ago, many, nameOf } from "./words.js";
 
 export class GridUndo {
   #tiles;

@@ -21,7 +21,7 @@ import { mayDelete, mayReview, maySubmit } from "./rights.js";
 import { endWords, paceWords } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, ended, isCancelled, many, moment, sentence, waiting } from "./words.js";
+import { ago, count, ended, isCancelled, many, moment, sentence, titleOf, waiting } from "./words.js";
 
 const REFRESHED = 100;
 
@@ -96,7 +96,7 @@ class List {
       announce(`Product ${product.id} ${said}`);
     } catch (error) {
       if (!isExpected(error)) throw error;
-      toast(error.message, { title: `Product ${product.id}`, kind: "bad" });
+      toast(error.message, { title: titleOf(product.id, product), kind: "bad" });
     } finally {
       pressed.disabled = false;
     }

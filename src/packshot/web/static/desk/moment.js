@@ -1,7 +1,7 @@
 // Shows for a moment what was just decided, with an undo button, or what was undone.
 
 import { button, h, press } from "./dom.js";
-import { nameOf } from "./undoing.js";
+import { nameOf } from "./words.js";
 
 const SHOWN_MS = 5_000;
 

@@ -3,16 +3,13 @@
 import { announce } from "./dom.js";
 import { outbox, undoSteps } from "./outbox.js";
 import { toast } from "./toast.js";
-import { ago, count, verdict } from "./words.js";
+import { ago, count, nameOf, verdict } from "./words.js";
 
 const DEEP = 20;
 const NOTHING = "There is nothing to undo: U takes back what was decided in this tab.";
 
 /** Say that no decision of this tab is left. */
 export const sayNothingToUndo = () => toast(NOTHING);
-
-/** What a product is called beside a decision on it. */
-export const nameOf = (id, product) => product?.sku ?? `#${id}`;
 
 /** A decision from the server: a product as it is now, with the earlier statuses of its pictures. */
 export function earlier({ product, pictures, at }) {

@@ -65,6 +65,14 @@ export const cost = (value) =>
   value ? dollars.format(value) + (SIMULATED ? " (simulated)" : "") : "no cost";
 export const noun = (n, one, more = `${one}s`) => (n === 1 ? one : more);
 export const many = (n, one, more) => `${count(n)} ${noun(n, one, more)}`;
+
+/** A product's name: its SKU and view, otherwise its number. */
+export const nameOf = (id, product) =>
+  product?.sku ? [product.sku, product.view].filter(Boolean).join(" · ") : `#${id}`;
+
+/** The same as the title of a message. */
+export const titleOf = (id, product) => (product?.sku ? nameOf(id, product) : `Product ${id}`);
+
 export const moment = (iso) => exact.format(new Date(iso));
 
 const UNITS = [

@@ -62,7 +62,7 @@ export class Progress {
     this.#pages = new Pages(batches);
   }
 
-  /** Show it in `place`, below `notes`, and keep asking. */
+  /** Show it in `place`, above `notes`, and keep asking. */
   start(place, created, notes = []) {
     const head = h(
       "section",
@@ -71,7 +71,7 @@ export class Progress {
       this.#bar,
       this.#links,
     );
-    place.replaceChildren(...notes, head, this.#all);
+    place.replaceChildren(head, ...notes, this.#all);
     const query = new URLSearchParams(this.#batches.map((batch) => ["batch", batch]));
     history.replaceState(null, "", at(`/upload?${query}`));
     this.#show(created);
