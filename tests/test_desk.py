@@ -45,6 +45,8 @@ expect.set_options(timeout=BUSY)
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+#: WCAG 2.2, 1.4.10: the narrowest page, which is also 1,280 px at 400 %.
+NARROWEST = 320
 KEY = "asha:ps_a-secret-of-asha:review+submit"
 OTHER_KEY = "ben:ps_a-secret-of-ben:review"
 
@@ -799,7 +801,7 @@ def test_what_a_check_finds_after_the_approval_is_said_and_answered(
     card.get_by_role("button", name="Keep it approved").click()
     expect(card).not_to_contain_text("It was approved before its check ended")
     page.goto(f"{shop.url}/products/{sent_back}")
-    card.get_by_role("button", name="Reject", exact=True).click()
+    card.get_by_role("button", name="Reject picture 1", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Reject").click()
     expect(card.locator(".badge").first).to_have_text("Rejected")
     assert shop.services.catalog.facets().doubts["after_approval"] == 0
@@ -826,7 +828,7 @@ def test_the_page_of_a_product_says_what_else_is_to_be_decided(
     still = page.get_by_label("Still to decide")
     expect(page.locator(".picture-card")).to_have_count(4)
     expect(still).to_have_count(0)
-    page.get_by_role("button", name="Approve", exact=True).first.click()
+    page.get_by_role("button", name="Approve picture 1", exact=True).click()
     expect(still).to_contain_text(
         "1 picture is approved, but not the product: 2 pictures are undecided."
     )
@@ -954,7 +956,7 @@ def test_the_page_of_a_product_saves_no_decision_on_a_picture_it_has_not_drawn(
     """Another take stands since the dialog opened; the page behind it is not drawn again."""
     [number] = shop.stock(1)
     page = open_desk(f"{shop.url}/products/{number}").page
-    page.get_by_role("button", name="Reject", exact=True).first.click()
+    page.get_by_role("button", name="Reject picture 1", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     make_again(shop, number)
@@ -2418,15 +2420,70 @@ def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
     with shop.services.database.write() as session:
         for number, status in zip(ids[1:], ("failed", "pending"), strict=True):
             session.execute(update(Product).where(Product.id == number).values(status=status))
+    long = "Donaudampfschifffahrtsgesellschaftskapitaensmuetze"
+    for number in ids:
+        view = {"sku": long.upper(), "view": f"{long[:40]} {number}"}
+        facts = view | {"name": long, "category": f"{long}/{long}"}
+        shop.services.catalog.correct(number, facts, who="ann")
     page = open_desk(shop.url + path, color_scheme="light").page
     assert_accessible(page)
     assert_large_enough(page)
     page.emulate_media(color_scheme="dark")
     assert_accessible(page)
-    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.set_viewport_size({"width": NARROWEST, "height": PHONE["height"]})
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST
     assert_accessible(page)
     assert_large_enough(page)
+
+
+#: Whether what has the focus is hidden behind something; null at the end of the page.
+IS_COVERED = """async () => {
+  for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
+  const one = document.activeElement;
+  if (one === document.body) return null;
+  const box = one.getBoundingClientRect();
+  const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return !top || !(one.contains(top) || top.contains(one) || one.closest("label")?.contains(top))
+    ? one.outerHTML.slice(0, 120) : "";
+}"""
+
+
+@pytest.mark.parametrize("path", ["/", pytest.param("/grid", marks=pytest.mark.extra)])
+def test_the_focus_is_never_behind_a_bar(shop: DeskShop, open_desk: Open, path: str) -> None:
+    """WCAG 2.2, 2.4.11, on a page of 1,280 by 800 px at 200 %."""
+    shop.stock(5)
+    page = open_desk(shop.url + path, viewport={"width": 640, "height": 400}).page
+    covered: list[str] = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        found = page.evaluate(IS_COVERED)
+        if found is None:
+            break
+        covered.append(found)
+    assert len(covered) > 20
+    assert set(covered) == {""}
+
+
+def test_nothing_covers_the_words_where_nothing_is_to_review(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    page = open_desk(shop.url, viewport={"width": NARROWEST, "height": 256}).page
+    expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    bar = "getComputedStyle(document.querySelector('main'), '::after').content"
+    assert page.evaluate(bar) == "none"
+
+
+@pytest.mark.extra
+def test_buttons_of_several_pictures_say_of_which(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(f"{shop.url}/products/{number}")
+    page = desk.page
+    for words in ("Approve picture 2", "Reject picture 3", "Edit… alt text of picture 1"):
+        expect(page.get_by_role("button", name=words, exact=True)).to_be_visible()
+    page.goto(f"{shop.url}/grid")
+    expect(page.get_by_role("link", name=f"Open Footwear #{number}")).to_be_attached()
+    [box] = page.get_by_role("checkbox").all()
+    expect(box).to_have_accessible_name(re.compile(rf"^(Raw )?Footwear #{number} 900.00$"))
 
 
 @pytest.mark.extra

@@ -66,7 +66,7 @@ export function failure(product, page) {
     maySubmit() &&
       mayHaveAnotherPhoto(product) &&
       actionButton("Another photo…", "upload", "photo", () => page.replacePhoto()),
-    mayEdit() && actionButton("Try again", "redo", "retry", () => page.retry(), "primary"),
+    mayEdit() && actionButton("Try again", "redo", "retry", () => page.retry(), { kind: "primary" }),
   );
 }
 

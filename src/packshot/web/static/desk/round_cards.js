@@ -155,12 +155,16 @@ const altText = (picture, edit) =>
     "p",
     { class: "alt-text" },
     h("span", {}, h("span", { class: "hint" }, "Alt text: "), picture.alt_text),
-    edit && actionButton("Edit…", "text", `alt-${picture.id}`, edit),
+    edit &&
+      actionButton("Edit…", "text", `alt-${picture.id}`, edit, { about: `alt text of ${numbered(picture)}` }),
   );
+
+const numbered = (picture) => `picture ${picture.variant + 1}`;
 
 function decisions(picture, page) {
   const offer = (words, name, status, run = () => page.decidePicture(picture, status)) =>
-    picture.status !== status && actionButton(words, name, `${status}-${picture.id}`, run);
+    picture.status !== status &&
+    actionButton(words, name, `${status}-${picture.id}`, run, { about: numbered(picture) });
   return h(
     "div",
     { class: "picture-actions" },

@@ -18,12 +18,7 @@ export class Tile {
     this.facts = h("span", { class: "tile-facts" });
     this.pictures = h("span", { class: "tile-pictures" });
     this.label = h("label", { class: "tile-label" }, this.box, this.pictures, this.facts);
-    this.link = h(
-      "a",
-      { class: "tile-link", title: "All about this product" },
-      icon("link"),
-      h("span", { class: "unseen" }, "Open"),
-    );
+    this.link = h("a", { class: "tile-link", title: "All about this product" }, icon("link"));
     this.element = h("li", { class: "tile" }, this.label, this.link);
     this.show(product);
   }
@@ -33,14 +28,9 @@ export class Tile {
     const before = this.product;
     if (before && before.version >= product.version) return false;
     this.product = product;
-    const alt = `${product.category} ${product.id}`;
     this.pictures.style.setProperty("--across", Math.ceil(Math.sqrt(product.images.length + 1)));
     this.pictures.replaceChildren(
-      h(
-        "span",
-        { class: "tile-picture raw" },
-        image(product.normalised, SMALL, `${alt}, raw`, { loading: "lazy" }),
-      ),
+      h("span", { class: "tile-picture raw" }, image(product.normalised, SMALL, "", { loading: "lazy" })),
       ...product.images.map((picture) =>
         h(
           "span",
@@ -48,13 +38,14 @@ export class Tile {
           image(
             picture,
             SMALL,
-            `${alt}, picture ${picture.variant + 1}${picture.status === "rejected" ? ", rejected" : ""}`,
+            picture.status === "rejected" ? `picture ${picture.variant + 1} rejected` : "",
             { loading: "lazy" },
           ),
         ),
       ),
     );
     this.link.href = at(`/products/${product.id}`);
+    this.link.setAttribute("aria-label", `Open ${nameOf(product)} #${product.id}`);
     this.#showFacts(verdict(product));
     return before !== undefined && (before.round !== product.round || !samePictures(before, product));
   }
@@ -98,9 +89,11 @@ export class Tile {
 
 const foundLater = (n) => `Approved, but the check found a change${n > 1 ? `: ${n}` : ""}`;
 
+const nameOf = ({ sku, name, category }) => sku ?? name ?? category;
+
 /** The SKU, name or category; then the view, the number, and why it is rejected. */
 function tileName(product) {
-  const name = product.sku ?? product.name ?? product.category;
+  const name = nameOf(product);
   const reasons = new Set(product.images.map((picture) => picture.reason).filter(Boolean));
   const more = [
     product.view,
