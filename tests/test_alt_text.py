@@ -42,9 +42,32 @@ def test_the_text_of_an_analysed_picture_describes_it() -> None:
 def test_without_an_analysis_the_text_is_name_or_sku_and_view() -> None:
     local = {"product": NOT_ANALYSED, "colours": [], "material": NOT_ANALYSED}
     assert words(local, name="Sunrise", sku="M-1", view="front") == "Sunrise, front view"
-    assert words(local, sku="M-1", view="2") == "Mugs M-1, view 2"
+    assert words(local, sku="M-1", view="2") == "Mugs M-1"
     assert words(None, view="main") == "Mugs"
     assert words(None, category="Products", sku="M-1") == "M-1"  # nobody named a category
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ("rückseite", ", back view"),
+        ("vorne-1", ", front view"),
+        ("arrière-détail2", ", back detail view"),
+        ("left-front", ", left front view"),
+        ("front-view", ", front view"),
+        ("schräg", ", angled view"),
+        ("on-model", ", on model view"),
+        ("close-up-2", ", close up view"),
+        ("rght", ", right view"),
+        ("front-kopie-2", ", front view"),
+        ("blue cover, open", ", blue cover, open view"),  # a seller's own words
+        *((no_side, "") for no_side in ("img-1", "DSC0001", "kopie", "copy-2", "2", "a", "main")),
+        *((no_side, "") for no_side in ("pt01", "c1l1", "45deg", "v2", "hauptbild", "P1020304_x")),
+        *((no_side, "") for no_side in ("removebg-preview", "photo", "final-2", "-")),
+    ],
+)
+def test_a_view_is_said_in_english_and_a_files_name_is_not(view: str, said: str) -> None:
+    assert words(None, name="Tasse", view=view) == f"Tasse{said}"
 
 
 def test_what_a_model_could_not_tell_is_left_out() -> None:

@@ -1808,6 +1808,19 @@ def test_a_photo_that_another_product_has_is_named(
     expect(page.locator(".import-row")).to_contain_text(["HOO · 1", "HOO · 2", "HOO-3 · front"])
 
 
+def test_a_photo_that_is_given_twice_is_named(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    for seed, name in enumerate(("CUP1.jpg", "CUP1 - Kopie.jpg", "CUP1_back.jpg", "CUP2.jpg")):
+        (tmp_path / name).write_bytes(photo_bytes(seed if name == "CUP2.jpg" else 0))
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, *sorted(tmp_path.glob("CUP*.jpg")))
+    twice = page.locator(".import-list").filter(has_text="Photos that are given twice")
+    expect(twice.get_by_role("listitem")).to_have_count(2)
+    expect(twice).to_contain_text("The same photo as CUP1.jpg: both are made, as views of CUP1")
+    expect(page.locator(".import-row").nth(2)).to_contain_text("is named as a copy of CUP1.jpg")
+
+
 def test_another_photo_of_a_sku_and_view_is_a_question(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:

@@ -106,6 +106,17 @@ def test_a_view_in_other_letters_is_the_same(shop: Shop) -> None:
     assert data["skipped"] == [{"index": 0, "product_id": first["id"]}]
 
 
+@pytest.mark.parametrize("copy", ["kopie", "copy-2", "Front - Kopie (2)", "front-copie"])
+def test_a_copy_by_name_and_bytes_is_the_same(shop: Shop, copy: str) -> None:
+    """`A-1 - Kopie.jpg` beside `A-1.jpg` would be paid twice, and be two pictures in the shop."""
+    view = "front" if "ront" in copy else None
+    data = skip(shop, given(shop, view=view), given(shop, view=copy), given(shop, OTHER, view=copy))
+    first = data["products"][0]["id"]
+    assert data["skipped"] == [{"index": 1, "product_id": first}]
+    assert skip(shop, given(shop, view=copy))["skipped"] == [{"index": 0, "product_id": first}]
+    assert skip(shop, given(shop, view="back-copy"))["created"] == 1
+
+
 def test_without_a_sku_its_names_say_which_product_it_is(shop: Shop) -> None:
     pan: Json = {"sku": None, "name": "Pan", "filename": "pan.jpg"}
     [first] = skip(shop, given(shop, **pan))["products"]

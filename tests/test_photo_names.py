@@ -242,6 +242,12 @@ def test_photos_come_in_the_order_of_their_views(known: list[ProductRow]) -> Non
 def test_the_same_view_twice_is_reported() -> None:
     found = match_photos(["A1_2.jpg", "A1-2.png"], rows("A1"))
     assert [one.hint for one in found.matched] == [None, "has the same SKU and view as A1_2.jpg"]
+    found = match_photos(["A1_2 - Kopie.jpg", "A1_2.jpg", "A1 copy 2.jpg"], rows("A1"))
+    assert {one.photo: one.hint for one in found.matched} == {
+        "A1_2.jpg": None,
+        "A1_2 - Kopie.jpg": "is named as a copy of A1_2.jpg, and skipped if it is the same photo",
+        "A1 copy 2.jpg": None,
+    }
 
 
 def test_words_for_one_side_are_one_view_in_every_language() -> None:

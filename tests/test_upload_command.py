@@ -382,6 +382,20 @@ def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
     assert "as another view of BOX7" in note
 
 
+def test_a_copy_of_a_photo_is_made_once(shop: Shop, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("BOX7.jpg", "BOX7 - Kopie.jpg", "BOX7_back.jpg"):
+        (folder / name).write_bytes(photo_bytes(side=200 if "back" in name else 220))
+    with served(shop.app) as url:
+        dry = run(folder, "--dry-run", "--all", "--url", url)
+        done = run(folder, "--url", url)
+    note = "note photos/BOX7 - Kopie.jpg: the same photo as photos/BOX7.jpg, named as a copy"
+    assert note in dry.output
+    assert note in done.output
+    assert "2 products created, nothing refused, 1 photo skipped" in done.output
+
+
 def test_a_photo_whose_sku_was_corrected_is_named(shop: Shop, tmp_path: Path) -> None:
     photo = tmp_path / "HOO-WHT_front.jpg"
     photo.write_bytes(photo_bytes())

@@ -19,6 +19,8 @@ from packshot.client import BATCH, ApiError, Client, Json
 from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
+from packshot.spreadsheets.photo_views import without_copy
+from packshot.spreadsheets.view_words import view_key
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
@@ -235,7 +237,8 @@ def find_known(client: Client, rows: Sequence[Row]) -> FoundPhotos:
 
 
 def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:
-    """Note rows of a SKU that have another view's photo: both are made, as requested."""
+    """Note rows of a SKU that have another view's photo: all are made, as requested, except those
+    that are named as its copies."""
     by_sku: dict[str, list[Row]] = {}
     for row in rows:
         if row.photo is not None and row.fields.get("sku"):
@@ -246,11 +249,17 @@ def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:
             if (digest := _digest_of(row)) is None:
                 continue
             other = first.setdefault(digest, row)
-            if other.fields.get("view") != row.fields.get("view"):
-                yield (
-                    f"{row.source}: the same photo as {other.source}, as another view of {sku}: "
-                    "remove one unless both are meant"
-                )
+            if other.fields.get("view") == row.fields.get("view"):
+                continue
+            same = f"{row.source}: the same photo as {other.source}"
+            if _view_without_copy(row) == _view_without_copy(other):
+                yield f"{same}, named as a copy: one of them is made (--again: both)"
+            else:
+                yield f"{same}, as another view of {sku}: remove one unless both are meant"
+
+
+def _view_without_copy(row: Row) -> str:
+    return view_key(without_copy(row.fields.get("view") or ""))
 
 
 def _digest_of(row: Row) -> str | None:

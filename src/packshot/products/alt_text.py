@@ -12,6 +12,7 @@ from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
+from packshot.spreadsheets.photo_views import view_in_english
 
 #: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125
@@ -63,12 +64,8 @@ def _known_words(value: object) -> str:
 
 
 def _view_in_words(view: str | None) -> str:
-    words = _one_line(view or "")
-    if not words or words.casefold() == "main":
-        return ""
-    if words.isdigit():
-        return f", view {words}"
-    return f", {words}" if "view" in words.casefold() else f", {words} view"
+    words = view_in_english(_one_line(view or ""))
+    return f", {words} view" if words else ""
 
 
 def _join(facts: Sequence[str], space: int) -> str:

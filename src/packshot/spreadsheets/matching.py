@@ -13,7 +13,12 @@ from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus
 from packshot.spreadsheets.names_alone import read_names
 from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
-from packshot.spreadsheets.photo_views import below_folder, read_view, views_of_folders
+from packshot.spreadsheets.photo_views import (
+    below_folder,
+    read_view,
+    views_of_folders,
+    without_copy,
+)
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
 from packshot.spreadsheets.view_words import SEPARATORS, place_of_view, view_key
@@ -203,14 +208,18 @@ def _front_first(matches: Sequence[Match]) -> list[Match]:
 
 
 def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:
-    """Add a hint to a photo whose SKU and view another one has: they may be the same photo."""
-    first: dict[tuple[str, str], str] = {}
+    """Add a hint to a photo whose SKU and view another one has, or that is named as its copy: they
+    may be the same photo."""
+    first: dict[tuple[str, str], Match] = {}
     marked = []
     for match in matches:
         sku, view = match.product.sku, match.product.view
-        other = first.setdefault((sku, view_key(view)), match.photo) if sku else match.photo
-        if other != match.photo:
-            match = replace(match, hint=f"has the same SKU and view as {other}")
+        other = first.setdefault((sku, view_key(without_copy(view or ""))), match) if sku else match
+        if view_key(other.product.view) != view_key(view):
+            hint = f"is named as a copy of {other.photo}, and skipped if it is the same photo"
+            match = replace(match, hint=hint)
+        elif other is not match:
+            match = replace(match, hint=f"has the same SKU and view as {other.photo}")
         marked.append(match)
     return tuple(marked)
 

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from packshot.spreadsheets.photo_files import stem_of
-from packshot.spreadsheets.view_words import GENERAL, TOKEN, VIEW_WORDS, without_accents
+from packshot.spreadsheets.view_words import (
+    GENERAL,
+    IN_ENGLISH,
+    TOKEN,
+    VIEW_WORDS,
+    without_accents,
+)
 
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
 _LONGEST: Final = 40
@@ -21,23 +27,37 @@ _COPIES: Final = frozenset(
         *("копия", "копія", "αντιγραφο", "コピー", "副本", "사본", "نسخة"),
     )
 )
+#: What people and programs write of a file: nothing that its picture shows.
+_OF_FILES: Final = frozenset(
+    (
+        *("default", "base", "packshot", "alt", "alternate", "additional", "extra", "hover"),
+        *("thumb", "thumbs", "thumbnail", "thumbnails", "final", "edited", "edit", "hires"),
+        *("original", "photoroom", "removebg", "preview", "nobg", "cutout", "retouched"),
+        *("upscaled", "main"),
+    )
+)
 #: Words beside those of `view_words`, without accents.
 _WORDS: Final = (
     _COPIES
     | VIEW_WORDS
     | GENERAL
+    | _OF_FILES
     | frozenset(
         (
-            *("default", "base", "close", "up", "zoom", "macro", "angle", "angled", "diagonal"),
-            *("perspective", "lifestyle", "model", "worn", "inuse", "packshot", "box", "tag"),
-            *("open", "closed", "swatch", "alt", "alternate", "additional", "extra", "size"),
-            *("chart", "scale", "flat", "sole", "heel", "texture", "facts", "thumb", "thumbs"),
-            *("thumbnail", "thumbnails", "final", "edited", "edit", "hires", "original"),
-            *("schrag", "flatlay", "threequarter", "mannequin", "ambiance", "hover"),
-            *("photoroom", "removebg", "preview", "nobg", "cutout", "retouched", "upscaled"),
+            *("close", "up", "zoom", "macro", "angle", "angled", "diagonal", "perspective"),
+            *("lifestyle", "model", "worn", "inuse", "box", "tag", "open", "closed", "swatch"),
+            *("size", "chart", "scale", "flat", "sole", "heel", "texture", "facts", "schrag"),
+            *("flatlay", "threequarter", "mannequin", "ambiance"),
         )
     )
 )
+#: How such words are written in a sentence.
+_SPELT: Final = {
+    "schrag": "angled",
+    "inuse": "in use",
+    "flatlay": "flat lay",
+    "threequarter": "three-quarter",
+}
 #: `SKU_a` is a view; later letters are sizes (M, S, L, X).
 _LETTERS: Final = frozenset("abcdef")
 #: Amazon's names of views (seller help, "Image file naming", JV4FNMT7563SF5F).
@@ -94,6 +114,42 @@ def begins_with_copy(text: str) -> bool:
     """Whether the first word says that the file is a copy."""
     word = next(iter(TOKEN.findall(text)), "")
     return without_accents(word) in _COPIES
+
+
+def without_copy(view: str) -> str:
+    """The view without a copy's word and its number: `front` for `front-kopie-2`."""
+    words = TOKEN.findall(view)
+    for place, word in enumerate(words):
+        if without_accents(word) in _COPIES:
+            after = words[place + 1 :]
+            return "-".join(words[:place] + after[1 if after and after[0].isdecimal() else 0 :])
+    return view
+
+
+def view_in_english(view: str) -> str:
+    """The words of a view that say what its picture shows: `back` for `rückseite-2`, nothing for
+    `img-1` or `DSC0001`. Other words than those for views stay as they are."""
+    words = [_AMAZON.get(word.casefold(), word) for word in TOKEN.findall(view)]
+    if read_view(view) is None:
+        named_by_machine = any(any(map(str.isdecimal, w)) and not w.isdecimal() for w in words)
+        return "" if named_by_machine else view
+    shown = dict.fromkeys(filter(None, map(_shown_in_english, words)))
+    return "" if set(shown) == {"on"} else " ".join(shown)
+
+
+def _tells_no_side(word: str) -> bool:
+    """Whether a word is a number, or one of those that systems number views by."""
+    kinds = (_AMAZON_PART, _VERSION_OR_ANGLE, _GS1, _SIZE)
+    return word.isdecimal() or any(kind.fullmatch(word) for kind in kinds)
+
+
+def _shown_in_english(word: str) -> str | None:
+    lower = without_accents(word)
+    numbered = _NUMBERED_WORD.fullmatch(lower)
+    lower = numbered[1] if numbered else lower
+    english = IN_ENGLISH.get(lower, _SPELT.get(lower, lower))
+    is_debris = english in _COPIES | _OF_FILES | GENERAL | _CAMERAS or len(english) == 1
+    return None if is_debris or _tells_no_side(word) else english
 
 
 def begins_with_word(text: str) -> bool:

@@ -139,8 +139,8 @@ MEANINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "label": ("label", "etikett", "etiqueta", "etichetta", "etykieta", "etiketti", "этикетка"),
     }
 )
-_ENGLISH: Final = {word: view for view, words in MEANINGS.items() for word in words}
-VIEW_WORDS: Final = frozenset(_ENGLISH)
+IN_ENGLISH: Final = {word: view for view, words in MEANINGS.items() for word in words}
+VIEW_WORDS: Final = frozenset(IN_ENGLISH)
 #: Those words of which a product has one view.
 _ONE_SIDE: Final = {
     word: view
@@ -172,7 +172,7 @@ def view_key(view: str | None) -> str:
 def place_of_view(view: str | None) -> ViewPlace:
     """Where a view comes among those of its product: main and front, none, numbers, then other
     words in the order of their English ones. `front-2` comes behind `front`."""
-    parts = [_ENGLISH.get(part, part) for part in _PART.findall(without_accents(view or ""))]
+    parts = [IN_ENGLISH.get(part, part) for part in _PART.findall(without_accents(view or ""))]
     words = "-".join(part for part in parts if not part.isdecimal() and part not in GENERAL)
     numbers = tuple(int(part) for part in parts if part.isdecimal())
     if words:

@@ -98,6 +98,20 @@ export function otherLine({ photo, fields }, plan) {
   );
 }
 
+/** A photo that is given twice under one SKU. */
+export const repeatedLine = ({ photo, fields }, plan) =>
+  h(
+    "li",
+    {},
+    h("strong", {}, photo),
+    h(
+      "span",
+      { class: "warning" },
+      `The same photo as ${plan.repeated.get(photo)}: both are made, as views of ${fields.sku}, unless one is` +
+        " named as a copy of the other",
+    ),
+  );
+
 /** A photo whose SKU and view a product has with another photo. */
 export const sameViewLine = ({ row, same: { product_id, sku, view, status } }) =>
   h(

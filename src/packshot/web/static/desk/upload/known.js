@@ -12,7 +12,8 @@ export class KnownPhotos {
   /**
    * `known`: `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view;
    * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others; `sameView`: row ->
-   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo.
+   * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo; `repeated`: row ->
+   * the photo before it that is the same, of its SKU.
    * `show(row)` is called for each checked photo. Throws Away, Problem.
    */
   async find(rows, photos, show = () => {}) {
@@ -32,13 +33,24 @@ export class KnownPhotos {
       for (const one of found.elsewhere) elsewhere.set(part[one.index].row, one);
       for (const one of found.same_view) sameView.set(part[one.index].row, one);
     }
-    return { known, elsewhere, sameView };
+    return { known, elsewhere, sameView, repeated: repeatedIn(hashed) };
   }
 
   async #digestOf(photo) {
     if (!this.#digests.has(photo)) this.#digests.set(photo, await hash(photo));
     return this.#digests.get(photo);
   }
+}
+
+function repeatedIn(hashed) {
+  const first = new Map();
+  const repeated = new Map();
+  for (const { row, sha256 } of hashed.filter((one) => one.row.fields.sku)) {
+    const key = `${sha256} ${row.fields.sku}`;
+    if (first.has(key)) repeated.set(row, first.get(key));
+    else first.set(key, row.photo);
+  }
+  return repeated;
 }
 
 /** Null for a photo that can't be read: the upload says why. */

@@ -2,7 +2,7 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money, noun } from "../words.js";
-import { changing, existingLine, otherLine, sameViewLine, skippedLine } from "./existing.js";
+import { changing, existingLine, otherLine, repeatedLine, sameViewLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
 import { badPhotos, FURTHER, LEAVE, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
@@ -20,6 +20,7 @@ export function preview(plan, chosen, choices, change) {
   const notes = plan.problems.filter(({ level, column }) => level === "note" && column !== NAMES);
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   const isElsewhere = ({ photo }) => plan.elsewhere?.has(photo);
+  const isRepeated = ({ photo }) => plan.repeated?.has(photo);
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }),
     badList(bad, chosen),
@@ -29,6 +30,7 @@ export function preview(plan, chosen, choices, change) {
     folded("Skipped: they have products already", skipped, skippedLine),
     folded("Products have their SKU and view, with another photo", same, sameViewLine, BAD),
     folded("Other products have these photos", rows.filter(isElsewhere), (row) => otherLine(row, plan), BAD),
+    folded("Photos that are given twice", rows.filter(isRepeated), (row) => repeatedLine(row, plan), BAD),
     folded("To correct or to answer", errors, problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), BAD),
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
