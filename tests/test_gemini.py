@@ -1369,6 +1369,27 @@ def test_see_through_photos_are_sent_on_white() -> None:
 
 
 @pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "```json\n{}\n```",
+        "```JSON\n{}\n```\nTell me more.",
+        "Here is the JSON:\n\n{}",
+        "[{}]",
+    ],
+)
+def test_words_and_fences_around_an_analysis_are_left_out(bench: Bench, around: str) -> None:
+    answer = around.replace("{}", bench.analysis.model_dump_json())
+    assert prompts.read_analysis(answer, 3).product == bench.analysis.product
+
+
+@pytest.mark.parametrize("text", ["", "A red shoe.", "}{", "{", "[]", "{}", "a {b} c"])
+def test_what_holds_no_analysis_is_a_bad_one(text: str) -> None:
+    with pytest.raises(prompts.BadAnalysis):
+        prompts.read_analysis(text, 3)
+
+
+@pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"variants": [{"title": "a", "prompt": "same"}] * 3}, "not all different"),

@@ -77,7 +77,7 @@ def judgement_in(answer: GeminiAnswer, subject: str, model: str) -> Judgement:
     if not answer.text:
         raise outcomes.nothing_usable(answer, subject, "judgement")
     try:
-        found = _Comparison.model_validate_json(prompts.without_fence(answer.text))
+        found = _Comparison.model_validate_json(prompts.bare_object(answer.text))
     except ValidationError:
         raise EnhancerError(
             f"Gemini's answer for {subject} is not the JSON that was asked for.",

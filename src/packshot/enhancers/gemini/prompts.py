@@ -8,7 +8,6 @@ stays.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -170,7 +169,7 @@ def read_analysis(text: str, wanted: int) -> Analysis:
     Raises BadAnalysis.
     """
     try:
-        analysis = Analysis.model_validate_json(without_fence(text))
+        analysis = Analysis.model_validate_json(bare_object(text))
     except ValidationError as error:
         raise BadAnalysis(_complaint(error)) from None
     variants = _usable(analysis.variants, wanted)
@@ -190,9 +189,10 @@ def _usable(variants: Sequence[VariantPlan], wanted: int) -> list[VariantPlan]:
     return usable
 
 
-def without_fence(text: str) -> str:
-    """Remove a ```json fence, which some answers have although JSON was requested."""
-    return re.sub(r"\A\s*```(?:json)?\s*|\s*```\s*\Z", "", text)
+def bare_object(text: str) -> str:
+    """The JSON object alone: some answers have a ```json fence, words or a list's brackets around
+    it, although JSON was requested."""
+    return text[text.find("{") : text.rfind("}") + 1] or text
 
 
 def _complaint(error: ValidationError) -> str:
