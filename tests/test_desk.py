@@ -2109,7 +2109,7 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("Bücher-1_2.jpg", photo_bytes(1))
         archive.writestr("notes.txt", "none")
-    page = open_desk(f"{shop.url}/upload", viewport=PHONE).page
+    page = open_desk(f"{shop.url}/upload", viewport=PHONE | {"width": NARROWEST}).page
     choose(page, packed)
     expect(page.locator(".import-row")).to_contain_text("Bücher-1 · 2")
     expect(page.locator(".import-list")).to_contain_text("notes.txt")
