@@ -255,6 +255,9 @@ def test_words_for_one_side_are_one_view_in_every_language() -> None:
         ("front", "Vorne"),
         ("R\u00fcckseite 2", "back 2"),
         ("oben-links", "top-left"),
+        ("back-view", "back"),
+        ("Vue arrière", "hinten"),
+        ("front_image_2", "front_2"),
     ):
         assert view_key(one) == view_key(other)
     for one, other in (("detail", "closeup"), ("side", "profile"), ("front-2", "vorne"), ("", "1")):
