@@ -384,6 +384,10 @@ OUTCOMES = [
     Outcome("unknown_model", "analysis", NotConfigured, "unknown_model", True, 1),
     Outcome("redirect", "picture", NotConfigured, "gemini_redirect", True, 1),
     Outcome("bad_request", "picture", NotConfigured, "gemini_bad_request", True, 1),
+    Outcome("proxy_sign_in", "picture", NotConfigured, "gemini_gateway", True, 1),
+    Outcome("bad_image", "analysis", EnhancerError, "gemini_bad_photo", False, 1),
+    Outcome("aborted", "picture", Unavailable, "gemini_fault", True, 1),
+    Outcome("cancelled", "analysis", Unavailable, "gemini_fault", True, 1),
     Outcome("error_500", "picture", Unavailable, "gemini_fault", True, 1),
     Outcome("html_502", "picture", Unavailable, "gemini_fault", True, 1),
     Outcome("overloaded", "analysis", Unavailable, "gemini_overloaded", True, 1),
@@ -580,6 +584,15 @@ def test_a_400_about_one_products_content_stays_that_products(bench: Bench, mess
     assert (caught.value.code, caught.value.retryable) == ("gemini_bad_request", False)
     assert bench.enhancer.health().ok
     assert bench.generate(2).title == "Scene 2"
+
+
+def test_a_proxys_refusal_after_success_is_no_products_fault(bench: Bench) -> None:
+    bench.generate()
+    bench.fake.misbehave("proxy_sign_in", call="12/1/1")
+    with pytest.raises(NotConfigured, match="which no product causes") as caught:
+        bench.generate(1)
+    assert caught.value.retryable
+    assert "a proxy's page" in caught.value.message
 
 
 def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(fake: FakeGemini) -> None:

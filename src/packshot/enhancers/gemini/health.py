@@ -22,7 +22,9 @@ LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error names a l
 MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for this long after its pause
 # Problems that are over when Google answers the free request that `GeminiClient.check` sends. Its
 # answer says nothing about a quota, billing, the budget or overload.
-CHECKED = frozenset({"gemini_unreachable", "bad_key", "unknown_model", "gemini_redirect"})
+CHECKED = frozenset(
+    {"gemini_unreachable", "bad_key", "unknown_model", "gemini_redirect", "gemini_gateway"}
+)
 # These concern every model; all others are over when the model that had them succeeds.
 ANY_MODEL = frozenset({"gemini_unreachable", "budget_reached"})
 

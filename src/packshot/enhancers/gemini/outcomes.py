@@ -52,8 +52,13 @@ LASTING = account.CODES | {
     "gemini_day_quota",
     "unknown_model",
     "gemini_redirect",
+    "gemini_gateway",
     "gemini_bad_request",
 }
+# Statuses by which a photo or words may be refused; no product causes any other.
+OF_THE_REQUEST = frozenset({400, 413, 422})
+# Statuses that pass: conflicts and cancellations at Google, and connections that were mixed up.
+PASSING = frozenset({409, 421, 425, 499})
 # Never reached the model: rejected first (4xx, 429, 503), or never connected. Calls that broke
 # later may have been processed: they count at their expected cost.
 UNBILLED = LASTING | {
@@ -181,7 +186,7 @@ def of_status(
         )
     if code == 429:
         return _too_many(body, message, model, retry_after)
-    if code >= 500 or code == 408:
+    if code >= 500 or code == 408 or code in PASSING:
         return _server_error(code, message, model)
     return _refused_request(code, message, model)
 
@@ -257,7 +262,9 @@ def _refused_request(code: int, message: str, model: str) -> PackshotError:
     """
     if 300 <= code < 400:
         return _redirected(code)
-    of_photo = "input image" in message or code == 413
+    if code not in OF_THE_REQUEST:
+        return _refused_by_gateway(code, message, model)
+    of_photo = code == 413 or re.search(r"(input|provided|uploaded) image", message, re.IGNORECASE)
     return EnhancerError(
         f"{model} rejects the request ({code}: {message}).",
         code="gemini_bad_photo" if of_photo else "gemini_bad_request",
@@ -270,6 +277,14 @@ def _redirected(code: int) -> NotConfigured:
         f"Gemini's address answers with a redirect ({code}), which would carry the key "
         "elsewhere: set GOOGLE_GEMINI_BASE_URL to the final address.",
         code="gemini_redirect",
+    )
+
+
+def _refused_by_gateway(code: int, message: str, model: str) -> NotConfigured:
+    return NotConfigured(
+        f"A request to {model} is refused ({code}: {message}), which no product causes: check the "
+        "proxy and GOOGLE_GEMINI_BASE_URL. Products wait.",
+        code="gemini_gateway",
     )
 
 

@@ -194,6 +194,10 @@ STATUS_FAULTS = {
     ),
     "overloaded": _error(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
     "timeout_504": _error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation."),
+    "aborted": _error(409, "ABORTED", "The operation was aborted."),
+    "cancelled": _error(499, "CANCELLED", "The operation was cancelled."),
+    "proxy_sign_in": _page(407, HTML),
+    "bad_image": _error(400, "INVALID_ARGUMENT", "Provided image is not valid."),
     "html_502": _page(502, HTML),
     "html_200": _page(200, HTML),
     "redirect": Fault(
