@@ -509,6 +509,7 @@ def test_a_picture_with_other_bytes_is_named_and_keeps_no_other_back(
         done = CliRunner().invoke(main, [*common, "-o", str(target)])
     assert done.exit_code == 0
     assert "1 left out" in done.stderr and "A_2.jpg" in done.stderr
+    assert f"Wrote {target}: 1 picture, " in done.stdout
     with zipfile.ZipFile(target) as archive:
         assert pictures(archive) == ["A_1.jpg"]
         assert "not the file that was approved" in archive.read("LEFT-OUT.txt").decode()
@@ -531,6 +532,19 @@ def test_a_picture_comes_once_however_often_it_was_made(shop: Shop) -> None:
     )
     assert json.loads(archive.read("manifest.json"))["left_out"] == [line]
     assert archive.read("LEFT-OUT.txt").decode().splitlines() == [line]
+
+
+def test_pictures_of_one_photo_given_twice_name_its_products(shop: Shop) -> None:
+    products = [approved(shop, sku="CAP-1", view=view) for view in ("front", "kopie")]
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(raw_sha256="a" * 64))
+        for image in session.scalars(select(ProductImage)):
+            shop.services.storage.put(image.object_key or "", b"\xff\xd8\xffsame", "image/jpeg")
+            image.sha256 = hashlib.sha256(b"\xff\xd8\xffsame").hexdigest()
+    archive = download(shop)
+    [line] = json.loads(archive.read("manifest.json"))["left_out"]
+    assert pictures(archive) == ["CAP-1_1.jpg"]
+    assert line.endswith(f"products {products[0]} and {products[1]} have the same photo")
 
 
 def test_products_of_one_sku_and_view_are_named_with_an_export(shop: Shop, tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ def made_at(shop: Shop, moments: list[datetime]) -> None:
         product, _ = shop.reviewable()
         with shop.services.database.write() as session:
             this = update(Round).where(Round.product_id == product)
-            session.execute(this.values(ready_at=moment))
+            opened = min(moments) - timedelta(seconds=10)
+            session.execute(this.values(ready_at=moment, opened_at=opened))
 
 
 def test_the_pace_is_of_the_present_run_and_in_products(shop: Shop) -> None:
@@ -141,6 +142,8 @@ def test_the_pace_is_of_the_present_run_and_in_products(shop: Shop) -> None:
     made_at(shop, earlier)
     made_at(shop, [moment - timedelta(seconds=10 * n) for n in range(7)])
     assert shop.services.catalog.pace() == 6.0
+    made_at(shop, [moment - timedelta(seconds=200 + 10 * n) for n in range(3)])
+    assert shop.services.catalog.pace() == 6.0  # without the time in which nothing waited
     with shop.services.database.write() as session:
         session.execute(update(Product).values(status="pending"))
     assert shop.services.catalog.pace() == 6.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +43,8 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: The file in a ZIP for a marketplace with the result for each rule.
 COMPLIANCE: Final = "compliance.csv"
+#: The file in every ZIP that describes its pictures.
+MANIFEST: Final = "manifest.json"
 CHOICE: Final = "choice of main picture"
 #: The most failing pictures that one line names.
 MOST_NAMED: Final = 5
@@ -84,8 +88,8 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
             pieces = pieces_of(counted=bar.expect)
             for piece in pieces:
                 file.write(bar.count(piece))
-        left_out, failures = _read_notes(unfinished) if as_format == "zip" else ([], "")
-        words = _contents(unfinished, as_format, bar.expected)
+        notes = _read_notes(unfinished) if as_format == "zip" else ZipNotes()
+        words = _contents(unfinished, as_format, notes.pictures)
         earlier = "; it replaced the earlier file" if output.exists() else ""
         unfinished.replace(output)
     except ApiError as error:
@@ -99,10 +103,10 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         unfinished.unlink(missing_ok=True)
     click.echo(f"Wrote {output}: {words}{earlier}.")
     warnings.report()
-    if failures:
-        click.echo(f"{given['preset']}: {failures}", err=True)
-    if left_out:
-        _name_left_out(left_out)
+    if notes.failures:
+        click.echo(f"{given['preset']}: {notes.failures}", err=True)
+    if notes.left_out:
+        _name_left_out(notes.left_out)
 
 
 def _name_left_out(left_out: Sequence[str]) -> None:
@@ -198,15 +202,23 @@ def readable_size(size: int) -> str:
     return f"{size / 1e3:,.1f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
 
 
-def _read_notes(path: Path) -> tuple[list[str], str]:
-    """The pictures that are not in the ZIP, and those that fail the marketplace's rules.
+@dataclass(frozen=True)
+class ZipNotes:
+    """How many pictures a ZIP has, the lines about those that it lacks, and a sentence about those
+    that fail the marketplace's rules."""
 
-    Raises ClickException for an incomplete ZIP.
-    """
+    pictures: int = 0
+    left_out: Sequence[str] = ()
+    failures: str = ""
+
+
+def _read_notes(path: Path) -> ZipNotes:
+    """Raises ClickException for an incomplete ZIP."""
     try:
         with zipfile.ZipFile(path) as archive:
+            pictures = len(json.loads(archive.read(MANIFEST))["pictures"])
             left_out = _text(archive, LEFT_OUT).splitlines()
-            return left_out, name_failures(_text(archive, COMPLIANCE))
+            return ZipNotes(pictures, left_out, name_failures(_text(archive, COMPLIANCE)))
     except zipfile.BadZipFile:
         raise click.ClickException(
             "the export was cut off, and nothing was written: see the server's log, then try again"

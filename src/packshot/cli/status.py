@@ -47,7 +47,9 @@ def _table(stats: Json, address: str) -> Table:
 def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
     queue = stats["queue"]
     lines = [(f"products {name}", f"{count:,}") for name, count in stats["products"].items()]
-    lines += [(f"pictures {name}", f"{count:,}") for name, count in stats["images"].items()]
+    lines += [
+        (f"pictures {name}, of all rounds", f"{count:,}") for name, count in stats["images"].items()
+    ]
     if stats.get("being_checked"):
         lines.append(("pictures being checked", f"{stats['being_checked']:,}"))
     lines += [

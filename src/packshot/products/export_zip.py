@@ -148,7 +148,7 @@ def _group_pieces(
 ) -> Iterator[bytes]:
     by_product: dict[int, list[Described]] = {}
     fitting: dict[int, tuple[str, bool]] = {}
-    sent: dict[str | None, str] = {}  # SHA-256 of an approved picture -> its path
+    sent: dict[str | None, tuple[str, ApprovedImage]] = {}  # its SHA-256 -> path, and picture
     for n, image in group:
         path = names.give(_values(image, n), ending or PurePosixPath(_key(image)).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
@@ -157,15 +157,14 @@ def _group_pieces(
             continue
         coming = next(files)
         if first := sent.get(image.sha256):
-            same = f"was left out: it is byte for byte the same as {first}"
-            records.left_out.append(f"{path}: picture {image.image_id} {same}")
+            records.left_out.append(f"{path}: {_same_as(first, image)}")
             continue
         try:
             file = coming.result()
         except PackshotError as error:
             records.left_out.append(f"{path}: picture {image.image_id} {_why_left_out(error)}")
             continue
-        sent[image.sha256 or file.sha256] = path
+        sent[image.sha256 or file.sha256] = path, image
         _note_compliance(path, file.prepared.rows, records)
         fitting[n] = path, file.prepared.fits_as_main
         by_product[image.product_id].append((path, " ".join(image.alt_text.split())))
@@ -176,6 +175,15 @@ def _group_pieces(
         yield from archive.all_files()
     _note_choice(fitting, records)
     _note_rows(group, by_product, records)
+
+
+def _same_as(first: tuple[str, ApprovedImage], image: ApprovedImage) -> str:
+    path, other = first
+    same = f"picture {image.image_id} was left out: it is byte for byte the same as {path}"
+    is_given_twice = image.raw_sha256 is not None and image.raw_sha256 == other.raw_sha256
+    if image.product_id == other.product_id or not is_given_twice:
+        return same
+    return f"{same}; products {other.product_id} and {image.product_id} have the same photo"
 
 
 def _why_left_out(error: PackshotError) -> str:

@@ -205,18 +205,21 @@ def read_pace(session: Session) -> float | None:
     """Products made per minute in the current run; None while it is too short.
 
     A run is a series of products without a pause longer than `RUN_ENDS_AFTER`; its last
-    `RUN_PRODUCTS` count.
+    `RUN_PRODUCTS` count. A time in which no product waited does not count.
     """
-    ready = select(Round.ready_at).where(Round.ready_at >= now(-HOUR))
-    moments = session.scalars(ready.order_by(Round.ready_at.desc()).limit(RUN_PRODUCTS)).all()
-    run = [moment for moment in moments if moment is not None]
-    for index, (later, earlier) in enumerate(pairwise(run), start=1):
-        if (later - earlier).total_seconds() > RUN_ENDS_AFTER:
-            run = run[:index]
+    ready = select(Round.ready_at, Round.opened_at).where(Round.ready_at >= now(-HOUR))
+    latest = session.execute(ready.order_by(Round.ready_at.desc()).limit(RUN_PRODUCTS)).all()
+    made, seconds = 0, 0.0
+    opened = latest[0].opened_at if latest else None
+    for later, earlier in pairwise(latest):
+        if (later.ready_at - earlier.ready_at).total_seconds() > RUN_ENDS_AFTER:
             break
-    if len(run) < RUN_FEWEST or run[0] == run[-1]:
+        opened = min(opened, later.opened_at)  # of all products that were made since
+        seconds += max(0.0, (later.ready_at - max(earlier.ready_at, opened)).total_seconds())
+        made += 1
+    if made + 1 < RUN_FEWEST or not seconds:
         return None
-    return round(60 * (len(run) - 1) / (run[0] - run[-1]).total_seconds(), 2)
+    return round(60 * made / seconds, 2)
 
 
 def _first_pass(session: Session) -> float | None:

@@ -147,7 +147,9 @@ class QueueOut(Out):
 
 class StatsData(Out):
     products: dict[str, int]
-    images: dict[str, int]
+    images: dict[str, int] = Field(
+        description="by status, of all rounds: exports have the approved ones of current rounds"
+    )
     queue: QueueOut
     spent: AmountOut = Field(description="US dollars")
     simulated: bool = Field(False, description="nothing was paid for: Gemini is a stand-in")
