@@ -136,13 +136,10 @@ export class UploadPage {
     const rows = makable(plan, this.#chosen.faults);
     const found = await this.#knownPhotos.find(rows, this.#chosen.photos).catch((error) => {
       if (!isExpected(error)) throw error;
-      return { known: new Map(), elsewhere: new Map(), sameView: new Map(), repeated: new Map() };
+      return {};
     });
-    plan.known = byPhoto(found.known);
-    plan.elsewhere = byPhoto(found.elsewhere);
-    plan.sameView = byPhoto(found.sameView);
-    plan.repeated = byPhoto(found.repeated);
-    const some = plan.known.size + plan.elsewhere.size + plan.sameView.size + plan.repeated.size;
+    for (const [kind, rows] of Object.entries(found)) plan[kind] = byPhoto(rows);
+    const some = Object.values(found).some((rows) => rows.size);
     if (some && plan === this.#plan && !this.#busy) this.#draw(plan);
   }
 
