@@ -913,6 +913,55 @@ def test_woocommerce_with_variations() -> None:
     assert [row.price for row in found.rows] == [None, 20, 15]
 
 
+@pytest.mark.parametrize(
+    ("names", "cells", "views"),
+    [
+        (  # Shopware
+            "product_number;name;cover;media;price_gross;categories",
+            "A;Cup;@1;@2|@3;9,90;Cups",
+            ["cover", "2", "3"],
+        ),
+        (  # Myntra
+            "vendorSkuCode,productDisplayName,Front Image,Side Image,Back Image,MRP,articleType",
+            "A,Cup,@1,@2,@3,12,Cups",
+            ["front", "side", "back"],
+        ),
+        (  # Ecwid
+            "type,product_sku,product_name,product_category_1,product_media_main_image_url,"
+            "product_media_gallery_image_url_1",
+            "product,A,Cup,Cups,@1,@2",
+            ["main", "2"],
+        ),
+        (  # Allegro
+            "Sygnatura;Tytuł oferty;Kategoria główna;Cena;Zdjęcia",
+            "A;Cup;Cups;12,90 zł;@1|@2",
+            ["1", "2"],
+        ),
+        (  # Trendyol
+            "Model Kodu;Ürün Adı;Kategori;Trendyol'da Satılacak Fiyat (KDV Dahil);Görsel 1",
+            "A;Cup;Cups;12,90;@1",
+            [None],
+        ),
+    ],
+)
+def test_the_exports_of_more_shops(names: str, cells: str, views: list[str | None]) -> None:
+    found = imported(f"{names}\n{cells}\n".replace("@", "https://a.example/"))
+    assert {(row.sku, row.name, row.category) for row in found.rows} == {("A", "Cup", "Cups")}
+    assert [row.view for row in found.rows] == views
+    assert reported(found) == []
+
+
+def test_a_column_of_pictures_that_is_not_read_is_noted() -> None:
+    names = "Артикул;Категория;Цена, руб.*;Ссылка на главное фото*;Ссылки на дополнительные фото"
+    text = f"{names}\nA;Cups;990;{HTTPS};{HTTPS}\n"
+    found = imported(text)
+    assert [(row.raw_image, row.price) for row in found.rows] == [(HTTPS, Decimal(990))]
+    [(_, column, detail)] = reported(found, "note")
+    assert (column, "say that it is raw_image" in detail) == ("Ссылки на дополнительные фото", True)
+    chosen = imported(text, mapping={"Ссылки на дополнительные фото": "attribute"})
+    assert reported(chosen, "note") == []
+
+
 def test_an_amazon_template_has_two_rows_of_names() -> None:
     text = (
         "TemplateType=mugs,Version=2026.1,,\nSeller SKU,Product Name,Main Image URL,Your Price\n"

@@ -13,6 +13,7 @@ from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.table import Record, column_letter
+from packshot.spreadsheets.view_words import VIEW_WORDS, without_accents
 
 #: What a column can be mapped onto: a field of a product, its attributes, or nothing.
 ATTRIBUTE: Final = "attribute"
@@ -22,7 +23,7 @@ FIELDS: Final = (*PRODUCT_FIELDS, ATTRIBUTE, LEFT_OUT)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CURRENCY: Final = re.compile(
     r"(?<=\w)(?: in)? (?:rs|inr|rupees|usd|eur|euro|gbp|aed|aud|cad|sgd|chf|pln|zł|sek|dkk|nok|czk"
-    r"|incl?|excl?)$"
+    r"|руб|грн|тг|₽|kč|ft|lei|tl|円|원|元|incl?|excl?)$"
 )
 _UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
 _PERCENT: Final = re.compile(
@@ -82,7 +83,10 @@ def field_of(name: str) -> tuple[str, int] | None:
     if found := _RANKS.get(_compared(plain)):
         return None if found[0] == "discount" and _is_percentage(name) else found
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
-    found = _RANKS.get(_compared(unnumbered))
+    sideless = " ".join(  # "left image"
+        word for word in unnumbered.split() if without_accents(word) not in VIEW_WORDS
+    )
+    found = _RANKS.get(_compared(unnumbered)) or _RANKS.get(_compared(sideless))
     return found if found and found[0] in SHARED else None
 
 

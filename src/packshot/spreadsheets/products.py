@@ -34,7 +34,7 @@ from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
-from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
+from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices, note_sales
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
@@ -71,7 +71,7 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
         *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *needless),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
-        *filter(None, [sales.note(mapping) if sales else None]),
+        *(*note_sales(sales, mapping), *_note_pictures(columns, mapping, records, choices)),
     ]
     return Import(
         table.form,
@@ -160,6 +160,20 @@ def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterato
         else:
             continue
         yield SheetProblem(None, column.name, detail, "note")
+
+
+def _note_pictures(
+    columns: Sequence[Column],
+    mapping: Mapping[str, str],
+    records: Sequence[Record],
+    choices: ImportChoices,
+) -> Iterator[SheetProblem]:
+    """Note a column that names pictures and whose name does not say so, unless a person chose."""
+    for column in columns:
+        kept = mapping[column.name] == ATTRIBUTE and column.name not in choices.mapping
+        if kept and _mostly_names_pictures(column, records):
+            detail = "names pictures and is kept as an attribute: say that it is raw_image if they"
+            yield SheetProblem(None, column.name, f"{detail} are products' photos", "note")
 
 
 def _drop_repeated_headers(

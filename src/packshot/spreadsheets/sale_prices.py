@@ -4,7 +4,7 @@ sale costs its sale price, and the usual one is its MRP."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -111,6 +111,11 @@ def _is_no_price(text: str) -> bool:
         return not take_apart(text).digits.strip("0.,' ")
     except NotANumber:  # the reading of its column says so
         return False
+
+
+def note_sales(sales: SalePrices | None, mapping: Mapping[str, str]) -> Iterator[SheetProblem]:
+    if sales is not None and (note := sales.note(mapping)):
+        yield note
 
 
 def _is_sale_price(column: Column, mapping: Mapping[str, str], names: Mapping[str, str]) -> bool:
