@@ -282,6 +282,35 @@ def test_a_small_place_that_is_completely_another_never_passes(
     assert f"{said} at the left" in named and "a detail differs at the left" not in named
 
 
+def in_half_shadow(rgb: Bytes, edge: int) -> Bytes:
+    """All that is left of a column is lit by half as much."""
+    cover = np.zeros(rgb.shape[:2], np.float32)
+    cover[:, :edge] = 1
+    soft = np.asarray(cv2.GaussianBlur(cover, (0, 0), 1.0))[..., None]
+    return as_bytes(to_srgb(to_linear(rgb) * (1 - 0.5 * soft)))
+
+
+@pytest.mark.parametrize(
+    ("name", "edge", "inside"),
+    [
+        ("sneaker-paper-offcentre", 340, np.s_[325:379, 313:367]),
+        ("bottle-paper", 309, np.s_[577:665, 319:407]),
+    ],
+)
+def test_the_edge_of_a_hard_shadow_is_no_print(
+    name: str, edge: int, inside: tuple[slice, slice]
+) -> None:
+    """A shadow takes as much from every colour, from the product's outline on."""
+    photo, likely = sample(name)
+    side = RawSide(side_of(photo, likely), None, b"")
+    shadowed = on_new_background(in_half_shadow(photo, edge), likely)
+    assert check(side, shadowed, likely).measures["repainted"] < 0.001
+    patched = photo.copy()
+    patched[inside] = in_half_shadow(photo, photo.shape[1])[inside]
+    found = check(side, on_new_background(patched, likely), likely)
+    assert found.measures["repainted"] > 0.001
+
+
 def twice(name: str, turn: float) -> tuple[Bytes, Floats]:
     """The product and, to its right, a copy of it that is darker and turned."""
     photo, likely = sample(name)

@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.parts import PartMasks, Pictures, find_parts
-from packshot.fidelity.sides import Side, disc, drop_specks
+from packshot.fidelity.repainted import STRUCTURE_FLOOR, Repainted, find_repainted
+from packshot.fidelity.sides import Side, drop_specks
 from packshot.pictures.arrays import LUMA, Floats, Mask, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored
 WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
-STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no structure to compare
-FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
-REPAINTED: Final = 8.0  # dE of a window; light and sharpness change structure by less
-NEAR: Final = 9  # px; structure within this distance is only displaced
 NEARLY_BLACK: Final = 0.005  # linear light
 SHADING: Final = 40.0  # px; changes of light that are smoother than this are allowed
 
@@ -70,17 +67,6 @@ class Shares:
     judged: float
     unjudged: float
     beside: float
-
-
-@dataclass(frozen=True)
-class Repainted:
-    """Places where only the photo has structure (`gone`: print or a seam that was painted over), or
-    only the picture (`added`), and the colours differ. `share` of the compared pixels have that in
-    the largest place; places under a quarter of it are left out."""
-
-    gone: Mask
-    added: Mask
-    share: float
 
 
 @dataclass(frozen=True)
@@ -154,7 +140,7 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
         "blur": _blur(raw_lab[..., 0], lab[..., 0], core),
     }
     colours = _most_shifted(raw.rgb, warped, core)
-    repainted = _find_repainted(structure[:2], patch, core)
+    repainted = find_repainted(structure[:2], patch, core, (raw_rgb, warped))
     product = ours | theirs
     return values, Maps(patch, detail, repainted, parts, core, product, positions, colours, shares)
 
@@ -311,22 +297,6 @@ def _structure(raw: Floats, other: Floats) -> tuple[Floats, Floats, Floats]:
 def _unlike_structure(variance: Floats, other: Floats, both: Floats) -> Floats:
     """1 - SSIM's contrast-structure term (Wang et al., 2004)."""
     return np.asarray(1 - (2 * both + STRUCTURE_FLOOR) / (variance + other + STRUCTURE_FLOOR))
-
-
-def _find_repainted(variances: tuple[Floats, Floats], patch: Floats, core: Mask) -> Repainted:
-    """Where one picture's structure has no counterpart near that place in the other. Pieces that
-    nearly touch are one place."""
-    kernel, possible = disc(NEAR), core & (patch > REPAINTED)
-    gone, added = (
-        possible & (here > STRUCTURE_FLOOR) & (cv2.dilate(there, kernel) < FAINT * here)
-        for here, there in (variances, variances[::-1])
-    )
-    wide = [cv2.dilate(mask.astype(np.uint8), kernel) for mask in (gone, added)]
-    _, places = cv2.connectedComponents(np.maximum(*wide))
-    areas = np.bincount(places[gone | added], minlength=1)
-    largest = int(areas.max())
-    kept = (areas >= max(1, largest // 4))[places]
-    return Repainted(kept & (wide[0] > 0), kept & (wide[1] > 0), largest / max(1, int(core.sum())))
 
 
 def _mean(values: Floats) -> Floats:

@@ -1,0 +1,97 @@
+"""Finds places of the product that were painted over or printed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from packshot.fidelity.sides import disc
+from packshot.pictures.arrays import Floats, Mask, to_linear
+
+STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no structure to compare
+FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
+REPAINTED: Final = 8.0  # dE of a window; light and sharpness change structure by less
+NEAR: Final = 9  # px; structure within this distance is only displaced
+LEAST_EDGE: Final = 0.0003  # of the compared pixels; smaller pieces are not worth a look
+AROUND: Final = 21  # px, across; what is compared on both sides of an edge
+DARK: Final = 0.01  # linear light; ratios of less are noise
+SHADOW: Final = (0.2, 1.0)  # log ratio: how much a shadow takes of the light
+SAME_HUE: Final = 0.3  # log ratio between channels; a shadow takes about the same of each
+EVEN: Final = 0.08  # log ratio; the spread on each side of a shadow's edge
+WIDE: Final = 7.5  # px from the rim; strokes of print are thinner on one side
+
+
+@dataclass(frozen=True)
+class Repainted:
+    """Places where only the photo has structure (`gone`: print or a seam that was painted over), or
+    only the picture (`added`), and the colours differ. `share` of the compared pixels have that in
+    the largest place; places under a quarter of it are left out."""
+
+    gone: Mask
+    added: Mask
+    share: float
+
+
+def find_repainted(
+    variances: tuple[Floats, Floats], patch: Floats, core: Mask, pictures: tuple[Floats, Floats]
+) -> Repainted:
+    """Where one picture's structure has no counterpart near that place in the other. Pieces that
+    nearly touch are one place. The edges of new shadows are left out."""
+    kernel, possible = disc(NEAR), core & (patch > REPAINTED)
+    gone, added = (
+        possible & (here > STRUCTURE_FLOOR) & (cv2.dilate(there, kernel) < FAINT * here)
+        for here, there in (variances, variances[::-1])
+    )
+    added = _without_shadows(added, core, pictures)
+    wide = [cv2.dilate(mask.astype(np.uint8), kernel) for mask in (gone, added)]
+    _, places = cv2.connectedComponents(np.maximum(*wide))
+    areas = np.bincount(places[gone | added], minlength=1)
+    largest = int(areas.max())
+    kept = (areas >= max(1, largest // 4))[places]
+    return Repainted(kept & (wide[0] > 0), kept & (wide[1] > 0), largest / max(1, int(core.sum())))
+
+
+def _without_shadows(added: Mask, core: Mask, pictures: tuple[Floats, Floats]) -> Mask:
+    least = LEAST_EDGE * float(core.sum())
+    if float(added.sum()) < least:
+        return added
+    raw, enhanced = (cv2.GaussianBlur(to_linear(p), (0, 0), 1.0) + DARK for p in pictures)
+    ratio = np.log(enhanced / raw)
+    _, pieces = cv2.connectedComponents(cv2.dilate(added.astype(np.uint8), disc(NEAR)))
+    areas = np.bincount(pieces[added])
+    for piece in np.flatnonzero(areas >= max(least, 1.0)):
+        here = added & (pieces == piece)
+        if _is_shadow_edge(here, ratio, core):
+            added = added & ~here
+    return added
+
+
+def _is_shadow_edge(edge: Mask, ratio: Floats, core: Mask) -> bool:
+    """Whether the picture is darker by one even factor on one side, and that side is wide and
+    reaches the product's outline. Print is thin, coloured, or lies inside the product."""
+    near = (cv2.dilate(edge.astype(np.uint8), disc(AROUND)) > 0) & core
+    light = ratio.mean(axis=2)
+    middle = float(np.percentile(light[near], (3, 97)).mean())
+    dark, bright = core & (light < middle), core & (light >= middle)
+    medians = []
+    for side in (dark, bright):
+        inside = near & (cv2.erode(side.astype(np.uint8), disc(5)) > 0)
+        depth = cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, 3)[near]
+        if not inside.any() or float(depth.max()) < WIDE:
+            return False
+        away = np.abs(light[inside] - np.median(light[inside]))
+        if 1.48 * float(np.median(away)) > EVEN:
+            return False
+        medians.append(np.median(ratio[inside], axis=0))
+    step = medians[1] - medians[0]
+    even = SHADOW[0] <= float(step.mean()) <= SHADOW[1] and float(np.ptp(step)) <= SAME_HUE
+    return even and _reaches_outline(dark, near, core)
+
+
+def _reaches_outline(dark: Mask, near: Mask, core: Mask) -> bool:
+    _, areas = cv2.connectedComponents(dark.astype(np.uint8))
+    outline = core & (cv2.erode(core.astype(np.uint8), disc(3), borderValue=0) == 0)
+    return bool(np.isin(areas[outline & dark], areas[near & dark]).any())
