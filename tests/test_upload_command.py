@@ -900,18 +900,19 @@ def test_waiting_for_pictures_survives_a_restart_and_says_what_is_wrong(
 
     def restart() -> None:
         with served(shop.app, port):
+            up.set()
             may_stop.wait(20)
         down.wait(0.7)
         with served(shop.app, port):
             becomes(shop, ids, PENDING_REVIEW)
             over.wait(20)
 
-    may_stop, down, over = (threading.Event() for _ in range(3))
+    up, may_stop, down, over = (threading.Event() for _ in range(4))
     thread = threading.Thread(target=restart)
     thread.start()
+    assert up.wait(20)
     threading.Timer(1.0, may_stop.set).start()
     with contextlib.redirect_stderr(printed):
-        client.http.request("GET", url, retries=20)
         [product] = wait_with_bar(client, ids, Console(file=io.StringIO()))
     over.set()
     thread.join()
