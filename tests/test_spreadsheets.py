@@ -932,6 +932,11 @@ def test_woocommerce_with_variations() -> None:
             "product,A,Cup,Cups,@1,@2",
             ["main", "2"],
         ),
+        (  # Walmart
+            "Spec Product Type,SKU,Product Name,Main Image URL,Additional Image URL (+)",
+            "Cups,A,Cup,@1,@2",
+            ["main", "2"],
+        ),
         (  # Allegro
             "Sygnatura;Tytuł oferty;Kategoria główna;Cena;Zdjęcia",
             "A;Cup;Cups;12,90 zł;@1|@2",
@@ -953,11 +958,13 @@ def test_the_exports_of_more_shops(names: str, cells: str, views: list[str | Non
 
 def test_a_column_of_pictures_that_is_not_read_is_noted() -> None:
     names = "Артикул;Категория;Цена, руб.*;Ссылка на главное фото*;Ссылки на дополнительные фото"
-    text = f"{names}\nA;Cups;990;{HTTPS};{HTTPS}\n"
+    text = f"{names}\nA;Cups;990;{HTTPS};{HTTP}\n"
     found = imported(text)
     assert [(row.raw_image, row.price) for row in found.rows] == [(HTTPS, Decimal(990))]
     [(_, column, detail)] = reported(found, "note")
     assert (column, "say that it is raw_image" in detail) == ("Ссылки на дополнительные фото", True)
+    same = "sku,category,base_image,small_image\n" + f"A,Cups,{HTTPS},{HTTPS}\nB,Cups,{HTTP},\n"
+    assert reported(imported(same), "note") == []
     chosen = imported(text, mapping={"Ссылки на дополнительные фото": "attribute"})
     assert reported(chosen, "note") == []
 

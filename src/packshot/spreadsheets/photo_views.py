@@ -197,7 +197,7 @@ def _plain_number(word: str) -> str:
 
 def view_in(name: str) -> str | None:
     """The view in a column's name: `Back image` -> back."""
-    general = GENERAL | {"base", "set", "size"}
+    general = GENERAL | {"base", "set", "size", "additional", "alternate", "alt", "extra"}
     tokens = TOKEN.findall(name.casefold())
     words = [word for word in tokens if without_accents(word) in _WORDS - general]
     return "-".join(words)[:_LONGEST] or None

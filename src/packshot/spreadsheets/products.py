@@ -10,6 +10,7 @@ from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, read_numbers
 from packshot.spreadsheets.barcodes import drop_broken_barcodes
 from packshot.spreadsheets.facts import refuse_conflicts
+from packshot.spreadsheets.fields import SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
     Column,
@@ -168,10 +169,17 @@ def _note_pictures(
     records: Sequence[Record],
     choices: ImportChoices,
 ) -> Iterator[SheetProblem]:
-    """Note a column that names pictures and whose name does not say so, unless a person chose."""
+    """Note a column that names pictures that no other names, and whose name does not say so, unless
+    a person chose."""
+    read = [column.index for column in columns if mapping[column.name] in SHARED]
     for column in columns:
+        others = [
+            record
+            for record in records
+            if not any(record.cell(column.index) in record.cell(index) for index in read)
+        ]
         kept = mapping[column.name] == ATTRIBUTE and column.name not in choices.mapping
-        if kept and _mostly_names_pictures(column, records):
+        if kept and _mostly_names_pictures(column, others):
             detail = "names pictures and is kept as an attribute: say that it is raw_image if they"
             yield SheetProblem(None, column.name, f"{detail} are products' photos", "note")
 
