@@ -2449,6 +2449,14 @@ def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
     assert_large_enough(page)
 
 
+def test_each_page_can_be_reached_at_150_percent(guarded_shop: DeskShop, open_desk: Open) -> None:
+    guarded_shop.stock(3)
+    desk = open_desk(guarded_shop.url, viewport={"width": 853, "height": 533})
+    sign_in(desk, KEY)
+    expect(desk.page.get_by_role("button", name="Sign out asha")).to_be_visible()
+    expect(desk.page.get_by_role("link", name="Upload", exact=True)).to_be_in_viewport(ratio=1)
+
+
 #: Whether what has the focus is hidden behind something; null at the end of the page.
 IS_COVERED = """async () => {
   for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
