@@ -173,13 +173,14 @@ def _note_pictures(
     a person chose."""
     read = [column.index for column in columns if mapping[column.name] in SHARED]
     for column in columns:
-        others = [
+        if mapping[column.name] != ATTRIBUTE or column.name in choices.mapping:
+            continue
+        others = (
             record
             for record in records
             if not any(record.cell(column.index) in record.cell(index) for index in read)
-        ]
-        kept = mapping[column.name] == ATTRIBUTE and column.name not in choices.mapping
-        if kept and _mostly_names_pictures(column, others):
+        )
+        if _mostly_names_pictures(column, records) and any(others):
             detail = "names pictures and is kept as an attribute: say that it is raw_image if they"
             yield SheetProblem(None, column.name, f"{detail} are products' photos", "note")
 
