@@ -561,6 +561,7 @@ def test_a_compressed_transfer_is_refused_as_that() -> None:
 @pytest.mark.parametrize(
     ("status", "code", "retryable"),
     [
+        (202, "busy", True),
         (204, "refused", False),
         (304, "refused", False),
         (400, "refused", False),

@@ -39,6 +39,7 @@ def behind(*informational: bytes) -> Behaviour:
         behind(b"103 Early Hints"),
         behind(b"100 Continue", b"103 Early Hints", b"199 Odd"),
         photo(PICTURE, 203),
+        photo(PICTURE, 226),
         raw(b"HTTP/1.0 200\r\n\r\n" + PICTURE),
     ],
 )

@@ -14,7 +14,8 @@ from packshot.download.addresses import ParsedUrl
 from packshot.download.signed_addresses import find_expiry
 from packshot.errors import FetchError, Unavailable
 
-_RETRYABLE_STATUS = {408, 425, 429}  # and every 5xx
+#: And every 5xx. 202: the picture is still being made, as by services that resize on demand.
+_RETRYABLE_STATUS = {202, 408, 425, 429}
 _WANTS_MORE = (
     "if the address opens in a browser, the host may want a browser's User-Agent, a Referer or a"
     " token: Packshot's operator can set FETCH_USER_AGENT or FETCH_HEADERS"
@@ -255,8 +256,9 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> Fe
 
 
 def _busy(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
+    not_ready = " (accepted, but not ready yet)" if response.status == 202 else ""
     return failed(
-        f"{response.status} from {page.place}",
+        f"{response.status} from {page.place}{not_ready}",
         code="server_error" if response.status >= 500 else "busy",
         retryable=True,
         retry_after=seconds_until_retry(response.headers.get("Retry-After")),

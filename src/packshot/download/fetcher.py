@@ -46,7 +46,7 @@ Connector = Callable[[str, int, float], socket.socket]
 
 _CHUNK_BYTES = 65_536
 _REDIRECTS = {301, 302, 303, 307, 308}
-_WHOLE_ANSWERS = {200, 203}  # 203: a proxy changed something on the way
+_WHOLE_ANSWERS = {200, 203, 226}  # 203 and 226: something was changed on the way
 _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
 # A name that does not exist, or has no address: permanent until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
