@@ -42,8 +42,8 @@ Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 FACETS = 100
 #: The most batches in a filter: the newest ones.
 BATCHES = 20
-#: Databases compare with numbers below this.
-LARGEST: Final = 2**63
+#: PostgreSQL compares an INTEGER with numbers below this.
+LARGEST: Final = 2**31
 
 
 @dataclass(frozen=True)
