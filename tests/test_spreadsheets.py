@@ -636,7 +636,7 @@ def test_numbers(cells: list[str], values: list[str] | str) -> None:
         ("10%", "must be an amount, not the percentage 10%"),
         ("12 34", "does not fit"),
         ("1,2345.00", "does not fit"),
-        ("cheap", "must be a number, not 'cheap'"),
+        ("12,9o", "must be a number, not '12,9o'"),
         ("9" * 61, "must be a number, not a text"),
         ("12345678901", "must be from 0 to"),
     ],
@@ -647,6 +647,28 @@ def test_what_is_no_amount_is_reported(cell: str, detail: str) -> None:
     assert (row, column) == (4, "price")
     assert said.startswith(detail)
     assert len([row for row in found.rows if row.ready]) == 2
+
+
+@pytest.mark.parametrize("words", ["auf Anfrage", "on request", "Free", "€", "要询价"])
+def test_words_for_no_price_leave_it_out(words: str) -> None:
+    found = amounts("9.99", "1.50", words)
+    assert [(one.row, one.level, one.detail) for one in found.problems] == [
+        (4, "note", f"{words} is read as no amount")
+    ]
+    assert [row.price for row in found.rows] == [Decimal("9.99"), Decimal("1.50"), None]
+    assert all(row.ready for row in found.rows)
+
+
+def test_an_mrp_below_the_price_is_left_out() -> None:
+    text = "sku,category,UVP,VK-Preis\nA,Cups,29.90,35.00\nB,Cups,20,10\nC,Cups,5,5\n"
+    found = imported(text)
+    assert [row.mrp for row in found.rows] == [None, 20, 5]
+    assert [row.price for row in found.rows] == [35, 10, 5]
+    [note] = [one for one in found.problems if one.row]
+    assert (note.row, note.column, note.level) == (2, "UVP", "note")
+    assert note.detail == "A: 29.90 is left out, below VK-Preis 35"
+    swapped = imported("sku,category,mrp,price\nA,Cups,1,2\nB,Cups,1,3\nC,Cups,1,4\nD,Cups,5,4\n")
+    assert [row.mrp for row in swapped.rows] == [1, 1, 1, 5]  # the server refuses them
 
 
 def test_ambiguous_numbers_are_a_question_that_can_be_answered() -> None:

@@ -121,7 +121,7 @@ def test_a_photo_that_was_made_before_makes_no_other_product(
 def test_a_spreadsheet_takes_the_photos_that_come_with_it(
     shop: Shop, url: str, inbox: Path
 ) -> None:
-    rows = "SKU,Type,Price\nJAR-1,Food,9\nJAR-2,Food,9\nJAR-3,Food,x\n"
+    rows = "SKU,Type,Price\nJAR-1,Food,9\nJAR-2,Food,9\nJAR-3,Food,1x\n"
     put(inbox, "list/products.csv", rows.encode())
     put(inbox, "JAR-1_2.jpg", photo_bytes(1))
     put(inbox, "IMG_0001.jpg", photo_bytes(2))

@@ -251,11 +251,16 @@ def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:
             other = first.setdefault(digest, row)
             if other.fields.get("view") == row.fields.get("view"):
                 continue
-            same = f"{row.source}: the same photo as {other.source}"
+            same = f"{_name_of(row)}: the same photo as {_name_of(other)}"
             if _view_without_copy(row) == _view_without_copy(other):
                 yield f"{same}, named as a copy: one of them is made (--again: both)"
             else:
                 yield f"{same}, as another view of {sku}: remove one unless both are meant"
+
+
+def _name_of(row: Row) -> str:
+    """A photo's own name: one row of a spreadsheet may have several."""
+    return row.photo.name if row.number and row.photo else row.source
 
 
 def _view_without_copy(row: Row) -> str:

@@ -339,9 +339,12 @@ def _as_read(row: Row) -> str:
 
 
 def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
-    """`2 of 3 rows`; `6 products from 4 of 9 rows` where a row has several photos."""
+    """`2 of 3 rows`; `6 products from 4 of 9 rows` where a row has several photos. A photo that
+    fits no row of a spreadsheet is none."""
+    in_sheets = [row for row in rows if row.number]
     from_rows = len({row.source for row in good})
-    share = f"{from_rows:,} of {pluralise(len({row.source for row in rows}), 'row')}"
+    of = len({row.source for row in in_sheets or rows})
+    share = f"{from_rows:,} of {pluralise(of, 'row')}"
     return share if from_rows == len(good) else f"{pluralise(len(good), 'product')} from {share}"
 
 

@@ -112,14 +112,19 @@ def _take_apart(column: NumberColumn, records: Sequence[Record]) -> None:
         if not text or record.problem:
             continue
         kind = record.kinds.get(index)
-        if is_nothing(text):
-            column.note(record.number, f"{text} is read as no amount")
+        if is_nothing(text) or (kind not in ("error", "number") and _is_words(text)):
+            column.note(record.number, f"{text} is read as no amount"[:_LONGEST_DETAIL])
         elif kind == "error":
             column.report(record.number, error_words(text))
         elif kind == "number":
             _take_number(column, record.number, text)
         else:
             _take_text(column, record.number, text)
+
+
+def _is_words(text: str) -> bool:
+    """Whether a cell says something else than an amount, as `on request`: it is left empty."""
+    return not any(map(str.isdecimal, text))
 
 
 def error_words(text: str) -> str:

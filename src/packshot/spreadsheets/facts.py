@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from packshot.spreadsheets.fields import NUMBERS, OF_SKU
 from packshot.spreadsheets.numbers import shown_amount
-from packshot.spreadsheets.rows import ProductRow
+from packshot.spreadsheets.rows import ProductRow, plain_amount
 from packshot.spreadsheets.table import Level, SheetProblem
 
 #: The most values that a conflict names.
 _NAMED: Final = 4
+#: The fewest rows with an MRP below their price that may be swapped columns.
+_SWAPPED: Final = 3
 
 
 def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
@@ -37,6 +39,8 @@ def _given(row: ProductRow) -> Iterator[tuple[str, Any]]:
     for name in OF_SKU:
         if name in product and name not in row.assumed:
             yield name, product[name]
+    if row.low_mrp is not None:  # refused beside the price
+        yield "mrp", plain_amount(row.low_mrp)
     for name, text in row.attributes.items():
         yield f":{name}", text
 
@@ -48,11 +52,41 @@ def _as_facts(sku: str, known: Mapping[str, Any], differing: set[str]) -> dict[s
     return {"sku": sku} | facts | ({"attributes": attributes} if attributes else {})
 
 
-def refuse_conflicts(
+def settle_prices(
+    rows: Sequence[ProductRow], columns: Mapping[str, str]
+) -> tuple[list[ProductRow], list[SheetProblem]]:
+    """`_leave_out_low_mrps`, then `_refuse_conflicts`. `columns` has the column of each field."""
+    rows, low = _leave_out_low_mrps(rows, columns)
+    rows, conflicts = _refuse_conflicts(rows, columns)
+    return rows, [*low, *conflicts]
+
+
+def _leave_out_low_mrps(
+    rows: Sequence[ProductRow], columns: Mapping[str, str]
+) -> tuple[list[ProductRow], list[SheetProblem]]:
+    """The rows without an MRP that is below their price, and a note for each: their pictures need
+    none. Where most rows are so, the columns may be swapped: these are refused later."""
+    both = [row for row in rows if row.mrp is not None and row.price is not None]
+    low = {row.row: row for row in both if (row.price or 0) > (row.mrp or 0)}
+    if len(low) >= _SWAPPED and 2 * sum(row.row in low for row in both) > len(both):
+        return list(rows), []
+    kept = [replace(row, mrp=None, low_mrp=row.mrp) if row.row in low else row for row in rows]
+    return kept, [_note_low_mrp(row, columns) for row in low.values()]
+
+
+def _note_low_mrp(row: ProductRow, columns: Mapping[str, str]) -> SheetProblem:
+    mrp, price = shown_amount(row.mrp or Decimal(0)), shown_amount(row.price or Decimal(0))
+    price_column = columns.get("price", "price")
+    name = row.sku or row.name or row.category
+    detail = f"{name}: {mrp} is left out, below {price_column} {price}"
+    return SheetProblem(row.row, columns.get("mrp", "mrp"), detail, "note")
+
+
+def _refuse_conflicts(
     rows: Sequence[ProductRow], columns: Mapping[str, str]
 ) -> tuple[list[ProductRow], list[SheetProblem]]:
     """The rows without those whose SKU has another amount in another row, and a problem for each;
-    other names and categories are noted. `columns` has the column of each field."""
+    other names and categories are noted."""
     by_sku: dict[str, list[ProductRow]] = {}
     for row in rows:
         if row.sku is not None:

@@ -9,7 +9,7 @@ from typing import Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, read_numbers
 from packshot.spreadsheets.barcodes import drop_broken_barcodes
-from packshot.spreadsheets.facts import refuse_conflicts
+from packshot.spreadsheets.facts import settle_prices
 from packshot.spreadsheets.fields import SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -66,7 +66,7 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
     rows = _read_rows(reader, records)
-    rows, conflicts = refuse_conflicts(rows, {to: name for name, to in mapping.items()})
+    rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index]), *_note_doubles(columns, mapping)),
         *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *needless),

@@ -28,7 +28,8 @@ class ProductRow(Fields):
 
     It has a `raw_image` (an address), or a `path` (the file that its cell names), or neither: then
     the photos are found by its SKU. `ready` is False while one of its problems is not a note.
-    `assumed` are the fields that come from the defaults, not from its cells.
+    `assumed` are the fields that come from the defaults, not from its cells. `low_mrp` is an MRP
+    below the price, which a new product does without.
     """
 
     row: int
@@ -36,16 +37,17 @@ class ProductRow(Fields):
     path: str | None = None
     ready: bool = True
     assumed: frozenset[str] = frozenset()
+    low_mrp: Decimal | None = None
 
     def as_product(self) -> dict[str, Any]:
         """The known fields, as the bulk API accepts them; amounts as exact texts."""
         product: dict[str, Any] = {name: getattr(self, name) for name in TEXTS}
-        product |= {name: _plain(getattr(self, name)) for name in NUMBERS}
+        product |= {name: plain_amount(getattr(self, name)) for name in NUMBERS}
         product["attributes"] = dict(self.attributes)
         return {name: value for name, value in product.items() if value}
 
 
-def _plain(amount: Decimal | None) -> str | None:
+def plain_amount(amount: Decimal | None) -> str | None:
     return None if amount is None else format(amount, "f")
 
 
