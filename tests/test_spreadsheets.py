@@ -978,6 +978,27 @@ def test_the_exports_of_more_shops(names: str, cells: str, views: list[str | Non
     assert reported(found) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "notes"),
+    [
+        ("\\N", None, ["\\N is read as empty"]),
+        ("NULL", None, ["NULL is read as empty"]),
+        ("nan", None, ["nan is read as empty"]),
+        ("None", "None", []),
+        ("Caf&eacute; &amp; Bar", "Café & Bar", ["Caf&eacute; &amp; Bar is read as Café & Bar"]),
+        ("R&D; Q&A", "R&D; Q&A", []),
+    ],
+)
+def test_what_databases_and_web_pages_write_is_read_in_names(
+    text: str, name: str | None, notes: list[str]
+) -> None:
+    found = imported(f'sku,category,name\nA,Cups,"{text}"\n')
+    assert [row.name for row in found.rows] == [name]
+    assert [detail for _, _, detail in reported(found, "note")] == notes
+    missing = imported("sku,category,price\nA,NULL,\\N\n")
+    assert reported(missing) == [(2, "category", "is required")]
+
+
 def test_a_column_of_pictures_that_is_not_read_is_noted() -> None:
     names = "Артикул;Категория;Цена, руб.*;Ссылка на главное фото*;Ссылки на дополнительные фото"
     text = f"{names}\nA;Cups;990;{HTTPS};{HTTP}\n"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from html import unescape
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
@@ -27,6 +28,10 @@ from packshot.spreadsheets.table import Level, Record, SheetProblem
 
 #: Texts whose only limit is their length.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
+_IN_WORDS: Final = ("name", "category")
+#: What databases and programs write for nothing; a product may be called None.
+_NULLS: Final = frozenset(("\\N", "NULL", "null", "NaN", "nan", "<NA>"))
+_HTML: Final = re.compile(r"&(?:#\d{2,6}|#x[0-9a-f]{2,5}|[a-z]{2,8}\d{0,2});", re.IGNORECASE)
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 #: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV, `05. Jan` or `Jan 05` in a
 #: German one.
@@ -139,7 +144,12 @@ class RowReader:
             assert column
             self._report(record, column.name, "its line breaks are read as spaces", "note")
             text = " ".join(text.split())
-        return text.strip()
+        text = text.strip()
+        if field in _IN_WORDS and (plain := _plain_words(text)) != text:
+            read = f"{text[:60]} is read as {plain[:60] or 'empty'}"
+            self._report(record, self._name_of(field), read, "note")
+            return plain
+        return text
 
     def _name_of(self, field: str) -> str:
         return self._texts[field].name if field in self._texts else field
@@ -296,6 +306,12 @@ class RowReader:
         else:
             rows = [_with_picture(row, one, found) for one in found]
         return _give_views(rows, row.view) if len(rows) > 1 else rows
+
+
+def _plain_words(text: str) -> str:
+    """Without what databases write for nothing, and without HTML's signs."""
+    text = "" if text in _NULLS else text
+    return unescape(text) if _HTML.search(text) else text
 
 
 def _with_picture(row: ProductRow, one: _Found, found: list[_Found]) -> ProductRow:
