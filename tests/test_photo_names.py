@@ -258,6 +258,8 @@ def test_words_for_one_side_are_one_view_in_every_language() -> None:
         ("back-view", "back"),
         ("Vue arrière", "hinten"),
         ("front_image_2", "front_2"),
+        ("Top left", "top-left"),
+        ("detail (2)", "detail_2"),
     ):
         assert view_key(one) == view_key(other)
     for one, other in (("detail", "closeup"), ("side", "profile"), ("front-2", "vorne"), ("", "1")):

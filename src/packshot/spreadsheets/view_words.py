@@ -158,6 +158,7 @@ GENERAL: Final = frozenset(
 _FIRST: Final = {"main": 0, "front": 1}
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 _PART: Final = re.compile(r"\d+|[^\W\d_]+")
+_BETWEEN_WORDS: Final = re.compile(rf"[{re.escape(SEPARATORS)}]+")
 _SIDES: Final = frozenset(_ONE_SIDE.values())
 _GENERAL_WORD: Final = re.compile(
     rf"(?<![^\W\d_])(?:{'|'.join(GENERAL)})(?![^\W\d_])[{re.escape(SEPARATORS)}]*"
@@ -166,14 +167,14 @@ ViewPlace = tuple[int, str, tuple[int, ...]]
 
 
 def view_key(view: str | None) -> str:
-    """How views are compared: `Vorne` and `back view` are `front` and `back`. Only words for a side
-    that a product has once are translated: it may have several details. Not in SQL, whose `lower`
-    leaves É as it is on some databases."""
+    """How views are compared: `Vorne`, `back view` and `Top left` are `front`, `back`, `top-left`.
+    Only words for a side that a product has once are translated: it may have several details. Not
+    in SQL, whose `lower` leaves É as it is on some databases."""
     text = unicodedata.normalize("NFC", (view or "").casefold())
     key = _PART.sub(lambda word: _ONE_SIDE.get(without_accents(word[0]), word[0]), text)
     if not _SIDES.isdisjoint(_PART.findall(key)):
-        key = _GENERAL_WORD.sub("", key).rstrip(SEPARATORS)
-    return key
+        key = _GENERAL_WORD.sub("", key)
+    return _BETWEEN_WORDS.sub("-", key).strip("-")
 
 
 def place_of_view(view: str | None) -> ViewPlace:
