@@ -336,6 +336,12 @@ def test_a_pair_in_the_photo_is_no_second_product() -> None:
     rgb, likely = twice("mug-oak", 0.0)
     raw = RawSide(side_of(rgb, likely), None, encode_array(rgb))
     assert check(raw, on_new_background(rgb, likely), likely).verdict == "pass"
+    rgb, likely = twice("bottle-paper", 0.0)
+    first = likely.copy()
+    first[:, likely.shape[1] // 2 :] = 0  # the network saw one of the two
+    seen = RawSide(side_of(rgb, first), None, encode_array(rgb))
+    reasons = check(seen, on_new_background(rgb, likely), likely).reasons
+    assert "shown_twice" not in [reason.code for reason in reasons]
     photo, likely = sample("shoe-pair-floor")
     raw = RawSide(side_of(photo, likely), None, encode_array(photo))
     assert check(raw, on_new_background(photo, likely), likely).verdict == "pass"

@@ -12,9 +12,9 @@ import numpy as np
 from packshot.fidelity import alignment, text
 from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.measures import FidelityMeasures, Maps, common_mask, measure
-from packshot.fidelity.sides import Frame, Side, mirror, prepare
+from packshot.fidelity.sides import Frame, Side, disc, mirror, prepare, side_of
 from packshot.pictures.arrays import Bytes, Floats, Mask
-from packshot.pictures.imaging import encode_array
+from packshot.pictures.imaging import encode_array, to_array
 
 LEAST_OVERLAP: Final = 0.35  # of the smaller mask
 LEAST_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is not compared
@@ -74,8 +74,7 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
         return Comparison("mirrored", frames=frames)
     if found is None:
         return Comparison("no_common_view", frames=frames)
-    again = alignment.align_again(raw.side, enhanced, found)
-    if again is not None and again.inliers >= SHOWN_TWICE:
+    if _is_shown_again(raw.side, enhanced, found) and not _photo_has_several(raw):
         return Comparison("shown_twice", frames=frames)
     ours, theirs, both = common_mask(raw.side, enhanced, found.positions())
     if problem := _problem(ours, theirs, both):
@@ -98,6 +97,22 @@ def _is_mirrored(found: Alignment | None, raw: Side, enhanced: Side) -> bool:
         return False
     turned = alignment.align(raw, mirror(enhanced))
     return turned is not None and turned.inliers >= SURE_INLIERS
+
+
+def _is_shown_again(raw: Side, enhanced: Side, found: Alignment) -> bool:
+    again = alignment.align_again(raw, enhanced, found)
+    return again is not None and again.inliers >= SHOWN_TWICE
+
+
+def _photo_has_several(raw: RawSide) -> bool:
+    """Whether the photo shows the product beside itself, too, where the network did not see it."""
+    rgb, frame = to_array(raw.picture), raw.side.frame
+    size = tuple(round(length * frame.scale) for length in raw.side.mask.shape[::-1])
+    own = cv2.resize(raw.side.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    rest = np.ones(rgb.shape[:2], np.float32)
+    area = rest[round(frame.top) :, round(frame.left) :][: size[1], : size[0]]
+    area[cv2.dilate(own, disc(alignment.BESIDE_PX))[: area.shape[0], : area.shape[1]] > 0] = 0
+    return alignment.align(raw.side, side_of(rgb, rest)) is not None
 
 
 def _problem(ours: Mask, theirs: Mask, both: Mask) -> str | None:
