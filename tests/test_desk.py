@@ -38,6 +38,7 @@ from packshot.products.checks import Checks
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key, lock_key, variant_key
 from packshot.products.takes import Remakes, finish_check, open_next
+from packshot.spreadsheets.numbers import NotANumber, read_alone
 
 #: Milliseconds, as long as a busy machine may take.
 BUSY = 45_000
@@ -2942,7 +2943,7 @@ def test_a_sku_and_view_of_another_product_is_saved_only_on_purpose(
 
 def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
-    shop.services.catalog.correct(number, {"price": 990}, who="ann")
+    shop.services.catalog.correct(number, {"price": 990, "mrp": 2000}, who="ann")
     page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Price").fill("89.505")
@@ -2953,10 +2954,28 @@ def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -
     expect(price).to_be_focused()
     expect(price).to_have_accessible_description(re.compile("two decimals"))
     expect(dialog).not_to_contain_text("a value is missing or wrong")
-    price.fill("89,50")
+    price.fill("1.089,50 €")
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_label("History")).to_contain_text("price 990 → 89.50")
-    assert shop.services.catalog.product(number).price == Decimal("89.50")
+    expect(page.get_by_label("History")).to_contain_text("price 990 → 1,089.50")
+    assert shop.services.catalog.product(number).price == Decimal("1089.50")
+
+
+AMOUNTS = ["12,50", "12,50 €", "1.099,00", "₹1,299.5", "1'299.00 CHF", "1,29,900", "Rs. 5", "19 %"]
+AMOUNTS += ["1 299,00", "1.299.000", "0,299", "7", "12 34", "1.299", "1,2345.00", "soon", "", "-5"]
+
+
+def test_the_desk_reads_amounts_as_a_spreadsheets(shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(shop.url).page
+    script = """async (texts) => {
+      const { readAmount } = await import("/static/any/desk/amounts.js");
+      return texts.map((text) => readAmount(text, text.endsWith("%")));
+    }"""
+    for text, read in zip(AMOUNTS, page.evaluate(script, AMOUNTS), strict=True):
+        try:
+            wanted = f"{read_alone(text, percent=text.endswith('%')):f}"
+        except NotANumber:
+            wanted = text
+        assert read == wanted, text
 
 
 @pytest.mark.extra

@@ -448,6 +448,8 @@ def test_the_mapping_can_be_changed() -> None:
         ({"conventions": {"sku": "comma"}}, "names no column of numbers"),
         ({"conventions": {"price": "dot"}}, "must be one of point, comma"),
         ({"defaults": {"price": "x"}}, "price: must be a number"),
+        ({"defaults": {"price": "1.299"}}, "price: 1.299 can be 1299 or 1.299: write 1299, or "),
+        ({"defaults": {"price": "19 %"}}, "price: must be an amount, not the percentage 19 %"),
     ],
 )
 def test_choices_that_do_not_fit(choices: dict[str, Any], message: str) -> None:

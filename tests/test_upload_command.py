@@ -107,6 +107,13 @@ def test_the_options_are_checked_too() -> None:
     assert "price: 2 is above the mrp of 1" in done.output
 
 
+def test_an_option_is_an_amount_as_people_write_it() -> None:
+    done = run(PHOTO, "--dry-run", "--mrp", "1.299,00 €", "--price", "12,50", "--gst", "19 %")
+    assert "MRP 1299.00, price 12.50" in done.output
+    wrong = run(PHOTO, "--dry-run", "--price", "1.299")
+    assert (wrong.exit_code, "--price: 1.299 can be 1299 or 1.299" in wrong.output) == (2, True)
+
+
 def only_row(path: Path) -> Row:
     (row,) = read_rows([path], {})
     return row

@@ -10,7 +10,8 @@ import click
 
 from packshot.cli.rows import Sheets
 from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
-from packshot.spreadsheets.fields import DEFAULT_CATEGORY
+from packshot.spreadsheets.fields import DEFAULT_CATEGORY, PERCENTAGES
+from packshot.spreadsheets.numbers import NotANumber, read_alone
 
 CATEGORY = click.option(
     "--category", default=DEFAULT_CATEGORY, show_default=True, help="If there is none."
@@ -50,12 +51,23 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
         pattern: str | None,
         **options: Any,
     ) -> Any:
-        given = {"category": category, "mrp": mrp, "price": price, "gst": gst}
-        defaults = {name: value for name, value in given.items() if value is not None}
+        defaults = {"category": category} | _amounts(mrp=mrp, price=price, gst=gst)
         sheets = Sheets(_mapping(columns), decimals, pattern)
         return command(*args, defaults=defaults, sheets=sheets, **options)
 
     return run
+
+
+def _amounts(**given: str | None) -> dict[str, str]:
+    """The given amounts in the API's form. Raises BadParameter for text that is none."""
+    amounts: dict[str, str] = {}
+    for name, text in given.items():
+        try:
+            if text is not None:
+                amounts[name] = f"{read_alone(text, percent=name in PERCENTAGES):f}"
+        except NotANumber as error:
+            raise click.BadParameter(str(error), param_hint=f"--{name}") from None
+    return amounts
 
 
 def _mapping(columns: tuple[str, ...]) -> dict[str, str]:

@@ -215,6 +215,18 @@ def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:
     return -value if amount.negative else value
 
 
+def read_alone(text: str, *, percent: bool = False) -> Decimal:
+    """An amount that no column explains. Raises NotANumber."""
+    amount = take_apart(text)
+    if amount.percent and not percent:
+        raise NotANumber(f"must be an amount, not the percentage {text}")
+    sign = decide([amount], percent).sign
+    if sign is None:
+        whole, decimals = both_readings(amount.digits)
+        raise NotANumber(f"{text} can be {whole} or {decimals}: write {whole}, or {decimals}0")
+    return read_amount(amount, sign)
+
+
 def _format_differs(sign: DecimalSign) -> str:
     return f"does not fit the other numbers of the column, which are written like {EXAMPLES[sign]}"
 

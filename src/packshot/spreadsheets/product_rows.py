@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from html import unescape
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, error_words
-from packshot.spreadsheets.fields import LONGEST, NUMBERS, SHARED, TEXTS
+from packshot.spreadsheets.fields import LONGEST, NUMBERS, PERCENTAGES, SHARED, TEXTS
 from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
 from packshot.spreadsheets.name_index import view_of_file
-from packshot.spreadsheets.numbers import is_nothing
+from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import CellPicture, read_pictures
 from packshot.spreadsheets.rows import (
@@ -327,14 +327,14 @@ def _with_picture(row: ProductRow, one: _Found, found: list[_Found]) -> ProductR
 
 
 def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
-    """The amounts among the defaults. Raises SpreadsheetError for text that is not a number."""
+    """The amounts among the defaults. Raises SpreadsheetError for text that is no amount."""
     amounts: dict[str, Decimal] = {}
     for field in NUMBERS:
         if text := defaults.get(field):
             try:
-                amounts[field] = Decimal(text)
-            except InvalidOperation:
-                raise SpreadsheetError(f"{field}: must be a number") from None
+                amounts[field] = read_alone(text, percent=field in PERCENTAGES)
+            except NotANumber as error:
+                raise SpreadsheetError(f"{field}: {error}") from None
     return amounts
 
 

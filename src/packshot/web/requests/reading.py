@@ -178,7 +178,7 @@ def money(value: Any) -> Decimal:
     if isinstance(value, str):
         value = _decimal_string(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise PydanticCustomError("not_money", "must be a number, or a string such as 45000.50")
+        raise PydanticCustomError("not_money", "must be a number such as 45000.50")
     amount = Decimal(value)
     if not amount.is_finite() or not 0 <= amount <= MAX_MONEY:
         raise PydanticCustomError("out_of_range", "must be from 0 to 9999999999.99")

@@ -1,5 +1,6 @@
 // Corrects a product's own facts: its pictures stay as they are.
 
+import { readAmount } from "./amounts.js";
 import { call, isExpected } from "./api.js";
 import { ask } from "./dialog.js";
 import { h, icon } from "./dom.js";
@@ -120,12 +121,11 @@ function input(name, words, value, most, { fields }) {
   );
 }
 
-const AMOUNTS = new Set(FIELDS.filter(({ kind }) => kind !== "text").map(({ name }) => name));
+const KINDS = new Map(FIELDS.map(({ name, kind }) => [name, kind]));
 
-/** A comma before the last one or two digits of an amount is its decimal sign, as in a spreadsheet. */
 function givenValue(name, text) {
-  const value = text.trim();
-  return (AMOUNTS.has(name) && /^\d+,\d\d?$/.test(value) ? value.replace(",", ".") : value) || null;
+  const kind = KINDS.get(name);
+  return (kind === "text" ? text.trim() : readAmount(text, kind === "percentage")) || null;
 }
 
 /** What differs, for the correction; an empty text removes a field. */
