@@ -28,7 +28,7 @@ from packshot.enhancers.gemini.prices import price_of
 from packshot.lanes import LANES
 from packshot.pictures import imaging
 from packshot.products.catalog import Catalog
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini, PaidCall

@@ -33,7 +33,7 @@ from packshot.errors import NotFound
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import Encoded, OutputSpec, encode_array, read_header
 from packshot.products.catalog import Catalog
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue

@@ -33,7 +33,7 @@ from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.prices import price_of
 from packshot.errors import Unavailable
 from packshot.pictures.child_processes import Pixels
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.queues.contract import Message
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini, PaidCall

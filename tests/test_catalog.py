@@ -17,8 +17,8 @@ from packshot.database.models import Decision, Round
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.products.catalog import Catalog
 from packshot.products.idempotency import Idempotency
-from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
+from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import QUICK
 from packshot.work.claims import Claim, Claims
 

@@ -35,8 +35,8 @@ from packshot.database.types import now
 from packshot.errors import PictureError
 from packshot.fidelity.verdicts import Check, Reason
 from packshot.products.checks import Checks
-from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key, lock_key, variant_key
+from packshot.products.seller_fields import NewProduct
 from packshot.products.takes import Remakes, finish_check, open_next
 from packshot.spreadsheets.numbers import NotANumber, read_alone
 

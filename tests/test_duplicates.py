@@ -18,7 +18,7 @@ from support.shop import Json, Shop, row
 
 from packshot.database.models import Upload
 from packshot.products.duplicates import note_upload
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.work.claims import Claim
 from packshot.work.normalised_copy import load_photo
 

@@ -12,8 +12,8 @@ from support.shop import Shop, row
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, PENDING, Product, ProductTerm
 from packshot.products.catalog import Catalog
-from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
+from packshot.products.seller_fields import NewProduct
 from packshot.products.terms import terms_of
 
 MUG = NewProduct(

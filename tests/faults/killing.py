@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from packshot.database.engine import bring_to_head
 from packshot.pictures import imaging
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.serving import make_worker, prepare_process
 from packshot.wiring import Services, build
 

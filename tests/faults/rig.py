@@ -31,7 +31,6 @@ from packshot.database.models import (
     Take,
 )
 from packshot.products.catalog import Catalog
-from packshot.products.intake import NewProduct
 from packshot.products.media import previews
 from packshot.products.object_keys import (
     answer_key,
@@ -39,6 +38,7 @@ from packshot.products.object_keys import (
     variant_key,
     with_previews,
 )
+from packshot.products.seller_fields import NewProduct
 from packshot.products.shop import MARK
 from packshot.products.takes import GOING_ON, Remakes, open_next
 from packshot.queues.contract import Queue

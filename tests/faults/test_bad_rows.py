@@ -16,7 +16,7 @@ from support.fakes import photo_bytes
 
 from faults.rig import Rig
 from packshot.database.models import FAILED, PENDING, PENDING_REVIEW
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 
 BAD, HEALTHY = 40, 16
 #: 16 products take two to three seconds without the bad rows beside them; this is under load.

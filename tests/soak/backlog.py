@@ -16,7 +16,7 @@ from support.products import record
 
 from packshot.database.engine import Database, bring_to_head
 from packshot.products.catalog import Catalog
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.queues.database import DatabaseQueue
 from packshot.work.claims import Claim, Claims
 from soak.shops import scratch

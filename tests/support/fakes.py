@@ -23,7 +23,8 @@ from packshot.enhancers.contract import (
 from packshot.errors import Unavailable
 from packshot.pictures import imaging
 from packshot.products.catalog import Catalog
-from packshot.products.intake import Created, NewProduct
+from packshot.products.intake import Created
+from packshot.products.seller_fields import NewProduct
 from packshot.products.views import ProductView
 from packshot.queues.contract import Depth, Message
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.database.types import now
-from packshot.products.intake import NewProduct
+from packshot.products.seller_fields import NewProduct
 from packshot.work.claims import Claim, Claims, ImageRecord
 
 BOX = NewProduct(

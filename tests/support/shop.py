@@ -87,7 +87,7 @@ class Shop:
 
     def create(self, *rows: Json) -> list[int]:
         """Products in the database, past the API and its keys."""
-        from packshot.products.intake import NewProduct
+        from packshot.products.seller_fields import NewProduct
 
         new = [
             NewProduct(**{"discount": 0, "gst": 0} | given)  # type: ignore[arg-type]

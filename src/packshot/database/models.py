@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     ColumnElement,
     Connection,
     ForeignKey,
@@ -32,6 +31,9 @@ from packshot.database.base import IS_REDO, partial_index
 from packshot.database.base import Base as Base
 from packshot.database.batch_models import BatchItem as BatchItem
 from packshot.database.batch_models import BatchJob as BatchJob
+from packshot.database.request_models import Counter as Counter
+from packshot.database.request_models import DeskSession as DeskSession
+from packshot.database.request_models import IdempotencyKey as IdempotencyKey
 from packshot.database.take_models import PictureColumns as PictureColumns
 from packshot.database.take_models import Take as Take
 from packshot.database.types import Money, UTCDateTime, now
@@ -339,44 +341,6 @@ class Call(Base):
         Index("ix_calls_sent_at_cost", "sent_at", "cost"),
         Index("ix_calls_kind_outcome_lane_cost", "kind", "outcome", "lane", "cost"),
     )
-
-
-class IdempotencyKey(Base):
-    """A request that was answered: the same key and body gets the same answer."""
-
-    __tablename__ = "idempotency_keys"
-
-    who: Mapped[str] = mapped_column(String(100), primary_key=True)
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    response: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED, index=True)
-
-
-class DeskSession(Base):
-    """A reviewer signed in at the desk; found by the hash of the cookie's token."""
-
-    __tablename__ = "sessions"
-
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
-    scopes: Mapped[str] = mapped_column(String(100))
-    key_hash: Mapped[str] = mapped_column(
-        String(64)
-    )  # a key taken out of API_KEYS ends its sessions
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
-    expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
-
-
-class Counter(Base):
-    """How much of a limit a key has used in one period."""
-
-    __tablename__ = "counters"
-
-    who: Mapped[str] = mapped_column(String(100), primary_key=True)
-    what: Mapped[str] = mapped_column(String(50), primary_key=True)
-    starts_at: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # Unix time
-    amount: Mapped[int] = mapped_column(BigInteger)
 
 
 class Delivery(Base):

@@ -24,7 +24,7 @@ from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
 from packshot.products.history import corrections_of, decisions_of, rounds_of
 from packshot.products.idempotency import Idempotency, was_answered
-from packshot.products.intake import Created, FirstRound, Intake, NewProduct, create_in
+from packshot.products.intake import Created, FirstRound, Intake, create_in
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.photo_replacement import replace_photo
@@ -39,6 +39,7 @@ from packshot.products.review import (
     redo,
     review_product,
 )
+from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import SlowAnswers
 from packshot.products.views import (
     CorrectionOut,

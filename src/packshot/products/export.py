@@ -29,7 +29,8 @@ from packshot.products.doubt import FOUND_AFTER_APPROVAL
 from packshot.products.media import media_url
 from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
-from packshot.products.views import SellerFields, columns_of
+from packshot.products.seller_fields import SellerFields
+from packshot.products.views import Out, columns_of
 from packshot.spreadsheets.formulas import escape, escape_json
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
@@ -41,7 +42,7 @@ CONTENT_TYPES: Final[dict[ExportFormat, str]] = {
 PAGE: Final = 500
 
 
-class ApprovedImage(SellerFields):
+class ApprovedImage(SellerFields, Out):
     """One approved picture of an approved product's current round.
 
     A selection from the API's answers: fields of `SellerFields` and `ImageOut` by the same names.

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ARRAY, bindparam, column, func, insert, literal, select
@@ -30,30 +29,10 @@ from packshot.products.idempotency import (
     refuse_while_running,
     remember_answer,
 )
+from packshot.products.seller_fields import NewProduct
 from packshot.products.sku_facts import with_facts_of_skus
 from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of
-
-
-@dataclass(frozen=True)
-class NewProduct:
-    """One product as the seller gives it; amounts in the currency's main unit, where one is given.
-
-    `submitted_by` is the name of the key that submitted it: only that key sees `raw_image` whole.
-    """
-
-    category: str
-    raw_image: str
-    mrp: Decimal | None = None
-    price: Decimal | None = None
-    discount: Decimal | None = None
-    gst: Decimal | None = None
-    sku: str | None = None
-    name: str | None = None
-    view: str | None = None
-    filename: str | None = None
-    attributes: dict[str, str] | None = None
-    submitted_by: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from packshot.products.fidelity import FidelityOut, fidelity_of
 from packshot.products.media import media_url, previews
 from packshot.products.object_keys import normalised_key
 from packshot.products.pixel_locks import PixelLockOut, pixel_lock_of
+from packshot.products.seller_fields import SellerFields
 from packshot.products.take_views import RemakeOut, read_takes, remake_of
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
@@ -93,22 +94,7 @@ class NormalisedOut(Out):
     previews: dict[int, str]
 
 
-class SellerFields(Out):
-    """The seller's data, in every answer and export; amounts are in the currency's main unit."""
-
-    sku: str | None
-    name: str | None
-    view: str | None
-    filename: str | None
-    category: str
-    mrp: AmountOut | None
-    price: AmountOut | None
-    discount: AmountOut | None
-    gst: AmountOut | None
-    attributes: dict[str, str] | None
-
-
-class ProductOut(SellerFields):
+class ProductOut(SellerFields, Out):
     """One product with the pictures of its current round. `error` is present only when it failed.
 
     The query of `raw_image` is shown only to the key that created the product: it may be a

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from packshot.products.export import ApprovedImage, write_lines
 from packshot.products.media import previews
+from packshot.products.seller_fields import SellerFields
 from packshot.products.views import (
     AT_FIRST,
     CorrectionOut,
     DecisionOut,
     NormalisedOut,
     ProductOut,
-    SellerFields,
 )
 from packshot.web.api.answer_models import (
     Answer,

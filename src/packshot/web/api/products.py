@@ -21,7 +21,8 @@ from packshot.products.duplicates import (
     look_for_duplicates,
 )
 from packshot.products.idempotency import Idempotency
-from packshot.products.intake import Created, NewProduct
+from packshot.products.intake import Created
+from packshot.products.seller_fields import NewProduct
 from packshot.products.sku_corrections import Corrector, SkuFacts, preview_corrections
 from packshot.products.sku_corrections import correct_skus as correct_skus_in
 from packshot.web.api import examples
