@@ -121,7 +121,7 @@ def test_the_upload_command_takes_a_folder_and_a_csv(
     listing.write_text(
         "category,raw_image,mrp,price\n"
         f"Mugs,{SAMPLES[0]},100,90\n"
-        f"Mugs,{SAMPLES[0]},90,100\n"
+        f"Mugs,{SAMPLES[0]},-90,100\n"
         f"Mugs,nothing.jpg,100,90\n"
     )
     dry = packshot("upload", str(listing), "--dry-run", "--url", server.url)
