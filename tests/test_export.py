@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -217,6 +218,9 @@ def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path
         table = run(main, [*plain, str(tmp_path / "approved.csv")])
         other = run(main, [*plain, str(tmp_path / "a.zip"), "--format", "csv"])
         excel = run(main, [*plain, str(tmp_path / "a.xlsx")])
+        with contextlib.chdir(tmp_path):
+            dash = run(main, [*plain, "-", "--format", "jsonl"])
+            zipped = run(main, [*plain, "-", "--format", "zip"])
     shop.close()
     assert refused.exit_code == 1
     assert "asks for a key: give one with --key or PACKSHOT_API_KEY" in refused.output
@@ -224,6 +228,8 @@ def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path
     assert table.output.endswith((" bytes.\n", " kB.\n"))
     assert "does not fit --format csv: name it .csv" in other.output
     assert "an export is a .csv, .jsonl or .zip file" in excel.output
+    assert dash.output == shown.output and not (tmp_path / "-").exists()
+    assert "a ZIP goes into a file" in zipped.output
     assert done.exit_code == 0, done.output
     assert target.read_text() == shown.output
     assert len(target.read_text().splitlines()) == 2

@@ -434,6 +434,8 @@ def test_a_spreadsheet_of_prices_alone_is_done(shop: Shop, url: str, inbox: Path
     [product_id] = with_jars(shop, "JAR-1")
     put(inbox, "prices.csv", b"SKU,Price\nJAR-1,12\n")
     assert run(inbox, url).exit_code == 1, "without --update it is a product without a photo"
+    reasons = (inbox / "failed" / "prices.csv.txt").read_text()
+    assert "no photo was given for JAR-1, which Packshot has: --update corrects it" in reasons
     (inbox / "failed" / "prices.csv").rename(inbox / "prices.csv")
     assert run(inbox, url, "--update").exit_code == 0
     assert below(inbox / "done") == {"prices.csv"}

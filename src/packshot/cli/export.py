@@ -43,6 +43,8 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: The file in a ZIP for a marketplace with the result for each rule.
 COMPLIANCE: Final = "compliance.csv"
+#: How many programs name it.
+STDOUT: Final = Path("-")
 #: The file in every ZIP that describes its pictures.
 MANIFEST: Final = "manifest.json"
 CHOICE: Final = "choice of main picture"
@@ -65,7 +67,10 @@ MOST_NAMED: Final = 5
 @click.option("--names", help="Names in a ZIP; default: EXPORT_NAMES, else {sku}_{n}.")
 @click.option("--preset", help="For a marketplace: amazon, google, ... (`packshot comply`).")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file; else, and for -, stdout.",
 )
 @connection
 def export(as_format: str | None, output: Path | None, client: Client, **given: str | None) -> None:
@@ -73,7 +78,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
 
     The file appears only when it is complete, and replaces an earlier one of its name.
     """
-    as_format = _format_of(as_format, output)
+    output, as_format = _target(output, as_format)
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     warnings = Warnings(client.url)
     pieces_of = partial(client.export, as_format, **warnings.listeners, **filters)
@@ -163,6 +168,12 @@ class Warnings:
             " Their pictures are numbered as those of one product. Name their views, or correct the"
             f" SKU of another product: {urljoin(self.url, f'products/{self.groups[0][-1]}')}"
         )
+
+
+def _target(output: Path | None, as_format: str | None) -> tuple[Path | None, str]:
+    """Where to write, None for stdout, and the format."""
+    output = None if output == STDOUT else output
+    return output, _format_of(as_format, output)
 
 
 def _format_of(given: str | None, output: Path | None) -> str:

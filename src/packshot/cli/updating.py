@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -153,6 +154,22 @@ def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int
             case ["products", place, *names]:
                 sku = facts[int(place)]["sku"]
                 yield int(place), f"{sku}: {'/'.join(names)}: {fault['detail']}"
+
+
+def name_known(
+    rows: Sequence[Row], find_skus: Callable[[Sequence[str]], Collection[str]]
+) -> Iterator[Row]:
+    """The rows; those without a photo whose SKU the server has say what corrects its products."""
+    skus = [sku for row in rows if row.lacks_photo and (sku := row.fields.get("sku"))]
+    known: Collection[str] = ()
+    with suppress(ApiError):  # sending says it again
+        known = find_skus(list(dict.fromkeys(skus))) if skus else ()
+    for row in rows:
+        sku = row.fields.get("sku")
+        if row.lacks_photo and sku in known:
+            words = f"no photo was given for {sku}, which Packshot has: --update corrects it"
+            row = replace(row, errors=[words])
+        yield row
 
 
 def without_known(rows: Sequence[Row], updated: Updated) -> list[Row]:

@@ -29,7 +29,7 @@ from packshot.cli.sending import (
     reasons,
     send_rows,
 )
-from packshot.cli.updating import Updated, update_products, without_known
+from packshot.cli.updating import Updated, name_known, update_products, without_known
 from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
 
@@ -109,13 +109,18 @@ def upload(
     paths = tuple(with_own_spreadsheet(paths))
     sheets = replace(sheets, find_skus=lambda skus: _find_skus(client, skus))
     rows = read_rows(paths, defaults, sheets, lambda note: _print_note(note, console))
-    for repeated in find_repeated_photos(rows):
-        _print_note(repeated, console)
+    rows = rows if update else list(name_known(rows, sheets.find_skus))
+    _note_repeated(rows, console)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
         how = Rehearsal(client, console, chosen, show_all, as_json)
         raise SystemExit(_rehearse(how, paths, rows, defaults, sheets))
     raise SystemExit(_upload(client, rows, console, chosen, wait, as_json))
+
+
+def _note_repeated(rows: Sequence[Row], console: Console) -> None:
+    for repeated in find_repeated_photos(rows):
+        _print_note(repeated, console)
 
 
 def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:

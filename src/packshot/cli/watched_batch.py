@@ -20,7 +20,7 @@ from packshot.cli.rows import (
     rows_of_photos,
     rows_of_sheet,
 )
-from packshot.cli.updating import facts_in
+from packshot.cli.updating import facts_in, name_known
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
 from packshot.client import ApiError, Json, Photo
 from packshot.spreadsheets import NO_FIT
@@ -100,6 +100,7 @@ class WatchedBatch:
                 found.why = f"{table}, which came with it, can't be read"
                 continue
             self.facts[table] = facts_in(rows) if self.update else []
+            rows = rows if self.update else list(name_known(rows, self.sheets.find_skus))
             self._assign(rows, found, table)
         if found.why is None:
             self._read_rest(found)
