@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import cutout, edges, network_trust, outline, trust
+from packshot.enhancers.local import cutout, edges, left_out, network_trust, outline, trust
 from packshot.pictures import cutout_network, model_file
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize, shrink
 from packshot.pictures.imaging import to_array
@@ -406,7 +406,11 @@ def tried(case: Case, model: Path | None) -> Outcome:
     mask = _none(case.rgb)
     against: tuple[str, ...] = ()
     if cut is not None:
-        product = edges.cut(case.rgb, cut.mask, longest=4096, extent=cut.extent, backdrop=backdrop)
+        product = _cut(case.rgb, cut, backdrop)
+        parts = left_out.find_left_out(case.rgb, backdrop, product)
+        if parts.any():
+            cut = cut.with_parts(parts)
+            product = _cut(case.rgb, cut, backdrop)
         mask = product.in_frame(case.rgb.shape, case.rgb.shape) > 127
         against = outline.find_doubts(case.rgb, backdrop, product).doubts
     steps = (found - started, asked - found, time.process_time() - asked)
@@ -424,6 +428,10 @@ def tried(case: Case, model: Path | None) -> Outcome:
         largest_apart(mask, case.truth) / max(1, int(case.truth.sum())),
         dict(zip(("classical", "network", "edge"), steps, strict=True)),
     )
+
+
+def _cut(rgb: Bytes, cut: cutout.CutOut, backdrop: backdrops.Backdrop) -> edges.CutProduct:
+    return edges.cut(rgb, cut.mask, 4096, extent=cut.extent, backdrop=backdrop, parts=cut.parts)
 
 
 def cross_validated(

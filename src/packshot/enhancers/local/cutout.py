@@ -31,6 +31,7 @@ class CutOut:
     extent: Mask  # everything that may belong to the product
     threshold: float = trust.THRESHOLD  # least confidence for a cut without a warning
     fair_from: float = 2.0  # least confidence for a cut with a warning; 2: never
+    parts: Mask | None = None  # what the mask lacked at first; finer than the mask, which has it
 
     @property
     def trusted(self) -> bool:
@@ -46,6 +47,20 @@ class CutOut:
     def likely(self) -> bool:
         """Whether the mask, doubts aside, probably shows where the product is."""
         return self.confidence >= min(self.threshold, self.fair_from)
+
+    def with_parts(self, parts: Mask) -> CutOut:
+        """The same with parts of the product that the mask lacked."""
+        size = self.mask.shape[1::-1]
+        small = cv2.resize(parts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+        cut_off = bool(small[backdrops.border(small.shape, 0.008)].any())
+        doubts = (*self.doubts, trust.EDGE) if cut_off else self.doubts
+        return replace(
+            self,
+            mask=self.mask | small,
+            extent=self.extent | small,
+            parts=parts,
+            doubts=doubts,
+        )
 
     def why(self) -> str:
         """One clause for the record."""

@@ -83,23 +83,23 @@ def cut(
     correct: Callable[[Bytes], Bytes] = lambda crop: crop,
     extent: Mask | None = None,
     backdrop: Backdrop | None = None,
+    parts: Mask | None = None,
 ) -> CutProduct:
     """Cut the product out of the full photo by a small mask.
 
     `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
     light and colour before the background is removed from the rim. `extent`, of the mask's size,
-    is everything that may belong to the product; refining the outline may include more of it.
-    `backdrop` is needed to remove what a mask kept of a plain one in the product's gaps.
+    is everything that may belong to the product: refining the outline may include more of it.
+    `parts`, a finer mask, must be kept. A plain `backdrop` is removed from the product's gaps.
     """
     at = scale_box(box_of(mask), mask.shape, rgb.shape, MARGIN)
-    crop = at.crop(rgb)
-    limit = longest * (1 + 2 * MARGIN)
-    scale = min(1.0, limit / max(crop.shape[:2]))
-    crop = resize(crop, max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-    photo, crop = crop, correct(crop)
+    photo, scale = _shrunk(at.crop(rgb), longest * (1 + 2 * MARGIN))
+    crop = correct(photo)
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
+    if parts is not None:
+        near |= _rough_at(parts, at, rgb.shape, crop.shape) > 0.5
     bare = add_base_strip(crop, remove_leftovers(crop, near))
     whole = add_rim(crop, bare)
     gaps = None if backdrop is None else find_gaps(photo, whole, backdrop, at.share_of(rgb.shape))
@@ -115,6 +115,13 @@ def cut(
         ragged=is_ragged(alpha > 0.5),
         kept_gap=gaps is not None and gaps.closed,
     )
+
+
+def _shrunk(crop: Bytes, longest: float) -> tuple[Bytes, float]:
+    """The crop with its longer side at most `longest`, and its scale."""
+    scale = min(1.0, longest / max(crop.shape[:2]))
+    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    return resize(crop, *size), scale
 
 
 def from_alpha(rgba: Bytes, longest: int) -> CutProduct:

@@ -19,6 +19,7 @@ from packshot.enhancers.local import (
     edges,
     exposure,
     flatfield,
+    left_out,
     outline,
     tone,
     trust,
@@ -93,7 +94,8 @@ class Findings:
         if self.cut is None:
             raise ValueError("this photo has no product mask")
         correct = partial(tone.curves, tone=self.tone)
-        return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent, self.backdrop)
+        cut = self.cut
+        return edges.cut(self.rgb, cut.mask, longest, correct, cut.extent, self.backdrop, cut.parts)
 
     @cached_property
     def colour_change(self) -> float:
@@ -166,12 +168,22 @@ def _measure(data: bytes, options: PictureOptions) -> Findings:
 def _check_cut(found: Findings, small: Bytes) -> Findings:
     """Check the finished cut against the photo's edges; choose another treatment if they differ."""
     assert found.cut is not None
+    parts = left_out.find_left_out(found.rgb, found.backdrop, found.product)
+    if parts.any():
+        found = _with_cut(found, found.cut.with_parts(parts), small)
+    assert found.cut is not None
     said = outline.find_doubts(found.rgb, found.backdrop, found.product)
     if not said.doubts:
         return found
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
-    cut = replace(found.cut, doubts=said.doubts, extent=found.cut.extent | missed)
+    doubts = (*found.cut.doubts, *said.doubts)
+    return _with_cut(
+        found, replace(found.cut, doubts=doubts, extent=found.cut.extent | missed), small
+    )
+
+
+def _with_cut(found: Findings, cut: CutOut, small: Bytes) -> Findings:
     treatment, why = _choose_treatment(small, found.backdrop, cut, found.options)
     return replace(found, cut=cut, treatment=treatment, why=why)
 

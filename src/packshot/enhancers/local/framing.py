@@ -54,6 +54,16 @@ class FramedPicture:
     scale: float
 
 
+def place_of(part: Box, whole: Box) -> str:
+    """Where a part of something is, in words: "at the top left", "in the middle"."""
+    x = ((part.left + part.right) / 2 - whole.left) / max(1, whole.width)
+    y = ((part.top + part.bottom) / 2 - whole.top) / max(1, whole.height)
+    across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
+    down = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else ""
+    place = " ".join(word for word in (down, across) if word)
+    return f"at the {place}" if place else "in the middle"
+
+
 def overlap(one: Box, other: Box) -> float:
     """The area that two windows share, as a share of the larger one."""
     wide = min(one.right, other.right) - max(one.left, other.left)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from packshot.enhancers.contract import LIGHT_STEPS, VariantPlan
-from packshot.enhancers.local import on_white, scenes
+from packshot.enhancers.local import edges, on_white, scenes
+from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.findings import Findings, Treatment
-from packshot.enhancers.local.framing import FramedPicture
+from packshot.enhancers.local.framing import FramedPicture, place_of
 
 # The variants for each treatment of the background, best first. "detail" shows only a part of the
 # product: it comes last, and only with a trusted mask.
@@ -112,7 +113,7 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             " may be missing, or a part of the background may be left."
         ]
     if findings.treatment == "cut" and on_new_background:
-        return _warn_of_cut(findings.product)
+        return [*_warn_of_part(findings.cut), *_warn_of_cut(findings.product)]
     if findings.treatment == "whiten" and on_new_background:
         return [
             "The backdrop was made white without cutting the product out: parts of the product that"
@@ -126,6 +127,17 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
     return []
+
+
+def _warn_of_part(cut: CutOut | None) -> list[str]:
+    if cut is None or cut.parts is None:
+        return []
+    whole, part = (edges.box_of(mask) for mask in (cut.mask, cut.parts))
+    part = edges.scale_box(part, cut.parts.shape, cut.mask.shape, 0.0)
+    return [
+        f"A part {place_of(part, whole)} was added to the cut-out at a second look: check that it"
+        " is complete and belongs to the product."
+    ]
 
 
 def _warn_of_cut(product: CutProduct) -> list[str]:

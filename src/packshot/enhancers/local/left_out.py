@@ -1,0 +1,71 @@
+"""Finds parts of the product that a cut left out in front of a plain backdrop: a handle, a strap.
+
+Such a part has another colour than the backdrop, not only less light, begins beside the cut, and
+ends sharply all around. A shadow fails at the first or the last.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local import backdrop as backdrops
+from packshot.enhancers.local import trust
+from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.near import disc, grow, is_less_light, slope_of
+from packshot.pictures.arrays import Bytes, Mask, from_lab, shrink, to_linear
+
+SIDE = 512  # px; sizes below are at this size
+OTHER = 3.0  # delta E from the backdrop's surface, and times its spread: less is the backdrop
+RIM, REACH = 2, 10  # px from the cut: a part begins beyond its soft rim and within reach
+LEAST, MOST = 0.01, 0.5  # of the cut's area: less is a hair or a thorn, more another object
+NOISE, LEAST_EDGE = 3.5, 0.5  # a slope of so many times the border's median, delta E per pixel
+SHARPER = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
+SHARP = 0.9  # of the part's outline has such an edge
+
+
+def find_left_out(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> Mask:
+    """The parts that this cut left out, in a mask of the photo at 512 px."""
+    small = shrink(rgb, SIDE)
+    inside = product.in_frame(rgb.shape, small.shape) > 127
+    found = np.zeros_like(inside)
+    if not backdrop.plain or not inside.any():
+        return found
+    candidates = _unlike_backdrop(small, backdrop) & ~grow(inside, RIM)
+    closed = cv2.morphologyEx(candidates.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    shares = stats[:, cv2.CC_STAT_AREA] / inside.sum()
+    near = np.bincount(labels[grow(inside, REACH)], minlength=len(stats)) > 0
+    likely = [n for n in range(1, len(stats)) if near[n] and LEAST <= shares[n] <= MOST]
+    sharp = _sharp_edges(small) if likely else found
+    for number in likely:
+        part = np.asarray(labels == number)
+        outline = part & ~trust.erode(part) & ~grow(inside, 2 * RIM)
+        if outline.any() and sharp[outline].mean() > SHARP:
+            found |= part
+    return _joined(found, inside)
+
+
+def _joined(parts: Mask, inside: Mask) -> Mask:
+    """The parts with what is between them and the cut, whose rim is soft."""
+    both = (parts | inside).astype(np.uint8)
+    closed = cv2.morphologyEx(both, cv2.MORPH_CLOSE, disc(RIM + 1)) > 0
+    return np.asarray(parts | (closed & grow(parts, 2 * RIM) & ~inside))
+
+
+def _unlike_backdrop(small: Bytes, backdrop: Backdrop) -> Mask:
+    """Where the colour is not the backdrop's, in as much or less light."""
+    surface = backdrop.surface(*small.shape[:2])
+    away = np.linalg.norm(trust.smooth_lab(small) - surface, axis=2)
+    soft = cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8)
+    shade = is_less_light(to_linear(soft), to_linear(from_lab(surface)), trust.LEAST_LIGHT)
+    return np.asarray((away > OTHER * max(1.0, backdrop.spread)) & ~shade)
+
+
+def _sharp_edges(small: Bytes) -> Mask:
+    """Everything within 2 px of a sharp edge."""
+    lab = trust.smooth_lab(small)
+    slope, coarse = slope_of(lab, 0.8) / 8, slope_of(lab, 2.5) / 8
+    edge = max(LEAST_EDGE, NOISE * float(np.median(slope[backdrops.border(slope.shape)])))
+    return grow((slope > edge) & (slope > SHARPER * coarse), 2)
