@@ -18,6 +18,7 @@ from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.near import disc, mean_near
 from packshot.enhancers.local.ragged import is_ragged
 from packshot.enhancers.local.rim import add_rim
+from packshot.enhancers.local.scraps import remove_scraps
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
 
 REFINE_SIDE = 480  # px; the outline is refined at this size
@@ -28,6 +29,7 @@ PALE = 200  # in each channel; light parts may be lost in a backdrop this light
 #: Alpha above this is opaque. A shadow in a file is looked for at SHADOW_SIDE px: there its colours
 #: and alpha differ by less than SHARP_STEP levels from pixel to pixel, on both sides together.
 OPAQUE, SHARP_STEP, SHADOW_SIDE = 240, 24, 512
+WORTH_SAYING = 0.003  # of the product's area: more of the old background was removed
 WIDER = 3  # times as wide outwards is the band where more may belong to the product
 
 
@@ -45,6 +47,7 @@ class CutProduct:
     gained_rim: bool = False  # a rim that the mask lacked was added, perhaps not all of it
     ragged: bool = False  # its outline has many small teeth
     kept_gap: bool = False  # something inside may be the backdrop, seen through a gap
+    lost_scraps: bool = False  # pieces of the old background were removed along its outline
 
     def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
         """The alpha at its place in the whole photo, drawn at `size` (both height, width)."""
@@ -94,16 +97,15 @@ def cut(
     """
     at = scale_box(box_of(mask), mask.shape, rgb.shape, MARGIN)
     photo, scale = _shrunk(at.crop(rgb), longest * (1 + 2 * MARGIN))
-    crop = correct(photo)
-    rough = _rough_at(mask, at, rgb.shape, crop.shape)
+    rough = _rough_at(mask, at, rgb.shape, (crop := correct(photo)).shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
-    if parts is not None:
-        near |= _rough_at(parts, at, rgb.shape, crop.shape) > 0.5
+    near |= False if parts is None else _rough_at(parts, at, rgb.shape, crop.shape) > 0.5
     bare = add_base_strip(crop, remove_leftovers(crop, near))
     whole = add_rim(crop, bare)
     gaps = None if backdrop is None else find_gaps(photo, whole, backdrop, at.share_of(rgb.shape))
-    alpha = alpha_of(crop, whole if gaps is None else whole & ~gaps.open)
+    final = remove_scraps(photo, opened := whole if gaps is None else whole & ~gaps.open)
+    alpha = alpha_of(crop, final)
     return CutProduct(
         own_colours(crop, alpha),
         as_bytes(alpha * 255),
@@ -111,9 +113,10 @@ def cut(
         top=at.top,
         left=at.left,
         scale=scale,
-        gained_rim=bool((whole & ~bare).any()),
+        gained_rim=bool((final & ~bare).any()),
         ragged=is_ragged(alpha > 0.5),
         kept_gap=gaps is not None and gaps.closed,
+        lost_scraps=(opened & ~final).sum() > WORTH_SAYING * final.sum(),
     )
 
 

@@ -60,6 +60,7 @@ class Findings:
     treatment: Treatment
     why: str  # one clause: how the background is treated, and why
     options: PictureOptions
+    faint: bool = False  # a part of the cut's outline is hardly visible in the photo
     tilted: bool = False  # straightening was asked for, but would have cut the product
     _prepared: dict[tuple[int, float], PlacedProduct] = field(default_factory=dict)
 
@@ -161,7 +162,7 @@ def _measure(data: bytes, options: PictureOptions) -> Findings:
         backdrop, cut = backdrops.measure(small), cut and _turn_cut(cut, turn)
     treatment, why = _choose_treatment(small, backdrop, cut, options)
     asked = _adjust(tone.measure(rgb, backdrop, small), options)
-    found = Findings(rgb, None, backdrop, asked, cut, treatment, why, options, tilted)
+    found = Findings(rgb, None, backdrop, asked, cut, treatment, why, options, tilted=tilted)
     return _check_cut(found, small) if treatment in ("cut", "unsure") else found
 
 
@@ -174,7 +175,7 @@ def _check_cut(found: Findings, small: Bytes) -> Findings:
     assert found.cut is not None
     said = outline.find_doubts(found.rgb, found.backdrop, found.product)
     if not said.doubts:
-        return found
+        return replace(found, faint=said.faint)
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     doubts = (*found.cut.doubts, *said.doubts)

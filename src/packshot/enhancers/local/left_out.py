@@ -17,6 +17,7 @@ from packshot.enhancers.local.near import disc, grow, is_less_light, slope_of
 from packshot.pictures.arrays import Bytes, Mask, from_lab, shrink, to_linear
 
 SIDE = 512  # px; sizes below are at this size
+MOST_SPREAD = 1.6  # of a plain backdrop, delta E; with more it may have things on it
 OTHER = 3.0  # delta E from the backdrop's surface, and times its spread: less is the backdrop
 RIM, REACH = 2, 10  # px from the cut: a part begins beyond its soft rim and within reach
 LEAST, MOST = 0.01, 0.5  # of the cut's area: less is a hair or a thorn, more another object
@@ -30,7 +31,7 @@ def find_left_out(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> Mask:
     small = shrink(rgb, SIDE)
     inside = product.in_frame(rgb.shape, small.shape) > 127
     found = np.zeros_like(inside)
-    if not backdrop.plain or not inside.any():
+    if not backdrop.plain or backdrop.spread > MOST_SPREAD or not inside.any():
         return found
     candidates = _unlike_backdrop(small, backdrop) & ~grow(inside, RIM)
     closed = cv2.morphologyEx(candidates.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))

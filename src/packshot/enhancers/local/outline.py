@@ -23,6 +23,7 @@ NOISE = 3.5  # a slope of this many times the border's median is an edge
 # Delta E per pixel: an edge's slope is at least the first; no outline needs more than the second.
 LEAST_EDGE, MOST_ASKED = 0.5, 1.5
 MOST_EDGELESS, MOST_EDGELESS_ON_PALE = 0.06, 0.02  # of the outline
+FAINT, MOST_FAINT = 1.0, 0.02  # delta E per pixel, and of the outline: most cuts have none
 EDGELESS = "its outline follows no edge of the photo"
 MOST_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
 MIXED = "it has the background's colours along its outline"
@@ -52,6 +53,7 @@ class CutDoubts:
 
     doubts: tuple[str, ...]
     left_out: Mask
+    faint: bool  # a part of the outline is hardly visible
 
 
 def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubts:
@@ -73,7 +75,8 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
         (bool(left_out.any()), LEFT_OUT),
         (not backdrop.plain and _mixed_share(lab, inside) > MOST_MIXED, MIXED),
     )
-    return CutDoubts(tuple(words for applies, words in reasons if applies), left_out)
+    faint = _edgeless_share(inside, slope, FAINT) > MOST_FAINT
+    return CutDoubts(tuple(words for applies, words in reasons if applies), left_out, faint)
 
 
 def _edgeless_share(inside: Mask, slope: Floats, edge: float) -> float:

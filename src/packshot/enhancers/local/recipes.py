@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from packshot.enhancers.contract import LIGHT_STEPS, VariantPlan
 from packshot.enhancers.local import edges, on_white, scenes
 from packshot.enhancers.local.cutout import CutOut
-from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.findings import Findings, Treatment
 from packshot.enhancers.local.framing import FramedPicture, place_of
 
@@ -113,7 +112,7 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             " may be missing, or a part of the background may be left."
         ]
     if findings.treatment == "cut" and on_new_background:
-        return [*_warn_of_part(findings.cut), *_warn_of_cut(findings.product)]
+        return [*_warn_of_part(findings.cut), *_warn_of_cut(findings)]
     if findings.treatment == "whiten" and on_new_background:
         return [
             "The backdrop was made white without cutting the product out: parts of the product that"
@@ -140,7 +139,13 @@ def _warn_of_part(cut: CutOut | None) -> list[str]:
     ]
 
 
-def _warn_of_cut(product: CutProduct) -> list[str]:
+def _warn_of_cut(findings: Findings) -> list[str]:
+    product = findings.product
+    if product.lost_scraps:
+        return [
+            "Pieces of the old background were removed along the outline: check that none is left,"
+            " and that no part of the product is missing there."
+        ]
     if product.gained_rim:
         return [
             "The product has a thin border of another colour, which is hard to cut out: check that"
@@ -150,6 +155,11 @@ def _warn_of_cut(product: CutProduct) -> list[str]:
         return [
             "The outline of the cut-out is ragged, as the product and the background there look"
             " alike: compare it with the photo."
+        ]
+    if findings.faint:
+        return [
+            "A part of the outline is hardly visible in the photo, as the product and the backdrop"
+            " have nearly the same colour there: compare it with the photo."
         ]
     if product.kept_gap:
         return [

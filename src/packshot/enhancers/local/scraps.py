@@ -1,0 +1,109 @@
+"""Finds scraps of the old background that a mask kept beside the product: wood under a hem, a
+shadow beside a sole.
+
+A scrap has the colours of the background just outside, plain or textured, perhaps in less light.
+The photo has hardly an edge where the mask ends there, but a clear one between scrap and product.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.near import (
+    disc,
+    distance_to,
+    grow,
+    is_shade,
+    mean_near,
+    shrink_both,
+    slope_of,
+)
+from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
+
+SIDE = 640  # px; sizes below are at this size
+DEEPEST = 40  # px inside the outline; what is deeper is not looked at
+WINDOW = 61  # px; colours are averaged over windows of this side
+#: Levels, and times the background's standard deviation: nearer to its mean is background.
+SAME, NOISY = 10.0, 1.5
+OTHER, APART = 30.0, 40.0  # levels: from the product's colour, and between product and background
+LEAST_PIECE, LEAST_LENGTH = 40, 8  # px: its area, and its part of the outline
+CLEAR, WEAKER = 3.0, 0.25  # delta E per pixel at its inner end, and times that at the outline
+CRUMB = 300  # px
+NEARER = 0.5  # times as far from the background's colour as from the product's beside it
+
+
+def remove_scraps(crop: Bytes, mask: Mask) -> Mask:
+    """The mask without scraps."""
+    found = find_scraps(crop, mask)
+    if not found.any():
+        return mask
+    _, inside = shrink_both(crop, mask, SIDE)
+    gone = grow(found, 2)  # at its border, colours are mixed
+    gone |= _crumbs(inside & ~gone, gone)
+    soft = cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 0.8)
+    return np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) < 0.5))
+
+
+def _crumbs(left: Mask, gone: Mask) -> Mask:
+    """Small pieces that hung on the product only by a scrap."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(left.astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < CRUMB
+    small[0] = False
+    small &= np.bincount(labels[grow(gone, 1)], minlength=len(stats)) > 0
+    return grow(np.asarray(small[labels]), 1)
+
+
+def find_scraps(crop: Bytes, mask: Mask) -> Mask:
+    """The scraps in a mask, drawn at most 640 px large."""
+    small, inside = shrink_both(crop, mask, SIDE)
+    found = np.zeros_like(inside)
+    if not inside.any() or inside.all():
+        return found
+    deep = distance_to(~inside)
+    like = _like_background(small, inside, deep).astype(np.uint8)
+    opened = cv2.morphologyEx(like, cv2.MORPH_OPEN, disc(2))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_PIECE)
+    if not len(large):
+        return found
+    slope, lab = slope_of(to_lab(small), 0.8) / 8, cv2.GaussianBlur(to_lab(small), (0, 0), 0.8)
+    for number in large:
+        piece = np.asarray(labels == number)
+        if _is_scrap(piece, inside, deep, slope, lab):
+            found |= piece
+    return found
+
+
+def _like_background(small: Bytes, inside: Mask, deep: Floats) -> Mask:
+    """The pixels near the outline with the background's colours, where the product has others."""
+    away = distance_to(inside)
+    outside = ((away > 3) & (away <= WINDOW // 2)).astype(np.float32)
+    within = ((deep > DEEPEST // 2) & (deep <= 2 * DEEPEST)).astype(np.float32)
+    at = np.nonzero((deep > 0) & (deep <= DEEPEST))
+    outer, inner = mean_near(small, outside, WINDOW, at), mean_near(small, within, WINDOW, at)
+    square = mean_near(small.astype(np.float32) ** 2, outside, WINDOW, at)
+    noise = np.sqrt(np.maximum(square - outer**2, 0).sum(axis=1))
+    colours = cv2.GaussianBlur(small, (0, 0), 0.8)[at].astype(np.float32)
+    from_outer = np.linalg.norm(colours - outer, axis=1)
+    from_inner = np.linalg.norm(colours - inner, axis=1)
+    other = (from_inner > OTHER) & (np.linalg.norm(inner - outer, axis=1) > APART)
+    like = is_shade(colours, outer) | (from_outer < np.maximum(SAME, NOISY * noise))
+    drawn = np.zeros_like(inside)
+    drawn[at] = like & (from_outer < from_inner) & other
+    return drawn
+
+
+def _is_scrap(piece: Mask, inside: Mask, deep: Floats, slope: Floats, lab: Floats) -> bool:
+    """Whether it goes on outside without an edge, but has a clear one to the product."""
+    outline, end = piece & (deep < 2.5), grow(piece, 2) & ~grow(piece, 1) & inside
+    beyond = grow(piece, 10) & ~grow(inside, 2)
+    if outline.sum() < LEAST_LENGTH // 2 or (piece & (deep < 3.5)).sum() < LEAST_LENGTH:
+        return False
+    if not end.any() or not beyond.any():
+        return False
+    clear = float(np.median(slope[end]))
+    if clear < CLEAR or np.median(slope[outline]) > WEAKER * clear:
+        return False
+    own, behind, beside = (lab[where].mean(axis=0) for where in (piece, beyond, end))
+    return bool(np.linalg.norm(own - behind) < NEARER * np.linalg.norm(own - beside))
