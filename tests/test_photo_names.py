@@ -452,6 +452,8 @@ def test_the_longest_sku_that_is_known_wins(
         (["01.11.2026/IMG_1.jpg", "02.11.2026/IMG_1.jpg"], [None, None]),
         (["1000x1000/A1.jpg", "2000x2000/A1.jpg"], ["A1", "A1"]),
         (["web/A1.jpg", "print/A1.jpg"], ["A1", "A1"]),
+        (["300 DPI/A1.jpg", "72dpi/A1.jpg"], ["A1", "A1"]),
+        (["300DPI/IMG_0001.jpg"], [None]),
         (["A1/web/1.jpg", "A1/print/1.jpg", "B1/web/1.jpg"], ["A1", "A1", "B1"]),
     ],
 )

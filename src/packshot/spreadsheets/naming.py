@@ -44,7 +44,7 @@ _DAY: Final = (
 #: Folders of a card (JEITA's DCF: a number and five characters of the maker), days and sizes.
 _NO_SKU_FOLDER: Final = re.compile(
     rf"1\d\d(?:apple|canon|andro|media|msdcf|olymp|nikon|nc[dz]\w\w|_fuji|_pana|gopro)|{_DAY}"
-    r"|\d{2,5}x\d{2,5}(?:px)?",
+    r"|\d{2,5}x\d{2,5}(?:px)?|\d{2,4}[ _-]?(?:dpi|ppi|px)",
     re.IGNORECASE,
 )
 #: A year, perhaps with a month or a day, after a word too: 2026, 2026-11, 20261130, SS2026.
