@@ -48,6 +48,7 @@ def pytest_configure() -> None:
     # A shell's background job ignores Ctrl-C, and so would the commands that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     guard.begin()
+    os.environ["PACKSHOT_URL"] = "http://127.0.0.1:9"  # not a developer's own Packshot
     os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
 
 
