@@ -28,13 +28,14 @@ MEASURED: Final = (*NAMES, "letters")
 
 def values_of(compared: Comparison) -> dict[str, float]:
     """All measures by name; `letters` is the share of letters that differ in the worst line. The
-    last three, `unjudged`, `repainted` and `light` (EV), only have a hard limit."""
+    last four, `unjudged`, `beside`, `repainted` and `light` (EV), only have a hard limit."""
     assert compared.measures is not None and compared.maps is not None
     worst = min((line.similarity for line in compared.lines or ()), default=1.0)
     maps = compared.maps
     return compared.measures.as_dict() | {
         "letters": round(1 - worst, 4),
         "unjudged": round(maps.shares.unjudged, 4),
+        "beside": round(maps.shares.beside, 4),
         "repainted": round(maps.repainted.share, 5),
         "light": maps.colours.light,
     }

@@ -91,6 +91,7 @@ class Weights:
             measures["missing"] > self.missing_warns
             or measures["patch"] > self.patch_warns
             or measures.get("unjudged", 0.0) > self.unjudged_warns
+            or measures.get("beside", 0.0) > self.unjudged_warns
             or measures.get("repainted", 0.0) > self.repainted_warns
             or abs(measures.get("light", 0.0)) > self.light_warns
         )
@@ -98,8 +99,9 @@ class Weights:
 
     def is_certain(self, measures: Mapping[str, float]) -> bool:
         """Whether a change was measured that a model's vote does not clear: the score is far from a
-        pass, or a hard limit decides. A part that could not be judged is no such change."""
-        seen = {**measures, "unjudged": 0.0}
+        pass, or a hard limit decides. What could not be judged, or may be another object, is no
+        such change."""
+        seen = {**measures, "unjudged": 0.0, "beside": 0.0}
         return self.best_allowed(seen) != "pass" or self.judge(seen)[1] < CERTAIN
 
     def judge(self, measures: Mapping[str, float]) -> tuple[FidelityVerdict, float]:
