@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Analysis, Brief, Photo, Picture
-from packshot.enhancers.local import findings, recipes, upright
+from packshot.enhancers.local import findings, recipes, sheet, upright
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import EnhancerError
@@ -314,3 +314,14 @@ def test_a_whitened_picture_gets_the_light_that_was_asked_for(title: str) -> Non
     backdrop = (slice(0, 20), slice(0, 20))
     assert np.array_equal(darker[backdrop], plain[backdrop])
     assert np.array_equal(warmer[backdrop], plain[backdrop])
+
+
+def test_notes_on_a_contact_sheet_are_whole_words_in_three_lines() -> None:
+    note = "compare the light edges of the product with those of the photo because " * 4
+    lines = sheet.wrap(note, 320)
+    assert len(lines) == 3 and lines[-1].endswith(" ...")
+    words = " ".join(lines).removesuffix(" ...")
+    assert note.startswith(words + " ")
+    assert sheet.wrap("background kept (0.58 (network))", 320) == [
+        "background kept (0.58 (network))"
+    ]

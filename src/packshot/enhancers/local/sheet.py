@@ -20,7 +20,9 @@ from packshot.pictures.imaging import (
     to_array,
 )
 
-GAP, CAPTION = 10, 48  # px
+GAP, CAPTION, LINE = 10, 62, 14  # px
+NOTE_LINES = 3
+TITLE_SIZE, NOTE_SIZE = 0.42, 0.33  # of OpenCV's font
 BACKGROUND = 232  # grey around the pictures, so that white canvases show their edge
 INK = (40, 40, 40)
 
@@ -65,10 +67,10 @@ def _row(path: Path, options: PictureOptions, output: OutputSpec, wanted: int, t
 
 def _cell(picture: Bytes | None, title: str, note: str, tile: int) -> Bytes:
     cell = np.full((tile + CAPTION + GAP, tile + GAP, 3), BACKGROUND, np.uint8)
-    for line, words in enumerate((title, note[:56], note[56:112])):
-        size = 0.42 if line == 0 else 0.33
-        where = (4, 13 + 14 * line)
-        cv2.putText(cell, words[:56], where, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
+    lines = [(title, TITLE_SIZE), *((words, NOTE_SIZE) for words in wrap(note, tile))]
+    for number, (words, size) in enumerate(lines):
+        where = (4, 13 + LINE * number)
+        cv2.putText(cell, words, where, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
     if picture is not None:
         scale = tile / max(picture.shape[:2])
         width, height = (max(1, round(n * scale)) for n in (picture.shape[1], picture.shape[0]))
@@ -76,3 +78,24 @@ def _cell(picture: Bytes | None, title: str, note: str, tile: int) -> Bytes:
         top, left = CAPTION + (tile - height) // 2, (tile - width) // 2
         cell[top : top + height, left : left + width] = small
     return cell
+
+
+def wrap(note: str, width: int) -> list[str]:
+    """The note in lines of whole words, at most `width` px wide; "..." if it has more of them."""
+    lines = [""]
+    for word in note.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if _width(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        elif len(lines) < NOTE_LINES:
+            lines.append(word)
+        else:
+            kept = lines[-1].split()
+            while len(kept) > 1 and _width(" ".join(kept) + " ...") > width:
+                kept.pop()
+            return [*lines[:-1], " ".join(kept) + " ..."]
+    return lines
+
+
+def _width(words: str) -> int:
+    return int(cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, NOTE_SIZE, 1)[0][0])
