@@ -413,21 +413,35 @@ def test_what_the_picture_does_not_show_is_said_and_never_passes(bottle: RawSide
     assert found.judged is not None and 0.6 < found.judged < 0.9
 
 
-def test_what_touched_the_product_and_is_gone_never_passes_but_is_no_missing_part() -> None:
-    """It may be a neighbour, or a handle of another colour."""
+def with_a_neighbour() -> tuple[Bytes, Floats, Floats]:
+    """A photo in which something touches the bottle, with both and with the bottle alone."""
     photo, likely = sample("bottle-paper")
     crowded, swallowed = photo.copy(), likely.copy()
     rows, columns = (np.flatnonzero((likely > 0.5).any(axis=axis)) for axis in (1, 0))
     low, right = int(np.percentile(rows, 80)), int(columns[-1])
     box = np.s_[low : low + 90, right - 2 : right + 110]
     crowded[box], swallowed[box] = (40, 60, 160), 1
+    return crowded, swallowed, likely
+
+
+def test_what_touched_the_product_and_is_gone_never_passes_but_is_no_missing_part() -> None:
+    """It may be a neighbour, or a handle of another colour."""
+    crowded, swallowed, likely = with_a_neighbour()
     raw = RawSide(side_of(crowded, swallowed), None, encode_array(crowded))
-    found = check(raw, on_new_background(photo, likely), likely)
+    found = check(raw, on_new_background(crowded, likely), likely)
     assert found.verdict == "warn" and found.measures["missing"] == 0
     assert found.measures["beside"] > 0.02
     [said] = [reason for reason in found.reasons if reason.code == "beside"]
     assert "left out, perhaps another object: at the bottom right" in said.words
     assert not scoring.load_weights().is_certain(found.measures)
+
+
+def test_what_touches_the_product_in_both_is_not_gone_where_the_network_missed_it() -> None:
+    """In the picture it is beyond the crop around what the network saw."""
+    crowded, swallowed, likely = with_a_neighbour()
+    raw = RawSide(side_of(crowded, swallowed), None, encode_array(crowded))
+    found = check(raw, on_new_background(crowded, swallowed), likely)
+    assert found.measures["beside"] == 0 and found.verdict == "pass"
 
 
 def test_a_model_is_shown_the_worst_place_of_both_enlarged(bottle: RawSide) -> None:

@@ -80,7 +80,7 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
     if problem := _problem(ours, theirs, both):
         return Comparison(problem, frames=frames)
     found = alignment.add_flow(found, raw.side, enhanced, both)
-    values, maps = measure(raw.side, enhanced, found)
+    values, maps = measure(raw.side, enhanced, found, rgb)
     lines = None if raw.lines is None else _read_lines(raw, enhanced, found, both, rgb)
     words = [line for line in lines or () if line.line.confidence >= LEAST_WORD_CONFIDENCE]
     measures = FidelityMeasures(

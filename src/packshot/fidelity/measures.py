@@ -14,7 +14,7 @@ from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.parts import PartMasks, Pictures, find_parts
 from packshot.fidelity.repainted import STRUCTURE_FLOOR, Repainted, find_repainted
 from packshot.fidelity.sides import Side, drop_specks
-from packshot.pictures.arrays import LUMA, Floats, Mask, to_lab, to_linear
+from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored
@@ -109,15 +109,17 @@ def erode_edge(mask: Mask) -> Mask:
     return np.asarray(depth > min(EDGE_WIDTH, 0.35 * deepest))
 
 
-def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, float], Maps]:
-    """All measures except the two of printed text."""
+def measure(
+    raw: Side, enhanced: Side, found: Alignment, picture: Bytes
+) -> tuple[dict[str, float], Maps]:
+    """All measures except the two of printed text; `enhanced` was cropped from `picture`."""
     positions = found.positions()
     ours, theirs, both = common_mask(raw, enhanced, positions)
     visible = _visible(positions, enhanced)
     core = erode_edge(both) & visible
     sharpness = abs(float(np.linalg.det(found.linear()))) ** 0.5
     raw_rgb = _soften_alike(raw.rgb, sharpness)
-    warped = np.asarray(np.clip(warp(enhanced.rgb, positions), 0, 255), np.uint8)
+    warped = _warp_picture(enhanced, positions, picture)
     relit = _relight(raw_rgb, warped, core)
     values = colour_measures(raw_rgb, warped, core)
     raw_lab, lab = to_lab(raw_rgb), _match_tone(raw_rgb, relit, core)
@@ -150,6 +152,19 @@ def _shares(ours: Mask, core: Mask, parts: PartMasks) -> Shares:
     compared = (core | parts.missing) & ours
     unjudged, beside = float(parts.unjudged.sum()), float(parts.beside.sum())
     return Shares(float(compared.sum()) / area, unjudged / area, beside / area)
+
+
+def _warp_picture(enhanced: Side, positions: Floats, picture: Bytes) -> Bytes:
+    """The picture's pixels in the raw crop's places, also beyond the crop around what the network
+    saw of the product: it may have missed a handle that is there."""
+    warped = np.asarray(np.clip(warp(enhanced.rgb, positions), 0, 255), np.uint8)
+    height, width = enhanced.rgb.shape[:2]
+    x, y = positions[..., 0], positions[..., 1]
+    beyond = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+    if beyond.any():
+        there = enhanced.frame.to_picture(positions)
+        warped[beyond] = np.clip(warp(picture, there), 0, 255).astype(np.uint8)[beyond]
+    return warped
 
 
 def _visible(positions: Floats, enhanced: Side) -> Mask:
