@@ -436,12 +436,20 @@ def test_what_touched_the_product_and_is_gone_never_passes_but_is_no_missing_par
     assert not scoring.load_weights().is_certain(found.measures)
 
 
-def test_what_touches_the_product_in_both_is_not_gone_where_the_network_missed_it() -> None:
-    """In the picture it is beyond the crop around what the network saw."""
-    crowded, swallowed, likely = with_a_neighbour()
-    raw = RawSide(side_of(crowded, swallowed), None, encode_array(crowded))
-    found = check(raw, on_new_background(crowded, swallowed), likely)
-    assert found.measures["beside"] == 0 and found.verdict == "pass"
+def test_a_handle_in_both_is_not_gone_where_the_network_missed_it() -> None:
+    """Most of it is beyond the crop around what the network saw of the picture."""
+    photo, likely = sample("bottle-paper")
+    rows, columns = (np.flatnonzero((likely > 0.5).any(axis=axis)) for axis in (1, 0))
+    right, top = int(columns[-1]), int(np.percentile(rows, 30))
+    handle = np.zeros(likely.shape, np.uint8)
+    cv2.rectangle(handle, (right - 20, top), (right + 80, top + 360), 1, 26)
+    handle[likely > 0.5] = 0
+    held, whole = photo.copy(), np.maximum(likely, handle)
+    held[handle > 0] = (40, 60, 160)
+    raw = RawSide(side_of(held, whole), None, encode_array(held))
+    found = check(raw, on_new_background(held, whole), likely)
+    assert found.measures["beside"] == 0
+    assert check(raw, on_new_background(held, likely), likely).verdict != "pass"
 
 
 def test_a_model_is_shown_the_worst_place_of_both_enlarged(bottle: RawSide) -> None:
