@@ -141,13 +141,18 @@ def make(fake: FakeGemini, photo: Photo) -> Iterator[Make]:
     benches: list[Bench] = []
 
     def bench(
-        *, base_url: str | None = None, today: date = TODAY, real_time: bool = False, **chosen: Any
+        *,
+        base_url: str | None = None,
+        today: date = TODAY,
+        real_time: bool = False,
+        key: str = KEY,
+        **chosen: Any,
     ) -> Bench:
         clock = Clock()
         now = time.monotonic if real_time else clock
         ledger = MemoryLedger()
         settings = Settings(
-            gemini_api_key=SecretStr(KEY), google_gemini_base_url=base_url or fake.url, **chosen
+            gemini_api_key=SecretStr(key), google_gemini_base_url=base_url or fake.url, **chosen
         )
         enhancer = GeminiEnhancer(
             settings,
@@ -846,6 +851,16 @@ def test_a_key_that_is_echoed_where_a_message_is_cut_does_not_leak(
     with pytest.raises(PackshotError) as caught:
         bench.generate()
     assert KEY[:4] not in caught.value.message
+
+
+def test_a_key_that_a_picture_contains_by_chance_does_not_change_the_picture(
+    make: Make, bench: Bench
+) -> None:
+    made = bench.generate()
+    text = base64.b64encode(made.data).decode()
+    middle = len(text) // 2
+    other = make(key=text[middle : middle + 4])
+    assert other.generate().data == made.data
 
 
 @pytest.mark.parametrize("key", ["has space", "non-äscii", "new\nline"])

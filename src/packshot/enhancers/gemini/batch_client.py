@@ -25,6 +25,7 @@ from packshot.enhancers.gemini.client import (
     NO_CONNECTION,
     check_key,
     check_url,
+    without_key,
 )
 from packshot.enhancers.gemini.per_process import PerProcess
 from packshot.enhancers.gemini.transport import DeadlineTransport, Stalled, system_tls, within
@@ -142,7 +143,7 @@ class BatchClient:
         if not path.startswith("models/") and _is_gone(answer):
             raise NotFound(f"Gemini has no {path.partition('?')[0]}")
         if answer.status_code >= 300:
-            details = _error_of(answer.text.replace(self._api_key, "(key)"))
+            details = _error_of(without_key(answer.text, self._api_key))
             header = answer.headers.get("retry-after")
             raise outcomes.of_status(answer.status_code, details, _about(path), header)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 API_VERSION = "v1beta"  # what Google's REST samples and all recorded traffic use; the SDK's is v1
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/"
 CHECK_SECONDS = 15.0
+#: A picture or a signature in an answer's JSON, perhaps with line breaks.
+DATA = r'"[A-Za-z0-9+/_=\\-]{1000,}"'
 CALL_HEADER = "x-packshot-call"  # product/round/variant, for the logs of a proxy
 
 
@@ -100,7 +103,7 @@ class GeminiClient:
                 model=request.model, contents=contents, config=_config(request, timeout)
             )
         raw = answer.sdk_http_response
-        return self._without_key((raw.body if raw else None) or "")
+        return without_key((raw.body if raw else None) or "", self._api_key)
 
     def check(self, model: str) -> None:
         """Ask Google whether it knows `model` (free); raise what is wrong."""
@@ -142,13 +145,8 @@ class GeminiClient:
 
     def _of_status(self, error: APIError, model: str) -> Exception:
         retry_after = getattr(error.response, "headers", {}).get("retry-after")
-        details = json.loads(self._without_key(json.dumps(error.details)))
+        details = json.loads(without_key(json.dumps(error.details), self._api_key))
         return outcomes.of_status(error.code, details, model, retry_after)
-
-    def _without_key(self, text: str) -> str:
-        """Remove the key, which a proxy may echo; do so before cutting, or half a key would
-        stay."""
-        return text.replace(self._api_key, "(key)")
 
     def _new(self) -> genai.Client:
         from google import genai  # half a second and 41 MB: only when Gemini is really used
@@ -177,6 +175,16 @@ def check_key(key: str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError("GEMINI_API_KEY=(not shown): it has characters that no key has.")
     return key
+
+
+def without_key(text: str, key: str) -> str:
+    """Remove the key from an answer, as a proxy may echo it; do so before cutting, or half a key
+    would stay. A picture stays as it is: its base64 may contain a short key by chance."""
+    if key not in text:
+        return text
+    return re.sub(
+        f"{DATA}|{re.escape(key)}", lambda found: "(key)" if found[0] == key else found[0], text
+    )
 
 
 def check_url(url: str) -> str:
