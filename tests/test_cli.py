@@ -130,6 +130,16 @@ def test_retry_queues_failed_products_again(shop: Shop, url: str) -> None:
     assert f"product {third}: product {third} is already waiting" in waiting.stderr
 
 
+def test_retry_leaves_a_product_that_has_not_failed_as_it_is(shop: Shop, url: str) -> None:
+    product_id, _ = shop.reviewable()
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    refused = packshot("retry", str(product_id), "--url", url)
+    assert (refused.exit_code, refused.stdout) == (1, "0 products are waiting again.\n")
+    assert f"product {product_id}: it is approved, not failed" in refused.stderr
+    view = shop.services.catalog.product(product_id)
+    assert (view.status, view.round) == ("approved", 1)
+
+
 @pytest.mark.parametrize("words", [(), ("1", "--all-failed")])
 def test_retry_needs_ids_or_all(words: tuple[str, ...]) -> None:
     refused = packshot("retry", *words)

@@ -23,13 +23,25 @@ def retry(product_ids: tuple[int, ...], all_failed: bool, as_json: bool, client:
     wanted = product_ids or tuple(product["id"] for product in client.products(status="failed"))
     retried, refused = [], []
     for product_id in wanted:
-        try:
-            client.enhance(product_id)
-            retried.append(product_id)
-        except ApiError as error:
+        if problem := _retry(product_id, client):
             refused.append(product_id)
-            click.echo(f"product {product_id}: {error.explanation}", err=True)
+            click.echo(f"product {product_id}: {problem}", err=True)
+        else:
+            retried.append(product_id)
     are = "is" if len(retried) == 1 else "are"
     words = f"{pluralise(len(retried), 'product')} {are} waiting again."
     click.echo(json.dumps(retried) if as_json else words)
     raise SystemExit(1 if refused else 0)
+
+
+def _retry(product_id: int, client: Client) -> str | None:
+    """Queue a failed product again; why not, if it is none: a new round would replace the pictures
+    of any other."""
+    try:
+        status = client.product(product_id)["status"]
+        if status in ("pending_review", "approved", "rejected"):
+            return f"it is {status}, not failed; new pictures are asked for on the desk"
+        client.enhance(product_id)
+    except ApiError as error:
+        return error.explanation
+    return None
