@@ -202,7 +202,33 @@ def test_key_makes_an_entry_that_works(sqlite_url: str, tmp_path: Path) -> None:
     assert packshot("key", "a shop").exit_code == 2
 
 
-def test_redrive_without_sqs_says_what_to_do_instead() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "prune",
+        "prune --delete",
+        "webhooks list",
+        "webhooks replay",
+        "fidelity report",
+        "redrive",
+        "restored",
+    ],
+)
+def test_a_command_for_an_existing_shop_creates_none(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    refused = packshot(*command.split())
+    assert refused.exit_code == 1
+    assert f"there is no database {tmp_path / 'var' / 'packshot.db'}" in refused.output
+    assert "or run this in Packshot's folder" in refused.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_redrive_without_sqs_says_what_to_do_instead(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
     refused = packshot("redrive")
     assert refused.exit_code == 1
     assert "packshot retry" in refused.output
@@ -269,6 +295,7 @@ def test_check_names_the_broken_part_and_what_to_fix(
         before = set(Path().rglob("*"))
         found = packshot("check", "--json")
         assert set(Path().rglob("*")) == before, "it creates nothing"
+    assert f"alone: there is no {Path.cwd() / '.env'}" in json.loads(found.stdout)["notes"][0]
     problems = {name: said for name, said in json.loads(found.stdout)["parts"].items() if said}
     assert found.exit_code == (1 if part else 0), problems
     assert says in problems.get(part or "", "")

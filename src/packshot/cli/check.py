@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import click
 
 from packshot import logs
-from packshot.database.urls import read_url
+from packshot.database.open_file import existing_parent, missing_file
+from packshot.database.urls import parse_url
 from packshot.errors import PackshotError
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
@@ -47,7 +48,9 @@ def check(as_json: bool) -> None:
 
 def try_all() -> tuple[dict[str, str | None], list[str]]:
     """Each part's problem; and notes: the settings used, and what works in an unexpected way."""
-    which = f"these are the settings of this shell and of {Path.cwd() / '.env'}; no server is asked"
+    file = Path.cwd() / ".env"
+    of_file = f"and of {file}" if file.exists() else f"alone: there is no {file}"
+    which = f"these are the settings of this shell {of_file}; no server is asked"
     try:
         load_environment()
         settings = load_settings()
@@ -66,25 +69,15 @@ def find_missing(settings: Settings) -> dict[str, str | None]:
     """The parts whose file or folder does not exist yet, with the problem: trying it would
     create it."""
     missing: dict[str, str | None] = {}
-    url = read_url(settings.database_url).url
-    file = url.database if url.get_backend_name() == "sqlite" else None
-    if file and file != ":memory:" and not Path(file).exists() and _above(Path(file)).is_dir():
-        missing["database"] = (
-            f"there is no database {Path(file).absolute()}: run `packshot migrate` to create it"
-            " (run.py does it as it starts), or run this in Packshot's folder"
-        )
+    if no_file := missing_file(parse_url(settings.database_url)):
+        missing["database"] = no_file
     if settings.s3_bucket is None and not os.path.lexists(settings.media_dir):
         missing["storage"] = _why_not_creatable(settings.media_dir.absolute())
     return missing
 
 
-def _above(path: Path) -> Path:
-    """The nearest parent that exists, even if it is a file."""
-    return next(parent for parent in path.absolute().parents if parent.exists())
-
-
 def _why_not_creatable(folder: Path) -> str | None:
-    above = _above(folder)
+    above = existing_parent(folder)
     if above.is_dir() and os.access(above, os.W_OK):
         return None
     return f"MEDIA_DIR={folder} does not exist and can't be created in {above}"

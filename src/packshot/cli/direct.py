@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import click
 
 from packshot.database.engine import problem_with_tables
+from packshot.database.open_file import missing_file
+from packshot.database.urls import parse_url
 from packshot.errors import PackshotError
 from packshot.serving import prepare_process
 from packshot.wiring import Services, build
@@ -17,7 +19,10 @@ from packshot.wiring import Services, build
 def open_services() -> Iterator[Services]:
     """The parts that the environment and `.env` select. A PackshotError is printed as one line."""
     try:
-        services = build(prepare_process())
+        settings = prepare_process()
+        if no_file := missing_file(parse_url(settings.database_url)):
+            raise click.ClickException(no_file)
+        services = build(settings)
         try:
             if problem := problem_with_tables(services.database):
                 raise click.ClickException(problem)

@@ -169,15 +169,11 @@ def report(target: Path | None) -> None:
     Approved pictures count as unchanged. Rejected pictures count as changed if the reason is the
     product, its colour or its text.
     """
-    load_environment()
-    from packshot.database.engine import Database
+    from packshot.cli.direct import open_services
     from packshot.products.checks import Checks
 
-    database = Database(load_settings().database_url)
-    try:
-        rows = Checks(database).read_labels()
-    finally:
-        database.close()
+    with open_services() as services:
+        rows = Checks(services.database).read_labels()
     kept = [row for row in rows if row["faithful"]]
     changed = [row for row in rows if not row["faithful"]]
     _share("approved pictures were flagged (false alarms)", kept)

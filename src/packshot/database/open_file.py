@@ -1,4 +1,4 @@
-"""Detects that SQLite's file was moved, deleted or replaced while this process has it open."""
+"""Detects that SQLite's file is missing, or was replaced while this process has it open."""
 
 from __future__ import annotations
 
@@ -7,10 +7,31 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from sqlalchemy.engine import URL
+
 from packshot.errors import Unavailable
 
 #: Device and inode: the file that a path leads to, whatever its content.
 FileIdentity: TypeAlias = tuple[int, int]
+
+
+def missing_file(url: URL) -> str | None:
+    """Why there is no SQLite file to work on, and what to do; None if there is one, or if another
+    error says why there can't be one. A connection would create it, empty."""
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return None
+    file = Path(str(url.database)).absolute()
+    if file.exists() or not existing_parent(file).is_dir():
+        return None
+    return (
+        f"there is no database {file}: run `packshot migrate` to create it"
+        " (run.py does it as it starts), or run this in Packshot's folder"
+    )
+
+
+def existing_parent(path: Path) -> Path:
+    """The nearest parent that exists, even if it is a file."""
+    return next(parent for parent in path.absolute().parents if parent.exists())
 
 
 class OpenFile:
