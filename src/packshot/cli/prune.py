@@ -24,12 +24,13 @@ def prune(for_good: bool, as_json: bool) -> None:
     REJECTED_KEEP_DAYS. Approved pictures are never removed. Made for a daily timer."""
     with open_services() as services:
         settings = services.settings
-        if settings.raw_keep_days is None and settings.rejected_keep_days is None:
-            raise click.ClickException(
-                "everything is kept: set RAW_KEEP_DAYS or REJECTED_KEEP_DAYS to change that"
-            )
         pruned = services.retention.prune() if for_good else services.retention.plan()
-    click.echo(json.dumps(vars(pruned)) if as_json else _print(pruned, for_good))
+    if as_json:
+        click.echo(json.dumps(vars(pruned)))
+    elif settings.raw_keep_days is None and settings.rejected_keep_days is None:
+        click.echo("Everything is kept: set RAW_KEEP_DAYS or REJECTED_KEEP_DAYS to change that.")
+    else:
+        click.echo(_print(pruned, for_good))
 
 
 def _print(pruned: Pruned, for_good: bool) -> str:
