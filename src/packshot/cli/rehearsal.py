@@ -32,7 +32,7 @@ from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.spreadsheets import in_columns
 from packshot.web.api.product_schemas import NewProductIn
-from packshot.web.requests.reading import check
+from packshot.web.requests.field_errors import check
 from packshot.web.requests.refusals import InvalidRequest
 
 #: The most photos' names in one request; the API accepts twice as many.

@@ -14,7 +14,7 @@ from typing import Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import ImportInput, PhotoArchive, Plan, ProductRow, plan_import
 from packshot.web.api.product_schemas import NewProductIn
-from packshot.web.requests.reading import check
+from packshot.web.requests.field_errors import check
 from packshot.web.requests.refusals import InvalidRequest
 
 #: Characters of attributes in one answer: many pictures of one row repeat them.

@@ -66,12 +66,12 @@ def _as_stored(address: str) -> str:
 
 RawImage = Annotated[
     str,
-    AfterValidator(_as_stored),
     Field(
         min_length=1,
         max_length=2048,
         description="https://, http://, s3://bucket/key, or the raw_image of an upload",
     ),
+    AfterValidator(_as_stored),
 ]
 
 

@@ -13,6 +13,7 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
+    StrictBool,
     StrictInt,
     ValidationError,
     ValidationInfo,
@@ -34,6 +35,7 @@ from packshot.products.object_keys import MOST_TAKES
 from packshot.products.reasons import RejectionReason
 from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
+from packshot.web.requests.field_errors import field_errors_of
 from packshot.web.requests.reading import (
     MAX_ID,
     MAX_JSON_BYTES,
@@ -42,7 +44,8 @@ from packshot.web.requests.reading import (
     Sku,
     StrictModel,
     Words,
-    field_errors_of,
+    text_like,
+    text_type,
 )
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 
@@ -72,6 +75,7 @@ def _whole(value: Any) -> Any:
 
 
 Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
+TakeNumber = Annotated[StrictInt, Field(ge=1, le=MOST_TAKES), BeforeValidator(_whole)]
 
 
 def _unset(value: Any) -> Any:
@@ -106,7 +110,7 @@ class BulkIn(StrictModel):
         description="when and at which price Gemini is asked; default: GEMINI_LANE",
         examples=["batch"],
     )
-    pixel_lock: bool | None = Field(
+    pixel_lock: StrictBool | None = Field(
         None, description="put the photo's own pixels over the product; default: PIXEL_LOCK"
     )
 
@@ -142,12 +146,18 @@ def row_of(field_error: FieldError) -> int | None:
             return None
 
 
-Batch36 = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
-Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,1400}$")]
+Batch36 = Annotated[
+    str, *text_like(r"^[0-9a-f-]{36}$", "must be a batch_id: 36 of the characters 0-9, a-f and -")
+]
+Cursor = Annotated[
+    str, *text_like(r"^[A-Za-z0-9_-]{1,1400}$", "must be the next_cursor of an answer")
+]
 _STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
 
 
-EnhancerName = Annotated[str, Field(pattern=r"^[a-z-]{1,20}$")]
+EnhancerName = Annotated[
+    str, *text_like(r"^[a-z-]{1,20}$", "must be the name of an enhancer: local or gemini")
+]
 
 
 def _text(pattern: str) -> WithJsonSchema:
@@ -167,7 +177,11 @@ class PhotoIn(SellerFieldsIn):
     """A photo that is not uploaded yet, with its row: prices and attributes are compared with those
     of the product found."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="of its bytes")]
+    sha256: Annotated[
+        str,
+        *text_like(r"^[0-9a-f]{64}$", "must be a SHA-256 as 64 of the characters 0-9 and a-f"),
+        Field(description="of its bytes"),
+    ]
     category: Category | None = None
 
     def as_identity(self) -> Identity:
@@ -244,7 +258,11 @@ def _numbers(value: Any) -> Any:
     return [int(part) for part in value.split(",")]
 
 
-PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[A-Za-z0-9_. -]{1,60}$")]
+PresetName = Annotated[
+    str,
+    *text_like(r"^[A-Za-z0-9_. -]{1,60}$", "must be the name of a preset, such as amazon"),
+    BeforeValidator(_unset),
+]
 
 
 def _moment(value: Any) -> Any:
@@ -322,7 +340,7 @@ class ProductQuery(StrictModel):
     rounds: Literal["current", "all"] = "current"
 
 
-AltText = Annotated[Words, Field(max_length=LONGEST_ALT_TEXT)]
+AltText = Annotated[str, *text_type(LONGEST_ALT_TEXT, "\n\t")]
 
 
 class ImageChangeIn(StrictModel):
@@ -333,7 +351,7 @@ class ImageChangeIn(StrictModel):
     reason: RejectionReason | None = None
     note: Words | None = None
     alt_text: AltText | None = None
-    take: int | None = Field(None, ge=1, le=MOST_TAKES)
+    take: TakeNumber | None = None
 
     @model_validator(mode="after")
     def _is_one_change(self) -> Self:

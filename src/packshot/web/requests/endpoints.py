@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from packshot.errors import NotFound
 from packshot.keys import Scope
-from packshot.web.requests.reading import MAX_ID, MAX_SMALL_JSON_BYTES, check, read_json
+from packshot.web.requests.field_errors import check
+from packshot.web.requests.reading import MAX_ID, MAX_SMALL_JSON_BYTES, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 #: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.

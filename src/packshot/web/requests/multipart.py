@@ -12,8 +12,15 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
+from packshot.pictures.limits import MAX_BYTES
 from packshot.web.requests.reading import read_pieces
-from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, malformed
+from packshot.web.requests.refusals import (
+    BodyTooLarge,
+    FieldError,
+    InvalidRequest,
+    Refused,
+    malformed,
+)
 
 #: Characters; RFC 2046, section 5.1.1, allows 70, but some clients (Werkzeug's) send a few more.
 MAX_BOUNDARY: Final = 100
@@ -57,7 +64,12 @@ def read_file(request: Request, name: str, limit: int) -> bytes:
     def keep(part: str, filename: str | None) -> int | None:
         return next(keeps, None) if part == name and filename is not None else None
 
-    files = [part for part in read_parts(request, limit, keep) if part.filename is not None]
+    try:
+        parts = read_parts(request, limit, keep)
+    except BodyTooLarge as error:
+        most = f"a photo may have at most {MAX_BYTES / 1e6:.0f} MB"
+        raise Refused(error.code, f"{error.detail}: {most}") from None
+    files = [part for part in parts if part.filename is not None]
     file = next((part for part in files if part.name == name), None)
     if file is None:
         raise InvalidRequest(

@@ -1,9 +1,9 @@
-"""Turns a client's bytes into checked values (size, JSON, text, money), and lists the errors."""
+"""Turns a client's bytes into checked values: size, JSON, text, money."""
 
 from __future__ import annotations
 
-import difflib
 import json
+import re
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -11,17 +11,21 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NoReturn
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, malformed, pointer
+from packshot.web.requests.refusals import (
+    BodyTooLarge,
+    Refused,
+    malformed,
+)
 
 if TYPE_CHECKING:
     from flask import Request
@@ -41,9 +45,6 @@ CHUNKED_READ_BYTES: Final = 64 * 1024
 MAX_JSON_MARKS: Final = 100_000
 #: Fields of one object, known or not: each unknown field costs an error.
 MAX_FIELDS: Final = 50
-#: Unknown fields of one object that are named in the answer, and characters of such a name.
-MAX_UNKNOWN_NAMED: Final = 5
-MAX_NAME_SHOWN: Final = 60
 #: The largest of PostgreSQL's INTEGER.
 MAX_ID: Final = 2**31 - 1
 #: NUMERIC(12,2).
@@ -128,7 +129,7 @@ def _read(request: Request, most: int) -> bytes:
 
 
 def _too_large(limit: int) -> NoReturn:
-    raise Refused("too_large", f"the body is larger than {limit:,} bytes")
+    raise BodyTooLarge("too_large", f"the body is larger than {limit:,} bytes")
 
 
 def read_json(request: Request, limit: int, *, optional: bool = False) -> Any:
@@ -171,6 +172,18 @@ def _no_constant(name: str) -> NoReturn:
 
 
 # -- values --------------------------------------------------------------------------------------
+
+
+def text_like(pattern: str, words: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """A type for strings that match a pattern; `words` say what they must be."""
+    compiled = re.compile(pattern)
+
+    def read(text: str) -> str:
+        if not compiled.search(text):
+            raise PydanticCustomError("bad_form", "{words}", {"words": words})
+        return text
+
+    return AfterValidator(read), WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 def money(value: Any) -> Decimal:
@@ -288,6 +301,8 @@ def text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJso
     )
 
 
+#: In an error's context: the name, within the value that was checked, of what is wrong.
+INSIDE: Final = "inside"
 #: A product's attributes: the most of them, and the most bytes of UTF-8 in all, names included.
 MAX_ATTRIBUTES: Final = 50
 MAX_ATTRIBUTES_BYTES: Final = 8192
@@ -304,13 +319,25 @@ def attributes(value: Any) -> dict[str, str]:
     texts = [text for pair in value.items() for text in pair]
     if sum(len(text) for text in texts if isinstance(text, str)) > MAX_ATTRIBUTES_BYTES:
         raise _attributes_too_large()
-    read = {
-        plain_text(name, 100): plain_text(text, MAX_ATTRIBUTES_BYTES, "\n\t")
-        for name, text in value.items()
-    }
+    read = dict(_attribute(name, text) for name, text in value.items())
     if sum(len(f"{name}{text}".encode()) for name, text in read.items()) > MAX_ATTRIBUTES_BYTES:
         raise _attributes_too_large()
     return read
+
+
+def _attribute(name: Any, text: Any) -> tuple[str, str]:
+    try:
+        name = plain_text(name, 100)
+    except PydanticCustomError as error:
+        raise PydanticCustomError(
+            error.type, "{reason} in each name", {"reason": error.message()}
+        ) from None
+    try:
+        return name, plain_text(text, MAX_ATTRIBUTES_BYTES, "\n\t")
+    except PydanticCustomError as error:
+        raise PydanticCustomError(
+            error.type, "{reason}", {"reason": error.message(), INSIDE: name}
+        ) from None
 
 
 def _attributes_too_large() -> PydanticCustomError:
@@ -339,75 +366,3 @@ Attributes = Annotated[
         }
     ),
 ]
-
-
-# -- errors --------------------------------------------------------------------------------------
-
-
-def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
-    """`data` as a `model`; raises InvalidRequest with every error and its pointer."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise InvalidRequest(field_errors_of(error, model, prefix)) from None
-
-
-def field_errors_of(
-    error: ValidationError, model: type[BaseModel], prefix: str = ""
-) -> list[FieldError]:
-    """Pydantic's errors in Packshot's words, never with the caller's texts in them.
-
-    Each place and kind once, so every bad row has an error; only a few unknown fields of each row
-    are named, so that the answer stays small.
-    """
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    listed: dict[tuple[str, str], list[FieldError]] = {}
-    for details in found:
-        code = CODES.get(details["type"], details["type"])
-        # The pointer names the object: an unknown field's name is input.
-        place = details["loc"][:-1] if code == "unknown_field" else details["loc"]
-        key = prefix + pointer(place), code
-        of_place = listed.setdefault(key, [])
-        if len(of_place) < (MAX_UNKNOWN_NAMED if code == "unknown_field" else 1):
-            of_place.append(FieldError(*key, _detail(details, code, model)))
-    return [error for of_place in listed.values() for error in of_place]
-
-
-def _detail(details: ErrorDetails, code: str, model: type[BaseModel]) -> str:
-    location = details["loc"]
-    if code == "unknown_field":
-        return _unknown(str(location[-1]), _field_names(model, in_row=len(location) > 1))
-    return DETAILS.get(code) or details["msg"][:1].lower() + details["msg"][1:]
-
-
-CODES: Final = {
-    "missing": "required",
-    "extra_forbidden": "unknown_field",
-    "model_type": "not_an_object",
-    "model_attributes_type": "not_an_object",
-    "list_type": "not_a_list",
-    "literal_error": "not_allowed",
-    "int_type": "not_an_integer",
-    "string_type": "not_text",
-}
-DETAILS: Final = {
-    "required": "is required",
-    "not_an_object": "must be an object",
-    "not_a_list": "must be a list",
-}
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name[:50], known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    try:
-        shown = json.dumps(plain_text(name, MAX_NAME_SHOWN), ensure_ascii=False)
-    except PydanticCustomError:
-        shown = "with a name that can't be shown"
-    return f"has an unknown field {shown}; {hint}"
-
-
-def _field_names(model: type[BaseModel], in_row: bool) -> list[str]:
-    """The fields of the model, or of the rows it has a list of."""
-    rows = getattr(model, "row_model", None) if in_row else None
-    return [field.alias or name for name, field in (rows or model).model_fields.items()]

@@ -90,6 +90,10 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
+class BodyTooLarge(Refused):
+    """The body is larger than the limit."""
+
+
 def malformed(detail: str) -> Refused:
     return Refused("malformed", detail)
 
