@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from packshot.cli import main
 from packshot.cli.run import start_fake_gemini
 from packshot.client import Client
 from packshot.settings import FAKE_KEY, Settings
-from packshot.testing.fake_gemini import painting
+from packshot.testing.fake_gemini import FAULTS, painting
+from packshot.testing.fake_gemini.faults import read_chance
 
 COMMAND = (str(BIN / "packshot"), "serve", "--fake-gemini")
 
@@ -68,8 +70,31 @@ def test_every_picture_of_the_fake_says_sample() -> None:
 
 
 def test_faults_go_with_the_fake_only() -> None:
-    done = CliRunner().invoke(main, ["serve", "--fake-fault", "busy=0.1"])
+    done = CliRunner().invoke(main, ["serve", "--fake-fault", "overloaded=0.1"])
     assert done.exit_code == 2 and "goes with --fake-gemini" in done.output
+
+
+def test_the_help_lists_the_faults_and_its_example_is_one() -> None:
+    shown = " ".join(CliRunner().invoke(main, ["serve", "--help"]).output.split())
+    assert all(name in shown for name in FAULTS)
+    [example] = re.findall(r"as in (\S+);", shown)
+    assert read_chance(example) == ("overloaded", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("busy=0.1", "there is no fault 'busy'; there are aborted, "),
+        ("overloaded=often", "the chance of overloaded must be from 0 to 1"),
+        ("overloaded=nan", "the chance of overloaded must be from 0 to 1"),
+        ("overloaded=2", "as in overloaded=0.1"),
+    ],
+)
+def test_a_wrong_fault_is_refused_before_anything_starts(given: str, says: str) -> None:
+    done = CliRunner().invoke(main, ["serve", "--fake-gemini", "--fake-fault", given])
+    assert done.exit_code == 2
+    assert says in done.output
+    assert "packshot.testing" not in done.output and "kept in" not in done.output
 
 
 def test_it_does_not_write_into_a_real_queue(tmp_path: Path) -> None:

@@ -21,6 +21,30 @@ from packshot.settings import FAKE_KEY
 REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
 
 
+class FaultOption(click.Option):
+    """Its help lists the faults, which are imported only for it: serving needs none of them."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from packshot.testing.fake_gemini.faults import FAULTS
+
+        option, words = super().get_help_record(ctx) or ("", "")
+        return option, f"{words} Names: {', '.join(sorted(FAULTS))}."
+
+
+def _check_faults(
+    ctx: click.Context, param: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """A wrong fault ends the command before the fake is started."""
+    if given:
+        from packshot.testing.fake_gemini.faults import read_chance
+    for fault in given:
+        try:
+            read_chance(fault)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return given
+
+
 @click.command()
 @click.option(
     "--workers",
@@ -35,7 +59,9 @@ REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
     "faults",
     multiple=True,
     metavar="NAME=CHANCE",
-    help="With --fake-gemini: make it fail at random, as in busy=0.1; default: never.",
+    cls=FaultOption,
+    callback=_check_faults,
+    help="With --fake-gemini: make it fail at random, as in overloaded=0.1; default: never.",
 )
 def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     """Serve on HOST and PORT with gunicorn; every process has its worker thread.

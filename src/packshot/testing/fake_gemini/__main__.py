@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from packshot.testing.fake_gemini import FAULTS, FakeGemini
+from packshot.testing.fake_gemini.faults import read_chance
 
 
 def main() -> None:
@@ -49,10 +50,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _chance(text: str) -> tuple[str, float]:
-    name, _, chance = text.partition("=")
-    if name not in FAULTS:
-        raise argparse.ArgumentTypeError(f"no fault named {name!r}")
-    return name, float(chance or 1)
+    try:
+        return read_chance(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

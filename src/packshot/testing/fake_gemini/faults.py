@@ -417,3 +417,17 @@ WIRE_FAULTS = {
 }
 
 FAULTS: dict[str, Fault] = {**STATUS_FAULTS, **ACCOUNT_FAULTS, **ANSWER_FAULTS, **WIRE_FAULTS}
+
+
+def read_chance(text: str) -> tuple[str, float]:
+    """`overloaded=0.1` -> its name and chance, which is 1 when left out. Raises ValueError."""
+    name, _, chance = text.partition("=")
+    if name not in FAULTS:
+        raise ValueError(f"there is no fault {name!r}; there are {', '.join(sorted(FAULTS))}")
+    try:
+        share = float(chance or 1)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= 1:
+        raise ValueError(f"the chance of {name} must be from 0 to 1, as in {name}=0.1")
+    return name, share
