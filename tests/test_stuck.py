@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from support.shop import Shop
 
 from packshot.database.models import Deletion, Product, Round
+from packshot.database.types import now
 from packshot.errors import LostClaim, Unavailable
 from packshot.work.claims import Claim, Claims
 
@@ -87,3 +88,44 @@ def test_another_photo_is_checked_as_a_first_one_is(shop: Shop) -> None:
         answer = shop.ask("PATCH", f"/api/products/{product}", json={"raw_image": address})
         assert answer.status_code == 422
         assert answer.get_json()["errors"][0]["pointer"] == "/raw_image"
+
+
+def wait_for(shop: Shop, product: int, seconds: float) -> None:
+    with shop.services.database.write() as session:
+        session.execute(
+            update(Product).where(Product.id == product).values(queued_at=now(-seconds))
+        )
+
+
+def problem(shop: Shop) -> str | None:
+    found: str | None = shop.ask("GET", "/api/stats").get_json()["data"]["problem"]
+    assert shop.ask("GET", "/desk/state").get_json()["worker"] == found
+    notes = shop.ask("GET", "/readyz").get_json()["notes"]
+    assert (found in notes) if found else not any("worker" in note for note in notes)
+    return found
+
+
+def test_products_that_no_worker_takes_are_noticed(shop: Shop) -> None:
+    """As with WORKER_ENABLED=false and no other worker: they waited, and nothing said why."""
+    [product] = shop.create()
+    assert problem(shop) is None
+    wait_for(shop, product, 720)
+    assert problem(shop) == (
+        "the oldest product has waited 12 minutes and none is being worked on:"
+        " start a worker (`packshot worker`), or read its log"
+    )
+    [other] = shop.create()
+    claim = claims_of(shop).take()
+    assert isinstance(claim, Claim) and claim.product_id == product
+    wait_for(shop, other, 720)
+    assert problem(shop) is None
+
+
+def test_a_product_in_its_pause_is_not_one_that_no_worker_takes(shop: Shop) -> None:
+    [product] = shop.create()
+    wait_for(shop, product, 720)
+    for since in (-30, 30):  # a pause that has ended a moment ago, and one that goes on
+        with shop.services.database.write() as session:
+            paused = update(Product).where(Product.id == product)
+            session.execute(paused.values(not_before=now(since)))
+        assert problem(shop) is None

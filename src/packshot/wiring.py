@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -31,7 +32,7 @@ from packshot.products.retention import Retention
 from packshot.products.shop import ShopMark
 from packshot.products.takes import Remakes
 from packshot.queues.contract import Queue
-from packshot.queues.database import DatabaseQueue
+from packshot.queues.database import DatabaseQueue, read_untaken
 from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage
 from packshot.webhooks.deliveries import Webhooks
@@ -51,6 +52,8 @@ from packshot.work.take_claims import TakeClaims
 
 #: Threads of a process that use the database, in addition to those of products in flight.
 OTHER_THREADS = 18
+#: Seconds that a product can wait before somebody is told that no worker takes it.
+UNTAKEN_SECONDS = 120
 #: Seconds for a webhook's receiver to answer; otherwise the delivery is tried again later.
 WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
 
@@ -97,8 +100,26 @@ class Services:
 
     def problem(self) -> str | None:
         """Why no pictures are being made, as far as this process knows."""
-        of_worker = None if self.worker is None else self.worker.problem()
+        of_worker = self.untaken() if self.worker is None else self.worker.problem()
         return of_worker or self.enhancer.health().problem
+
+    def untaken(self) -> str | None:
+        """Whether no worker takes the waiting products, as far as the database shows."""
+        with self.database.read() as session:
+            seconds = read_untaken(session, self.settings.lease_seconds)
+        if seconds is None or seconds < UNTAKEN_SECONDS:
+            return None
+        return (
+            f"the oldest product has waited {seconds / 60:,.0f} minutes and none is being worked"
+            " on: start a worker (`packshot worker`), or read its log"
+        )
+
+    def notes_now(self) -> list[str]:
+        """The notes, and whether waiting products are taken."""
+        with suppress(PackshotError):  # the report on the parts has it
+            if self.worker is None and (untaken := self.untaken()):
+                return [*self.notes(), untaken]
+        return self.notes()
 
     def notes(self) -> list[str]:
         """Notes on unusual settings, logged at the start and shown by `/readyz`."""

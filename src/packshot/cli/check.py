@@ -58,7 +58,7 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
         with without_missing(settings, missing) as usable:
             services = build(usable)
             try:
-                return find(services) | missing, [which, *services.notes()]
+                return find(services) | missing, [which, *services.notes_now()]
             finally:
                 services.close()
     except PackshotError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, func, not_, select
+from sqlalchemy import Select, and_, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
@@ -24,6 +24,23 @@ def read_depth(session: Session, lease_seconds: float) -> Depth:
     waiting, claimed, since, moment = session.execute(counts.where(waits)).one()
     age = max(0.0, (moment - since).total_seconds()) if since else None
     return Depth(waiting=waiting, in_flight=claimed, dead=None, oldest_seconds=age)
+
+
+def read_untaken(session: Session, lease_seconds: float) -> float | None:
+    """For how many seconds the oldest due product has waited while none is claimed; None if one
+    is claimed, or none waits."""
+    queued = and_(Product.status == PENDING, Product.queued_at.is_not(None))
+    claimed = exists().where(queued, not_(lease_is_free(lease_seconds)))
+    oldest = (
+        select(Product.queued_at, Product.not_before, now())
+        .where(is_waiting_for_work(lease_seconds), not_(claimed))
+        .order_by(Product.queued_at, Product.id)
+    )
+    if (found := session.execute(oldest.limit(1)).first()) is None:
+        return None
+    queued_at, not_before, moment = found
+    due = max(each for each in (queued_at, not_before) if each is not None)
+    return max(0.0, (moment - due).total_seconds())
 
 
 class DatabaseQueue:

@@ -53,7 +53,7 @@ def readyz() -> Response:
     body = ReadyAnswer(ok=not any(report.values()))
     if identify() is not None:
         body.parts = {part: problem or "ok" for part, problem in report.items()}
-        body.notes = services().notes()
+        body.notes = services().notes_now()
     return _respond(body, 200 if body.ok else 503)
 
 
