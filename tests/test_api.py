@@ -31,6 +31,7 @@ from packshot.cli.status import _lines
 from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.errors import Unavailable
+from packshot.storage import LocalStorage
 from packshot.web import operations
 from packshot.web.api.schemas import BulkIn
 from packshot.web.requests.reading import MAX_JSON_BYTES
@@ -1113,6 +1114,23 @@ def test_a_full_disk_is_named(shop: Shop) -> None:
     response = shop.ask("POST", "/api/uploads", data=photo)
     problem(response, 503, "disk_full")
     assert "is full (No space left on device): make room" in response.get_json()["message"]
+
+
+@only_sqlite
+def test_a_disk_without_room_for_a_photo_is_not_ready(shop: Shop, tmp_path: Path) -> None:
+    """With 8 KB left `/readyz` said that the storage works, and each upload got a 503."""
+    media = tmp_path / "media"
+    full = LocalStorage(media, free_bytes=lambda folder: 8_000)
+    full.put("a/b", b"kept", "image/jpeg")
+    assert full.get("a/b") == b"kept"
+    shop.services.storage = full
+    response = shop.ask("GET", "/readyz")
+    assert response.status_code == 503
+    assert response.get_json()["parts"]["storage"] == (
+        f"the disk of MEDIA_DIR={media} has only 0.0 MB left, too little for a photo and its"
+        " pictures: make room, nothing is lost"
+    )
+    assert LocalStorage(media, free_bytes=lambda folder: 100_000_000).health() is None
 
 
 @only_sqlite

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,9 +19,6 @@ from packshot.errors import PackshotError
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
-
-#: What a large photo needs: its original, its copy, and the previews and pictures made of it.
-LEAST_FREE_BYTES = 100_000_000
 
 
 @click.command()
@@ -98,23 +94,8 @@ def find(services: Services) -> dict[str, str | None]:
     """Each part's problem, found by using the part."""
     services.enhancer.check()
     findings = services.health()
-    findings["storage"] = (
-        findings["storage"] or try_to_write(services) or _why_too_full(services.settings)
-    )
+    findings["storage"] = findings["storage"] or try_to_write(services)
     return findings
-
-
-def _why_too_full(settings: Settings) -> str | None:
-    """Whether a picture finds room where the few bytes that were tried did."""
-    if settings.s3_bucket is not None:
-        return None
-    free = shutil.disk_usage(settings.media_dir).free
-    if free >= LEAST_FREE_BYTES:
-        return None
-    return (
-        f"the disk of MEDIA_DIR={settings.media_dir} has only {free / 1e6:.1f} MB left, too little"
-        " for a photo and its pictures: make room, nothing is lost"
-    )
 
 
 def try_to_write(services: Services) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from packshot.storage.contract import Chunks, check_key, key_below
 
 #: A temporary file older than this was left by a process that died.
 STALE_SECONDS: Final = 24 * 3600.0
+#: What a large photo needs: its original, its copy, and the previews and pictures made of it.
+LEAST_FREE_BYTES: Final = 100_000_000
 #: Errors of file systems without hard links (FAT, some network and container ones).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -26,8 +29,15 @@ class LocalStorage:
 
     name = "local"
 
-    def __init__(self, media_dir: Path, public_media_url: str | None = None) -> None:
+    def __init__(
+        self,
+        media_dir: Path,
+        public_media_url: str | None = None,
+        *,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
         self._root = Path(media_dir)
+        self._free_bytes = free_bytes
         self._public = public_media_url.rstrip("/") if public_media_url else None
         self._incoming = self._root / ".incoming"  # no key begins with a dot
         self._has_links = True
@@ -120,6 +130,9 @@ class LocalStorage:
         return key
 
     def health(self) -> str | None:
+        return self._why_not_writable() or self._why_too_full()
+
+    def _why_not_writable(self) -> str | None:
         try:
             with self._translate_errors():
                 self._write_temporary(b"packshot").unlink()
@@ -127,6 +140,16 @@ class LocalStorage:
         except Unavailable as error:
             return error.message
         return None
+
+    def _why_too_full(self) -> str | None:
+        """Whether a photo finds no room where the few bytes that were tried did."""
+        free = self._free_bytes(self._root)
+        if free >= LEAST_FREE_BYTES:
+            return None
+        return (
+            f"the disk of MEDIA_DIR={self._root} has only {free / 1e6:.1f} MB left, too little for"
+            " a photo and its pictures: make room, nothing is lost"
+        )
 
     def notes(self) -> Sequence[str]:
         if self._has_links:
@@ -151,7 +174,7 @@ class LocalStorage:
             with self._translate_errors(key):
                 yield
         except Unavailable as error:
-            if self.health() is not None:
+            if self._why_not_writable() is not None:
                 raise
             cause = error.__cause__
             reason = cause.strerror if isinstance(cause, OSError) else error.message
