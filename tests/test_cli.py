@@ -212,6 +212,7 @@ def test_key_makes_an_entry_that_works(sqlite_url: str, tmp_path: Path) -> None:
         "fidelity report",
         "redrive",
         "restored",
+        "migrate --back-to 0006",
     ],
 )
 def test_a_command_for_an_existing_shop_creates_none(

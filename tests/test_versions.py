@@ -72,6 +72,16 @@ def test_commands_and_the_health_report_show_it(
         assert SENTENCE in result.output
 
 
+def test_older_tables_can_t_go_back_to_a_newer_revision(sqlite_url: str, tmp_path: Path) -> None:
+    migrate_back(sqlite_url, "0006")
+    with pytest.raises(SettingsError, match=r"can't go back to revision 0007: theirs is 0006$"):
+        migrate_back(sqlite_url, "0007")
+    migrate_back(sqlite_url, "0006")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(SettingsError, match="theirs is none"):
+        migrate_back(f"sqlite:///{tmp_path}/empty.db", "0006")
+
+
 #: The way back to the first passes all others. To every third of those between `make test-extra`
 #: goes too, and `make soak` to the rest.
 BETWEEN = [

@@ -16,7 +16,7 @@ from packshot import __version__
 from packshot.after_fork import after_fork
 from packshot.database import ids
 from packshot.database.failures import translate_errors
-from packshot.database.open_file import OpenFile
+from packshot.database.open_file import OpenFile, missing_file
 from packshot.database.postgresql import (
     ANSWER_SECONDS,
     check_encoding,
@@ -225,14 +225,22 @@ def _upgrade(connection: Connection) -> list[str]:
 def migrate_back(url: str, revision: str) -> None:
     """Change the tables back for an older program; all processes must have ended.
 
-    Data that does not fit into its tables is lost. Raises SettingsError for an unknown revision.
+    Data that does not fit into its tables is lost. Raises SettingsError for an unknown revision,
+    for a newer one, and without a database.
     """
     if revision not in revisions():
         raise SettingsError(f"there is no revision {revision}: {', '.join(revisions())} are known")
+    if no_file := missing_file(read_url(url).url):
+        raise SettingsError(no_file)
     with _migrating(url) as (parsed, engine), _migration_lock(parsed, engine) as connection:
         from alembic import command
 
         _is_at_head(connection)
+        present = _revision(connection) or "none"
+        if present == "none" or present < revision:
+            raise SettingsError(
+                f"the tables can't go back to revision {revision}: theirs is {present}"
+            )
         given = ids.last_given(connection)
         command.downgrade(_alembic(connection, []), revision)
         ids.move_ahead(connection, ids.tables_behind(connection, given))
