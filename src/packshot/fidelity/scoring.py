@@ -24,6 +24,9 @@ MOST: Final = 6.0
 MISSING_FAILS: Final = 0.05
 UNJUDGED_WARNS: Final = 0.02
 REPAINTED_WARNS: Final = 0.001
+#: Something of this size that touches the product and differs from it is no handle or strap, but
+#: another object.
+ANOTHER_OBJECT: Final = 0.15
 #: A hard limit: EV between the product's light in the photo and in the picture. The faithful edits
 #: of bench/fidelity.py stay below 0.6.
 LIGHT_WARNS: Final = 1.0
@@ -91,7 +94,7 @@ class Weights:
             measures["missing"] > self.missing_warns
             or measures["patch"] > self.patch_warns
             or measures.get("unjudged", 0.0) > self.unjudged_warns
-            or measures.get("beside", 0.0) > self.unjudged_warns
+            or self.unjudged_warns < measures.get("beside", 0.0) < ANOTHER_OBJECT
             or measures.get("repainted", 0.0) > self.repainted_warns
             or abs(measures.get("light", 0.0)) > self.light_warns
         )
