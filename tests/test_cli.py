@@ -210,7 +210,6 @@ def test_key_makes_an_entry_that_works(sqlite_url: str, tmp_path: Path) -> None:
         "webhooks list",
         "webhooks replay",
         "fidelity report",
-        "redrive",
         "restored",
         "migrate --back-to 0006",
     ],

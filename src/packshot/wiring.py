@@ -116,10 +116,11 @@ class Services:
 
     def notes_now(self) -> list[str]:
         """The notes, and whether waiting products are taken."""
-        with suppress(PackshotError):  # the report on the parts has it
-            if self.worker is None and (untaken := self.untaken()):
-                return [*self.notes(), untaken]
-        return self.notes()
+        notes = self.notes()
+        with suppress(PackshotError):  # the report on the parts says what the database lacks
+            if self.worker is None and problem_with_tables(self.database) is None:
+                notes += filter(None, [self.untaken()])
+        return notes
 
     def notes(self) -> list[str]:
         """Notes on unusual settings, logged at the start and shown by `/readyz`."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import click
 
-from packshot.cli.direct import open_services
+from packshot import logs
 from packshot.cli.plain import pluralise
+from packshot.errors import PackshotError
+from packshot.serving import load_environment
+from packshot.settings import load_settings
+from packshot.wiring import build
 
 
 @click.command()
@@ -18,14 +22,21 @@ from packshot.cli.plain import pluralise
 )
 def redrive(limit: int) -> None:
     """Receive from the dead-letter queue of SQS_QUEUE_URL, send to the queue, delete."""
-    with open_services() as services:
-        if services.settings.sqs_queue_url is None:
+    logs.configure()
+    load_environment()
+    try:
+        settings = load_settings()
+        if settings.sqs_queue_url is None:
             raise click.ClickException(
                 "SQS_QUEUE_URL is not set: the queue is in the database, which has no dead"
                 " letters. Failed products are tried again with `packshot retry`"
             )
         from packshot.queues.sqs import SqsQueue
 
+        services = build(settings)
         assert isinstance(services.queue, SqsQueue)
         moved = services.queue.redrive(limit)
+        services.close()
+    except PackshotError as error:
+        raise click.ClickException(error.message) from error
     click.echo(f"{pluralise(moved, 'message')} {'is' if moved == 1 else 'are'} in the queue again.")
