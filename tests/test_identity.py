@@ -176,7 +176,7 @@ def test_a_correction_that_changes_nothing_writes_nothing(shop: Shop) -> None:
         ({"name": ""}, "/name"),
         ({"attributes": {f"a{n}": "x" for n in range(51)}}, "/attributes"),
         ({"attributes": {"a": "x" * 8192}}, "/attributes"),
-        ({"attributes": {"a": 7}}, "/attributes"),
+        ({"attributes": {"a": 7}}, "/attributes/a"),
     ],
 )
 def test_a_bad_correction_is_refused(shop: Shop, body: dict[str, Any], pointer: str) -> None:

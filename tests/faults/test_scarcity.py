@@ -130,7 +130,7 @@ def test_check_names_a_disk_without_room_for_a_picture(tmp_path: Path) -> None:
 def test_a_read_only_folder_is_named_and_recovered_from(on_defaults: Rig) -> None:
     rig = on_defaults
     with small_disk(rig.folder) as disk:
-        remount(disk, "size=64m")
+        remount(disk, "size=160m")
         worker = rig.worker(MEDIA_DIR=str(disk / "media"))
         with rig.running(worker):
             rig.create(1)
