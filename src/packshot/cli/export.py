@@ -28,9 +28,8 @@ from rich.progress import (
 from packshot.cli.options import connection
 from packshot.cli.plain import pluralise
 from packshot.client import ApiError, Client
+from packshot.marketplaces.names import COMPLIANCE, LEFT_OUT, MANIFEST
 
-#: The file in a ZIP that lists pictures it lacks.
-LEFT_OUT: Final = "LEFT-OUT.txt"
 FORMATS: Final = ("csv", "jsonl", "zip", "shopify", "woocommerce")
 #: Ending of a file -> the formats that it can have; the first one is taken without `--format`.
 ENDINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -41,12 +40,8 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
     ".xlsx": (),
     ".xls": (),
 }
-#: The file in a ZIP for a marketplace with the result for each rule.
-COMPLIANCE: Final = "compliance.csv"
 #: How many programs name it.
 STDOUT: Final = Path("-")
-#: The file in every ZIP that describes its pictures.
-MANIFEST: Final = "manifest.json"
 CHOICE: Final = "choice of main picture"
 #: The most failing pictures that one line names.
 MOST_NAMED: Final = 5

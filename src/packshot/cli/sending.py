@@ -19,8 +19,7 @@ from packshot.client import BATCH, ApiError, Client, Json
 from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
-from packshot.spreadsheets.photo_views import without_copy
-from packshot.spreadsheets.view_words import view_key
+from packshot.spreadsheets.photo_views import view_key_of_copy
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
@@ -249,10 +248,11 @@ def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:
             if (digest := _digest_of(row)) is None:
                 continue
             other = first.setdefault(digest, row)
-            if other.fields.get("view") == row.fields.get("view"):
+            view, other_view = row.fields.get("view"), other.fields.get("view")
+            if view == other_view:
                 continue
             same = f"{_name_of(row)}: the same photo as {_name_of(other)}"
-            if _view_without_copy(row) == _view_without_copy(other):
+            if view_key_of_copy(view) == view_key_of_copy(other_view):
                 yield f"{same}, named as a copy: one of them is made (--again: both)"
             else:
                 yield f"{same}, as another view of {sku}: remove one unless both are meant"
@@ -261,10 +261,6 @@ def find_repeated_photos(rows: Sequence[Row]) -> Iterator[str]:
 def _name_of(row: Row) -> str:
     """A photo's own name: one row of a spreadsheet may have several."""
     return row.photo.name if row.number and row.photo else row.source
-
-
-def _view_without_copy(row: Row) -> str:
-    return view_key(without_copy(row.fields.get("view") or ""))
 
 
 def _digest_of(row: Row) -> str | None:

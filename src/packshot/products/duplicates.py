@@ -19,7 +19,7 @@ from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_answer
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY, OF_SKU
 from packshot.spreadsheets.name_index import caseless, view_of_file
-from packshot.spreadsheets.photo_views import without_copy
+from packshot.spreadsheets.photo_views import view_key_of_copy
 from packshot.spreadsheets.view_words import view_key
 
 DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
@@ -44,7 +44,7 @@ class Identity:
     def duplicate_keys(self) -> Iterator[DuplicateKey]:
         """The keys of the photo: products that share one are the same. A file that is named as a
         copy is one if its bytes are the same."""
-        view = view_key(without_copy(self.view or ""))
+        view = view_key_of_copy(self.view)
         if self.sku is not None:
             group: DuplicateKey = ("sku", self.sku)
         elif self.name or self.filename:

@@ -16,8 +16,8 @@ from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a
 from packshot.spreadsheets.photo_views import (
     below_folder,
     read_view,
+    view_key_of_copy,
     views_of_folders,
-    without_copy,
 )
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
@@ -214,7 +214,7 @@ def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:
     marked = []
     for match in matches:
         sku, view = match.product.sku, match.product.view
-        other = first.setdefault((sku, view_key(without_copy(view or ""))), match) if sku else match
+        other = first.setdefault((sku, view_key_of_copy(view)), match) if sku else match
         if view_key(other.product.view) != view_key(view):
             hint = f"is named as a copy of {other.photo}, and skipped if it is the same photo"
             match = replace(match, hint=hint)

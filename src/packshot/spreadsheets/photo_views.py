@@ -13,6 +13,7 @@ from packshot.spreadsheets.view_words import (
     IN_ENGLISH,
     TOKEN,
     VIEW_WORDS,
+    view_key,
     without_accents,
 )
 
@@ -124,6 +125,11 @@ def without_copy(view: str) -> str:
             after = words[place + 1 :]
             return "-".join(words[:place] + after[1 if after and after[0].isdecimal() else 0 :])
     return view
+
+
+def view_key_of_copy(view: str | None) -> str:
+    """`view_key` of the view that a file shows, which may be named as a copy."""
+    return view_key(without_copy(view or ""))
 
 
 def view_in_english(view: str) -> str:

@@ -5,9 +5,9 @@ Only such a process imports NumPy: the serving process does not need it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from packshot.pictures import imaging
@@ -53,33 +53,34 @@ def inspect(picture: bytes, sent: bytes, references: Sequence[bytes] = ()) -> In
     """Decode what Gemini made and compare it with what it was given. Raises PictureError."""
     header = imaging.read_header(picture)
     width, height = header.width, header.height
-    if any(_is_same(*_difference_to(other, picture, header)) for other in references):
+    small = cache(partial(_small, picture))  # decoded once for all comparisons
+
+    def difference_to(other: bytes) -> tuple[float, float]:
+        return (0.0, 0.0) if picture == other else _difference(small, header, other)
+
+    if any(_is_same(*difference_to(other)) for other in references):
         return Inspection(width, height, copied=True)
-    mean, largest = _difference_to(sent, picture, header)
+    mean, largest = difference_to(sent)
     copied = _is_same(mean, largest)
-    return Inspection(
-        width, height, copied, not copied and mean < SIMILAR_MEAN, _is_blank(picture, header)
-    )
+    blank = _is_blank(small(min(READ_SIDE, _longest(header))))
+    return Inspection(width, height, copied, not copied and mean < SIMILAR_MEAN, blank)
 
 
 def _is_same(mean: float, largest: float) -> bool:
     return mean < SAME_MEAN and largest <= SAME_LARGEST
 
 
-def _is_blank(picture: bytes, header: Header) -> bool:
-    levels = _small(picture, min(READ_SIDE, _longest(header)))
+def _is_blank(levels: NDArray[np.float32]) -> bool:
     return bool((levels.max(axis=(0, 1)) - levels.min(axis=(0, 1))).max() <= BLANK_LEVELS)
 
 
-def _difference_to(sent: bytes, picture: bytes, header: Header) -> tuple[float, float]:
-    return (0.0, 0.0) if picture == sent else _difference(picture, sent, header)
-
-
-def _difference(picture: bytes, sent: bytes, header: Header) -> tuple[float, float]:
+def _difference(
+    small: Callable[[int], NDArray[np.float32]], header: Header, sent: bytes
+) -> tuple[float, float]:
     """Mean and largest difference in levels. The mean is that of the whole or of the product's own
     area, whichever is more: relighting a product on white leaves most of the frame unchanged."""
     side = min(READ_SIDE, _longest(header), _longest(imaging.read_header(sent)))
-    made, given = _small(picture, side), _small_of_sent(sent, side)
+    made, given = small(side), _small_of_sent(sent, side)
     if abs(made.shape[0] - given.shape[0]) > 1 or abs(made.shape[1] - given.shape[1]) > 1:
         return 255.0, 255.0  # the ratios differ
     rows, columns = (min(each) for each in zip(made.shape[:2], given.shape[:2], strict=True))

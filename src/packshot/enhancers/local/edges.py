@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -97,14 +98,14 @@ def cut(
     """
     at = scale_box(box_of(mask), mask.shape, rgb.shape, MARGIN)
     photo, scale = _shrunk(at.crop(rgb), longest * (1 + 2 * MARGIN))
-    rough = _rough_at(mask, at, rgb.shape, (crop := correct(photo)).shape)
-    wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
-    near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
-    near |= False if parts is None else _rough_at(parts, at, rgb.shape, crop.shape) > 0.5
+    crop = correct(photo)
+    in_crop = partial(_rough_at, at=at, full=rgb.shape, shape=crop.shape)
+    near = _refined(crop, in_crop, mask, extent, parts, _blur_of(mask, rgb.shape, scale))
     bare = add_base_strip(crop, remove_leftovers(crop, near))
     whole = add_rim(crop, bare)
     gaps = None if backdrop is None else find_gaps(photo, whole, backdrop, at.share_of(rgb.shape))
-    final = remove_scraps(photo, opened := whole if gaps is None else whole & ~gaps.open)
+    opened = whole if gaps is None else whole & ~gaps.open
+    final = remove_scraps(photo, opened)
     alpha = alpha_of(crop, final)
     return CutProduct(
         own_colours(crop, alpha),
@@ -118,6 +119,20 @@ def cut(
         kept_gap=gaps is not None and gaps.closed,
         lost_scraps=(opened & ~final).sum() > WORTH_SAYING * final.sum(),
     )
+
+
+def _refined(
+    crop: Bytes,
+    in_crop: Callable[[Mask], Floats],
+    mask: Mask,
+    extent: Mask | None,
+    parts: Mask | None,
+    blur: float,
+) -> Mask:
+    """The small mask at the crop's size with its outline refined, and all of `parts`."""
+    wider = in_crop(mask if extent is None else extent | mask)
+    near = narrow_band(crop, in_crop(mask), wider, blur)
+    return near if parts is None else near | (in_crop(parts) > 0.5)
 
 
 def _shrunk(crop: Bytes, longest: float) -> tuple[Bytes, float]:

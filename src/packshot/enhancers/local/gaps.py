@@ -94,7 +94,7 @@ class _View:
         away = np.linalg.norm(difference, axis=2)
         spread = max(1.0, backdrop.spread)
         like, alike = away < REACH * spread, away < WIDE_REACH * spread
-        slope = slope_of(lab, 0.8) / 8
+        slope = slope_of(lab, 0.8)
         outside = like & ~grow(inside, 2)
         noise = float(np.median(slope[outside])) if outside.any() else 1.0
         edge = min(MOST_ASKED, max(LEAST_EDGE, NOISE * noise))

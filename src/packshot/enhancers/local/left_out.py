@@ -9,19 +9,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.near import disc, grow, is_less_light, slope_of
-from packshot.pictures.arrays import Bytes, Mask, from_lab, shrink, to_linear
+from packshot.enhancers.local.outline import least_edge
+from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink, to_linear
 
 SIDE = 512  # px; sizes below are at this size
 MOST_SPREAD = 1.6  # of a plain backdrop, delta E; with more it may have things on it
 OTHER = 3.0  # delta E from the backdrop's surface, and times its spread: less is the backdrop
 RIM, REACH = 2, 10  # px from the cut: a part begins beyond its soft rim and within reach
 LEAST, MOST = 0.01, 0.5  # of the cut's area: less is a hair or a thorn, more another object
-NOISE, LEAST_EDGE = 3.5, 0.5  # a slope of so many times the border's median, delta E per pixel
 SHARPER = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 SHARP = 0.9  # of the part's outline has such an edge
 
@@ -33,13 +32,14 @@ def find_left_out(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> Mask:
     found = np.zeros_like(inside)
     if not backdrop.plain or backdrop.spread > MOST_SPREAD or not inside.any():
         return found
-    candidates = _unlike_backdrop(small, backdrop) & ~grow(inside, RIM)
+    lab = trust.smooth_lab(small)
+    candidates = _unlike_backdrop(small, lab, backdrop) & ~grow(inside, RIM)
     closed = cv2.morphologyEx(candidates.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     shares = stats[:, cv2.CC_STAT_AREA] / inside.sum()
     near = np.bincount(labels[grow(inside, REACH)], minlength=len(stats)) > 0
     likely = [n for n in range(1, len(stats)) if near[n] and LEAST <= shares[n] <= MOST]
-    sharp = _sharp_edges(small) if likely else found
+    sharp = _sharp_edges(lab) if likely else found
     for number in likely:
         part = np.asarray(labels == number)
         outline = part & ~trust.erode(part) & ~grow(inside, 2 * RIM)
@@ -55,18 +55,16 @@ def _joined(parts: Mask, inside: Mask) -> Mask:
     return np.asarray(parts | (closed & grow(parts, 2 * RIM) & ~inside))
 
 
-def _unlike_backdrop(small: Bytes, backdrop: Backdrop) -> Mask:
+def _unlike_backdrop(small: Bytes, lab: Floats, backdrop: Backdrop) -> Mask:
     """Where the colour is not the backdrop's, in as much or less light."""
     surface = backdrop.surface(*small.shape[:2])
-    away = np.linalg.norm(trust.smooth_lab(small) - surface, axis=2)
+    away = np.linalg.norm(lab - surface, axis=2)
     soft = cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8)
     shade = is_less_light(to_linear(soft), to_linear(from_lab(surface)), trust.LEAST_LIGHT)
     return np.asarray((away > OTHER * max(1.0, backdrop.spread)) & ~shade)
 
 
-def _sharp_edges(small: Bytes) -> Mask:
+def _sharp_edges(lab: Floats) -> Mask:
     """Everything within 2 px of a sharp edge."""
-    lab = trust.smooth_lab(small)
-    slope, coarse = slope_of(lab, 0.8) / 8, slope_of(lab, 2.5) / 8
-    edge = max(LEAST_EDGE, NOISE * float(np.median(slope[backdrops.border(slope.shape)])))
-    return grow((slope > edge) & (slope > SHARPER * coarse), 2)
+    slope = slope_of(lab, 0.8)
+    return grow((slope > least_edge(slope)) & (slope > SHARPER * slope_of(lab, 2.5)), 2)

@@ -70,11 +70,11 @@ def hull_of(mask: Mask) -> Mask:
 
 
 def slope_of(colours: Floats, sigma: float) -> Floats:
-    """The colour's change per pixel."""
+    """The colour's change per pixel: delta E of Lab colours."""
     smooth = cv2.GaussianBlur(colours, (0, 0), sigma)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     squares = cv2.transform(across * across + down * down, np.ones((1, 3), np.float32))
-    return np.asarray(np.sqrt(squares), np.float32)
+    return np.asarray(np.sqrt(squares) / 8, np.float32)  # Sobel's weights add up to 8
 
 
 def distance_to(mask: Mask) -> Floats:

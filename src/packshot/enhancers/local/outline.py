@@ -60,12 +60,12 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     """Compare a product that was cut out of a photo with the photo's edges."""
     lab = trust.smooth_lab(shrink(rgb, SIDE))
     inside = product.in_frame(rgb.shape, lab.shape) > 127
-    slope = _slope(lab, 0.8)
-    edge = max(LEAST_EDGE, NOISE * float(np.median(slope[backdrops.border(lab.shape)])))
+    slope = slope_of(lab, 0.8)
+    edge = least_edge(slope)
     pale = backdrop.plain and backdrop.lightness > trust.LIGHT and backdrop.chroma < MOST_CHROMA
     left_out = np.zeros_like(inside)
     if pale:
-        sharp = (slope > edge) & (slope > SHARP * _slope(lab, 2.5))
+        sharp = (slope > edge) & (slope > SHARP * slope_of(lab, 2.5))
         off = lab - backdrop.surface(*inside.shape)
         left_out = _hanging(sharp & (~_in_shadow(off[..., 0]) | _thin(lab)), inside, slope)
         left_out = _without_ringing(left_out, inside, off)
@@ -77,6 +77,11 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     )
     faint = _edgeless_share(inside, slope, FAINT) > MOST_FAINT
     return CutDoubts(tuple(words for applies, words in reasons if applies), left_out, faint)
+
+
+def least_edge(slope: Floats) -> float:
+    """The slope, delta E per pixel, from which something is an edge: noise has less."""
+    return max(LEAST_EDGE, NOISE * float(np.median(slope[backdrops.border(slope.shape)])))
 
 
 def _edgeless_share(inside: Mask, slope: Floats, edge: float) -> float:
@@ -144,8 +149,3 @@ def _thin(lab: Floats) -> Mask:
 def _around(mask: Mask, width: int) -> Mask:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
-
-
-def _slope(lab: Floats, sigma: float) -> Floats:
-    """The colour's change per pixel, delta E."""
-    return np.asarray(slope_of(lab, sigma) / 8)

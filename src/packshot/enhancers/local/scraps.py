@@ -35,10 +35,12 @@ NEARER = 0.5  # times as far from the background's colour as from the product's 
 
 def remove_scraps(crop: Bytes, mask: Mask) -> Mask:
     """The mask without scraps."""
-    found = find_scraps(crop, mask)
+    small, inside = shrink_both(crop, mask, SIDE)
+    if not inside.any() or inside.all():
+        return mask
+    found = _find_scraps(small, inside)
     if not found.any():
         return mask
-    _, inside = shrink_both(crop, mask, SIDE)
     gone = grow(found, 2)  # at its border, colours are mixed
     gone |= _crumbs(inside & ~gone, gone)
     soft = cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 0.8)
@@ -54,12 +56,8 @@ def _crumbs(left: Mask, gone: Mask) -> Mask:
     return grow(np.asarray(small[labels]), 1)
 
 
-def find_scraps(crop: Bytes, mask: Mask) -> Mask:
-    """The scraps in a mask, drawn at most 640 px large."""
-    small, inside = shrink_both(crop, mask, SIDE)
+def _find_scraps(small: Bytes, inside: Mask) -> Mask:
     found = np.zeros_like(inside)
-    if not inside.any() or inside.all():
-        return found
     deep = distance_to(~inside)
     like = _like_background(small, inside, deep).astype(np.uint8)
     opened = cv2.morphologyEx(like, cv2.MORPH_OPEN, disc(2))
@@ -67,7 +65,8 @@ def find_scraps(crop: Bytes, mask: Mask) -> Mask:
     large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_PIECE)
     if not len(large):
         return found
-    slope, lab = slope_of(to_lab(small), 0.8) / 8, cv2.GaussianBlur(to_lab(small), (0, 0), 0.8)
+    colours = to_lab(small)
+    slope, lab = slope_of(colours, 0.8), cv2.GaussianBlur(colours, (0, 0), 0.8)
     for number in large:
         piece = np.asarray(labels == number)
         if _is_scrap(piece, inside, deep, slope, lab):
