@@ -2820,6 +2820,15 @@ def tile_of(page: Page, number: int) -> Locator:
     return page.locator(".tile", has=link).locator(".tile-label")
 
 
+def make_darker(shop: DeskShop, desk: Desk, number: int) -> None:
+    """Have the grid make this product again."""
+    tile_of(desk.page, number).click()
+    desk.press("Shift+R")
+    desk.page.get_by_role("dialog").get_by_label("Darker").check()
+    desk.page.get_by_role("button", name="Make it again").click()
+    until(lambda: shop.statuses([number]) == ["pending"], desk.page)
+
+
 def test_undo_in_the_grid_does_not_reach_past_a_redo(shop: DeskShop, open_desk: Open) -> None:
     approved, again = shop.stock(2, kinds=1)
     desk = open_desk(f"{shop.url}/grid")
@@ -2828,11 +2837,7 @@ def test_undo_in_the_grid_does_not_reach_past_a_redo(shop: DeskShop, open_desk: 
     desk.press("a")
     page.get_by_role("button", name="Approve 1").click()
     until(lambda: shop.statuses([approved]) == ["approved"], page)
-    tile_of(page, again).click()
-    desk.press("Shift+R")
-    page.get_by_role("dialog").get_by_label("Darker").check()
-    page.get_by_role("button", name="Make it again").click()
-    until(lambda: shop.statuses([again]) == ["pending"], page)
+    make_darker(shop, desk, again)
     desk.press("u")
     expect(page.locator(".toast", has_text="Not undone, already being made again")).to_be_visible()
     assert shop.statuses([approved]) == ["approved"]
@@ -2848,11 +2853,7 @@ def test_undo_in_the_grid_says_what_it_can_not_take_back(shop: DeskShop, open_de
     desk.press("a")
     page.get_by_role("button", name="Approve 1").click()
     until(lambda: shop.statuses([number]) == ["approved"], page)
-    tile_of(page, number).click()
-    desk.press("Shift+R")
-    page.get_by_role("dialog").get_by_label("Darker").check()
-    page.get_by_role("button", name="Make it again").click()
-    until(lambda: shop.statuses([number]) == ["pending"], page)
+    make_darker(shop, desk, number)
     expect(page.locator(".tile-end").first).to_contain_text("Waiting")
     desk.press("u u")
     assert page.locator(".toast", has_text="Undone:").count() == 0

@@ -4,16 +4,10 @@ import { h, icon } from "../dom.js";
 import { SMALL } from "../facts.js";
 import { image, rawPicture } from "../picture_image.js";
 import { at } from "../place.js";
-import { STATUS } from "../words.js";
+import { nameOf, STATUS } from "../words.js";
 
 export const isDone = (product) => product.status !== "pending";
 export const wantedOf = (product) => (isDone(product) ? product.images.length : (product.wanted ?? 3));
-
-/** The title of the product: its SKU and view, or its category and number. */
-export const nameOf = (product) =>
-  product.sku
-    ? [product.sku, product.view].filter(Boolean).join(" · ")
-    : `${product.category} #${product.id}`;
 
 /** Its card: the raw photo, and a place for each picture. */
 export function making(product) {
@@ -23,7 +17,7 @@ export function making(product) {
     h(
       "p",
       { class: "making-name" },
-      h("a", { href: at(`/products/${product.id}`) }, nameOf(product)),
+      h("a", { href: at(`/products/${product.id}`) }, headingOf(product)),
       h("span", { class: `badge ${kindOf(product)}` }, statusWords(product)),
     ),
     h(
@@ -35,6 +29,11 @@ export function making(product) {
     product.error ? h("p", { class: "row-error" }, icon("warning"), h("span", {}, product.error)) : null,
   );
 }
+
+const headingOf = (product) => {
+  const name = nameOf(product.id, product);
+  return product.sku ? name : `${product.category} ${name}`;
+};
 
 function slot(product, variant) {
   const picture = product.images.find((one) => one.variant === variant);
