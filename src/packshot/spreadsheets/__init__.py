@@ -3,11 +3,11 @@
 From bytes and names to facts: nothing here opens a file or a connection. The page, the command and
 the API all use it, so one file gives the same rows everywhere:
 
-    table = read_table(data, "products.csv")      # bytes -> rows of texts
-    found = read_products(table, Choices(...))    # -> products, mapping, conventions, problems
-    photos = match_photos(names, found.rows)      # -> matched, ambiguous, missing, left out
-    photos = name_photos(names, defaults)         # the same without a spreadsheet
-    archive = PhotoArchive(file)                  # the names in a ZIP, and the bytes of each
+    table = read_table(data, "products.csv")   # bytes -> rows of texts
+    found = read_products(table, choices)      # -> products, mapping, conventions, problems
+    photos = match_photos(names, found.rows)   # -> matched, ambiguous, missing, left out
+    photos = name_photos(names, defaults)      # the same without a spreadsheet
+    archive = PhotoArchive(file)               # the names in a ZIP, and the bytes of each
     plan = plan_import(ImportInput(data, "a.csv", names))  # all of it: what to create, and what not
 
 The API's own rules (price not above mrp, which hosts may be fetched from) are the API's to check.
@@ -15,20 +15,17 @@ The API's own rules (price not above mrp, which hosts may be fetched from) are t
 
 from packshot.spreadsheets.archive import ArchiveLimits, PhotoArchive
 from packshot.spreadsheets.facts import facts_of
-from packshot.spreadsheets.header import ATTRIBUTE, FIELDS, LEFT_OUT, Column
+from packshot.spreadsheets.header import ATTRIBUTE, FIELDS, LEFT_OUT
 from packshot.spreadsheets.matching import (
     NO_FIT,
-    Ambiguous,
     LeftOut,
-    Match,
     MatchedPhotos,
-    Missing,
     match_photos,
     name_photos,
     sort_files,
 )
 from packshot.spreadsheets.names_alone import possible_skus
-from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
+from packshot.spreadsheets.numbers import EXAMPLES, DecimalSign
 from packshot.spreadsheets.photo_files import ENDINGS
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.plan import (
@@ -42,7 +39,7 @@ from packshot.spreadsheets.plan import (
 from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
 from packshot.spreadsheets.reading import TABLE_BYTES, is_text_table, read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
-from packshot.spreadsheets.table import SheetLimits, SheetProblem, Table
+from packshot.spreadsheets.table import SheetLimits, SheetProblem
 
 __all__ = [
     "ATTRIBUTE",
@@ -53,25 +50,19 @@ __all__ = [
     "NO_FIT",
     "NO_SKU_COLUMN",
     "TABLE_BYTES",
-    "Ambiguous",
     "ArchiveLimits",
-    "Column",
-    "Convention",
     "DecimalSign",
     "Import",
     "ImportChoices",
     "ImportInput",
     "LeftOut",
-    "Match",
     "MatchedPhotos",
-    "Missing",
     "PhotoArchive",
     "Plan",
     "PlannedRow",
     "ProductRow",
     "SheetLimits",
     "SheetProblem",
-    "Table",
     "columns_by_field",
     "facts_of",
     "in_columns",

@@ -14,7 +14,7 @@ from typing import Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.formulas import unescape
 from packshot.spreadsheets.header import count_recognised
-from packshot.spreadsheets.table import CellKind, Record, SheetLimits, column_letter
+from packshot.spreadsheets.table import CellKind, Record, SheetLimits, column_letter, too_many
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
@@ -97,13 +97,6 @@ def _check(number: int, cells: list[str], limits: SheetLimits) -> None:
             if len(cell) > longest:
                 where = f"row {number}, column {column_letter(index)}"
                 raise SpreadsheetError(f"{where}: the cell has more than {longest:,} characters")
-
-
-def too_many(limits: SheetLimits) -> SpreadsheetError:
-    return SpreadsheetError(
-        f"the spreadsheet has more than {limits.rows:,} rows or {limits.cells:,} cells:"
-        " split it, or delete rows and columns that are empty but formatted"
-    )
 
 
 def _rows(

@@ -55,7 +55,8 @@ def _as_facts(sku: str, known: Mapping[str, Any], differing: set[str]) -> dict[s
 def settle_prices(
     rows: Sequence[ProductRow], columns: Mapping[str, str]
 ) -> tuple[list[ProductRow], list[SheetProblem]]:
-    """`_leave_out_low_mrps`, then `_refuse_conflicts`. `columns` has the column of each field."""
+    """The rows without MRPs below their price; those of a SKU with several amounts are not ready.
+    `columns` has the column of each field."""
     rows, low = _leave_out_low_mrps(rows, columns)
     rows, conflicts = _refuse_conflicts(rows, columns)
     return rows, [*low, *conflicts]
@@ -85,8 +86,8 @@ def _note_low_mrp(row: ProductRow, columns: Mapping[str, str]) -> SheetProblem:
 def _refuse_conflicts(
     rows: Sequence[ProductRow], columns: Mapping[str, str]
 ) -> tuple[list[ProductRow], list[SheetProblem]]:
-    """The rows without those whose SKU has another amount in another row, and a problem for each;
-    other names and categories are noted."""
+    """The rows, not ready where their SKU has another amount in another row, and a problem for
+    each; other names and categories are noted."""
     by_sku: dict[str, list[ProductRow]] = {}
     for row in rows:
         if row.sku is not None:

@@ -23,10 +23,9 @@ from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
 from packshot.spreadsheets.view_words import SEPARATORS, place_of_view, view_key
 
-#: The characters of a name in which a SKU is looked for after other words.
-LONGEST_NAME: Final = 120
+#: The characters at the beginning of a name in which a SKU is searched after other words.
+_SEARCHED_CHARACTERS: Final = 120
 NO_FIT: Final = "its name fits no SKU of the spreadsheet"
-NOBODY_ASSIGNED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,9 @@ def _match_by_name(
 
 
 def match_photos(
-    files: Sequence[str], rows: Sequence[ProductRow], assigned: Mapping[str, str] = NOBODY_ASSIGNED
+    files: Sequence[str],
+    rows: Sequence[ProductRow],
+    assigned: Mapping[str, str] = MappingProxyType({}),
 ) -> MatchedPhotos:
     """With a spreadsheet: each photo goes to the row that it is assigned to, else to the row that
     names its file, else to the row of its SKU, the longest that its name or folder begins with.
@@ -346,7 +347,7 @@ class _Finder:
         if not skus and (alike := self._skus.equal_except_zeros(stem_of(photo))):
             why = "its number is that of a SKU, except for leading zeros"
             self._ask(photo, alike, why)
-        elif not skus and (inside := self._skus.inside(stem_of(photo)[:LONGEST_NAME])):
+        elif not skus and (inside := self._skus.inside(stem_of(photo)[:_SEARCHED_CHARACTERS])):
             self._ask(photo, inside, "its name contains a SKU, but does not begin with it")
         elif not skus:
             self.left_out.append(LeftOut(photo, NO_FIT))

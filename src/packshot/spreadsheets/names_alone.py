@@ -7,10 +7,12 @@ so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BO
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
+from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.name_index import same_name
 from packshot.spreadsheets.naming import (
     FOLDER,
@@ -46,8 +48,6 @@ _ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values())))
 _MOST_CUTS: Final = 6
 #: The most SKUs that a question names.
 _NAMED: Final = 3
-_LONGEST_SKU: Final = 100
-_LONGEST_VIEW: Final = 40
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
         folder, _ = _folder_of_sku(path)
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
         skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
-    return [sku for sku in skus if 0 < len(sku) <= _LONGEST_SKU and not is_no_sku(sku)]
+    return [sku for sku in skus if 0 < len(sku) <= LONGEST["sku"] and not is_no_sku(sku)]
 
 
 def _read_folder(path: str, known: Collection[str]) -> Reading | None:
@@ -198,7 +198,7 @@ def _read_folder(path: str, known: Collection[str]) -> Reading | None:
     if stem.startswith(named.sku) and (view := read_view(stem[len(named.sku) :])):
         named = NameParts(named.sku, view)
     view = "-".join(filter(None, (*views, named.view)))
-    return Reading(NameParts(named.sku, view[:_LONGEST_VIEW] or None), FOLDER)
+    return Reading(NameParts(named.sku, view[: LONGEST["view"]] or None), FOLDER)
 
 
 def _read_lone_folder(path: str, known: Collection[str], found: ReadNames) -> Reading | None:
@@ -290,17 +290,12 @@ def _fit(stem: str, skus: Collection[str]) -> Reading | None:
 
 def _cuts(stem: str) -> list[tuple[str, str]]:
     """The ways to cut a view off a name, the longest SKU first."""
-    return list(_all_cuts(stem))
-
-
-def _all_cuts(stem: str) -> Iterator[tuple[str, str]]:
-    cuts = 0
-    for cut in range(len(stem) - 1, 0, -1):
-        if stem[cut] in SEPARATORS and stem[cut - 1] not in " -_.(":
-            yield stem[:cut].strip(), stem[cut:]
-            cuts += 1
-        if cuts == _MOST_CUTS:
-            return
+    cuts = (
+        (stem[:cut].strip(), stem[cut:])
+        for cut in range(len(stem) - 1, 0, -1)
+        if stem[cut] in SEPARATORS and stem[cut - 1] not in " -_.("
+    )
+    return list(islice(cuts, _MOST_CUTS))
 
 
 def _reading(sku: str, rest: str) -> Reading | None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import read_view
 
 _LONGEST: Final = 200
-_LONGEST_VIEW: Final = 40
 _HOLES: Final = ("sku", "view", "any")
 _OR: Final = "|"
 FOLDER: Final = "{sku}/{view}"
@@ -144,7 +144,7 @@ class Alternative:
             return NameParts(found["sku"])
         view = read_view(found["view"])
         if not view and self.source.endswith("/{view}"):  # any name is allowed in a SKU's folder
-            view = found["view"][:_LONGEST_VIEW]
+            view = found["view"][: LONGEST["view"]]
         if view == "" and any(map(str.isalnum, found["view"])):  # only a size, as A1-1024x768
             return NameParts(found["sku"])
         return NameParts(found["sku"], view) if view else None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
-#: A text in quotes or after a backslash, a space as wide as a sign, a digit, or a plain sign. All
-#: others (thousands, dates, exponents, colours) give a number no other text.
+#: A text in quotes or after a backslash, a space as wide as a sign, a digit, or a plain sign. A
+#: format with others (thousands, dates, exponents, colours) is not read.
 _TOKEN: Final = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|(?P<digit>[0#])|(?P<plain>[-. /():+])'
 )
@@ -16,7 +15,7 @@ _TOKEN: Final = re.compile(
 def show_number(number: str, style: str | None) -> str | None:
     """The number in its format; None if the format is not one of fixed digits and signs, or would
     hide a part of the number."""
-    tokens = list(_tokens_of((style or "").partition(";")[0]))
+    tokens = _tokens_of((style or "").partition(";")[0])
     digits = [kind for kind, _ in tokens if kind in ("0", "#")]
     points = [index for index, (kind, _) in enumerate(tokens) if kind == "."]
     if not digits or len(points) > 1 or not re.fullmatch(r"\d+(?:\.\d+)?", number):
@@ -30,34 +29,34 @@ def show_number(number: str, style: str | None) -> str | None:
     return _fill(tokens[:point], whole) + after_point
 
 
-def _tokens_of(section: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) of each token; a kind that no number has if the section can't be read."""
+def _tokens_of(section: str) -> list[tuple[str, str]]:
+    """(kind, text) of each token; none if the section can't be read."""
+    tokens: list[tuple[str, str]] = []
     position = 0
     while position < len(section):
         found = _TOKEN.match(section, position)
         if found is None:
-            yield from [(".", ""), (".", "")]
-            return
+            return []
         position = found.end()
         if found["digit"] or found["plain"] == ".":
-            yield found[0], found[0]
+            tokens.append((found[0], found[0]))
         else:
-            yield "text", " " if found["space"] else found["quoted"] or found["escaped"] or found[0]
+            text = " " if found["space"] else found["quoted"] or found["escaped"] or found[0]
+            tokens.append(("text", text))
+    return tokens
 
 
 def _fill(tokens: list[tuple[str, str]], digits: str) -> str:
     """Put the digits into their places from the right; the first place takes all that are left."""
     shown, left = "", digits if digits != "0" else ""
     first = next((index for index, (kind, _) in enumerate(tokens) if kind != "text"), -1)
-    for index in range(len(tokens) - 1, -1, -1):
-        kind, text = tokens[index]
+    for index, (kind, text) in reversed(list(enumerate(tokens))):
         if kind == "text":
             shown = text + shown
-        elif index == first:
-            shown = (left or ("0" if kind == "0" else "")) + shown
-        else:
-            shown = (left[-1:] or ("0" if kind == "0" else "")) + shown
-            left = left[:-1]
+            continue
+        taken = left if index == first else left[-1:]
+        shown = (taken or ("0" if kind == "0" else "")) + shown
+        left = left[:-1]
     return shown
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
+from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.view_words import (
     GENERAL,
@@ -18,7 +19,6 @@ from packshot.spreadsheets.view_words import (
 )
 
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
-_LONGEST: Final = 40
 _MOST_WORDS: Final = 4
 
 #: What systems write behind the name of a copy, after a space too: `A1 copy 2`, `A1 - Kopie (2)`.
@@ -96,7 +96,7 @@ def read_view(text: str) -> str | None:
     if any(word.casefold() in _LETTERS for word in words[:-1]):  # `A-1_front` begins with a SKU
         return None
     named = [_AMAZON.get(word.casefold(), word) for word in words]
-    return "-".join(_plain_number(word) for word in named)[:_LONGEST]
+    return "-".join(_plain_number(word) for word in named)[: LONGEST["view"]]
 
 
 def _is_view_word(word: str) -> bool:
@@ -187,7 +187,7 @@ def views_of_folders(paths: Sequence[str]) -> dict[str, str]:
 def below_folder(folder: str | None, view: str | None) -> str | None:
     """The view of a photo in a view's folder: that of the folder, then that of its name."""
     if folder and not (view or "").startswith(folder):
-        return "-".join(filter(None, (folder, view)))[:_LONGEST]
+        return "-".join(filter(None, (folder, view)))[: LONGEST["view"]]
     return view
 
 
@@ -206,4 +206,4 @@ def view_in(name: str) -> str | None:
     general = GENERAL | {"base", "set", "size", "additional", "alternate", "alt", "extra"}
     tokens = TOKEN.findall(name.casefold())
     words = [word for word in tokens if without_accents(word) in _WORDS - general]
-    return "-".join(words)[:_LONGEST] or None
+    return "-".join(words)[: LONGEST["view"]] or None

@@ -10,11 +10,11 @@ from html import unescape
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.amounts import NumberColumn, error_words
 from packshot.spreadsheets.fields import LONGEST, NUMBERS, PERCENTAGES, SHARED, TEXTS
 from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
 from packshot.spreadsheets.name_index import view_of_file
+from packshot.spreadsheets.number_columns import NumberColumn, error_words
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import CellPicture, read_pictures

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.amounts import NumberColumn, read_numbers
 from packshot.spreadsheets.barcodes import drop_broken_barcodes
 from packshot.spreadsheets.facts import settle_prices
 from packshot.spreadsheets.fields import SHARED
@@ -30,12 +29,13 @@ from packshot.spreadsheets.layouts import (
     with_layout,
     without_picture,
 )
+from packshot.spreadsheets.number_columns import NumberColumn, read_numbers
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
-from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices, note_sales
+from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
@@ -72,7 +72,8 @@ def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
         *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *needless),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
-        *(*note_sales(sales, mapping), *_note_pictures(columns, mapping, records, choices)),
+        *(sales.notes(mapping) if sales else ()),
+        *_note_pictures(columns, mapping, records, choices),
     ]
     return Import(
         table.form,

@@ -67,17 +67,16 @@ class SalePrices:
             for record in records
         ]
 
-    def note(self, mapping: Mapping[str, str]) -> SheetProblem | None:
+    def notes(self, mapping: Mapping[str, str]) -> Iterator[SheetProblem]:
         sale, usual = self.sale.name, self.usual.name
         if self.dated and mapping[usual] == "price":
             detail = f"is kept as an attribute, because it counts only between dates: {usual} is"
-            return SheetProblem(None, sale, f"{detail} read as the price", "note")
-        if not self._is_read(mapping):
-            return None
-        detail = f"is read as the price where a row has one, else {usual} is"
-        if mapping[usual] == "mrp":
-            detail += f"; {usual} is read as the MRP, too"
-        return SheetProblem(None, sale, detail, "note")
+            yield SheetProblem(None, sale, f"{detail} read as the price", "note")
+        elif self._is_read(mapping):
+            detail = f"is read as the price where a row has one, else {usual} is"
+            if mapping[usual] == "mrp":
+                detail += f"; {usual} is read as the MRP, too"
+            yield SheetProblem(None, sale, detail, "note")
 
     def _is_read(self, mapping: Mapping[str, str]) -> bool:
         return mapping[self.sale.name] == "price" and mapping[self.usual.name] in ("mrp", ATTRIBUTE)
@@ -111,11 +110,6 @@ def _is_no_price(text: str) -> bool:
         return not take_apart(text).digits.strip("0.,' ")
     except NotANumber:  # the reading of its column says so
         return False
-
-
-def note_sales(sales: SalePrices | None, mapping: Mapping[str, str]) -> Iterator[SheetProblem]:
-    if sales is not None and (note := sales.note(mapping)):
-        yield note
 
 
 def _is_sale_price(column: Column, mapping: Mapping[str, str], names: Mapping[str, str]) -> bool:

@@ -63,7 +63,7 @@ def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
 
 
 def _hidden_columns(sheet: bytes) -> Iterator[tuple[int, int]]:
-    """They stand before the cells."""
+    """First and last of each range; the ranges stand before the cells."""
     for found in _HIDDEN_COLUMNS.findall(sheet[: max(0, sheet.find(b"sheetData"))]):
         first, last = _FIRST.search(found), _LAST.search(found)
         if first and last:

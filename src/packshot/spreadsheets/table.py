@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from packshot.errors import SpreadsheetError
+
 #: An error keeps its row (or the file) out, a question must be answered first, a note only informs.
 Level = Literal["error", "question", "note"]
 #: What a cell of a workbook was, where its text does not say: a number (always with a decimal
@@ -34,8 +36,9 @@ class SheetLimits:
 
 @dataclass(frozen=True)
 class SheetProblem:
-    """A note for a person. `row` is the number the spreadsheet program shows, `column` the
-    header's name; each None where the problem is not one row's or one column's."""
+    """What a person should correct, decide or know. `row` is the number that the spreadsheet
+    program shows, `column` the header's name; each None where the problem is not one row's or one
+    column's."""
 
     row: int | None
     column: str | None
@@ -92,6 +95,13 @@ def invisible_note(count: int) -> list[SheetProblem]:
         return []
     characters = "1 invisible character" if count == 1 else f"{count:,} invisible characters"
     return [SheetProblem(None, None, f"{characters} (such as zero-width spaces) left out", "note")]
+
+
+def too_many(limits: SheetLimits) -> SpreadsheetError:
+    return SpreadsheetError(
+        f"the spreadsheet has more than {limits.rows:,} rows or {limits.cells:,} cells:"
+        " split it, or delete rows and columns that are empty but formatted"
+    )
 
 
 def drop_empty(records: Iterable[Record]) -> tuple[Record, ...]:

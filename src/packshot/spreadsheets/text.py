@@ -40,7 +40,7 @@ def decode(data: bytes) -> tuple[str, str]:
     text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
     if "\0" in text:
         raise SpreadsheetError(
-            f"the file has a zero character in {_row_of(text, text.index(chr(0)))}:"
+            f"the file has a zero character in {_line_of(text, text.index(chr(0)))}:"
             f" it is not a text file, or it is damaged; {_SAVE_AS}"
         )
     return text, name
@@ -69,7 +69,7 @@ def _strict(data: bytes, encoding: str, name: str) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(encoding, "ignore")
         raise SpreadsheetError(
-            f"{_row_of(before, len(before))} has a byte that {name} does not know; {_SAVE_AS}"
+            f"{_line_of(before, len(before))} has a byte that {name} does not know; {_SAVE_AS}"
         ) from None
 
 
@@ -93,7 +93,7 @@ def _refuse_mixed(data: bytes, first_bad: int) -> None:
     broken = len(re.findall("[\udc80-\udcff]", text))
     good = len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
     if good >= broken:
-        where = _row_of(data[:first_bad].decode("utf-8"), first_bad)
+        where = _line_of(data[:first_bad].decode("utf-8"), first_bad)
         raise SpreadsheetError(
             f"{where} is not in UTF-8, unlike the rest of the file: two files in different"
             f" encodings may have been joined; correct that row, or {_SAVE_AS}"
@@ -105,7 +105,7 @@ def _refuse_other_alphabet(text: str) -> None:
     their own encodings read as rows of accented letters."""
     for run in (*_FOREIGN.finditer(text), *_SHIFT_JIS.finditer(text)):
         if _is_foreign(run[0]):
-            where = _row_of(text[: run.start()], run.start())
+            where = _line_of(text[: run.start()], run.start())
             raise SpreadsheetError(
                 f"{where} is in an encoding that can't be recognised: {_SAVE_AS}"
             )
@@ -121,8 +121,8 @@ def _is_foreign(run: str) -> bool:
     return len(letters) > 2 and not any(letters <= alphabet for alphabet in WESTERN)
 
 
-def _row_of(text: str, end: int) -> str:
-    """`line 3`: a line of the file, because the rows are not known yet."""
+def _line_of(text: str, end: int) -> str:
+    """`line 3` of the file: its rows are not known yet."""
     return f"line {one_newline(text[:end]).count(chr(10)) + 1}"
 
 

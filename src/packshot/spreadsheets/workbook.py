@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.csv_text import too_many
 from packshot.spreadsheets.header import count_recognised, find_header
 from packshot.spreadsheets.number_formats import show_number
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
@@ -25,6 +24,7 @@ from packshot.spreadsheets.table import (
     column_letter,
     drop_empty,
     invisible_note,
+    too_many,
     without_invisible,
 )
 from packshot.spreadsheets.text import one_newline
