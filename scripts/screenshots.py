@@ -54,7 +54,7 @@ def main(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         files = write_catalogue(Path(folder) / "catalogue")
-        rows = read_rows([files[0], files[0].parent], {})
+        rows = read_rows([files[0], files[0].parent])
         with server(choose_port()) as url, chromium(chrome) as browser:
             save_upload(browser, url, files, out / "upload.jpg")
             client = Client(url)

@@ -17,7 +17,7 @@ from conftest import needs_shared
 from support.shop import Json, Shop, row
 from werkzeug.test import TestResponse
 
-from packshot.cli.rows import read_rows
+from packshot.cli.rows import ReadOptions, read_rows
 from packshot.errors import PictureError
 from packshot.pictures.child_processes import Pixels
 from packshot.spreadsheets import ImportChoices, ImportInput, plan_import
@@ -305,7 +305,7 @@ def makable(plan: Json) -> list[Json]:
 
 
 def by_the_command(*paths: Path) -> list[Json]:
-    return [row.fields for row in read_rows(paths, DEFAULTS) if not row.errors]
+    return [row.fields for row in read_rows(paths, ReadOptions(DEFAULTS)) if not row.errors]
 
 
 def test_every_spreadsheet_of_the_cases_gives_the_same_rows_at_every_door(

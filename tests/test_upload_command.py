@@ -28,12 +28,12 @@ from support.shop import API_KEYS, SECRETS, Shop, becomes, row
 
 from packshot.cli.progress import wait_with_bar
 from packshot.cli.retry_notices import RetryNotices, print_to_stderr
-from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
+from packshot.cli.rows import ReadOptions, Row, read_rows
 from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.client import ApiError, Client
 from packshot.database.models import PENDING_REVIEW
-from packshot.spreadsheets import is_text_table
+from packshot.spreadsheets import ENDINGS, is_text_table
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
@@ -115,7 +115,7 @@ def test_an_option_is_an_amount_as_people_write_it() -> None:
 
 
 def only_row(path: Path) -> Row:
-    (row,) = read_rows([path], {})
+    (row,) = read_rows([path])
     return row
 
 
@@ -169,8 +169,8 @@ def test_a_column_and_the_decimals_can_be_said(tmp_path: Path) -> None:
     assert run(path, "--dry-run", "--column", "cost=price").exit_code == 1
     done = run(path, "--dry-run", "--column", "cost=price", "--decimals", "point")
     assert done.exit_code == 0
-    sheets = Sheets({"cost": "price"}, "point")
-    assert read_rows([path], {}, sheets)[0].fields["price"] == "1299"
+    options = ReadOptions(mapping={"cost": "price"}, decimals="point")
+    assert read_rows([path], options)[0].fields["price"] == "1299"
 
 
 @pytest.mark.parametrize("column", ["cost", "cost=money"])
@@ -202,14 +202,15 @@ def test_a_path_of_another_machine_is_looked_for_beside_the_spreadsheet(tmp_path
     photo = tmp_path / "photos" / "cup.jpg"
     photo.write_bytes(PHOTO.read_bytes())
     text = "sku,category,image\nA1,Cups,photos\\cup.jpg\nB2,Cups,C:\\photos\\cup.jpg\n"
-    rows = read_rows([listed(tmp_path, text)], {})
+    rows = read_rows([listed(tmp_path, text)])
     assert [(row.photo, row.fields["filename"]) for row in rows] == [(photo, "cup.jpg")] * 2
 
 
 def test_a_category_can_be_given_to_all(tmp_path: Path) -> None:
     path = listed(tmp_path, f"sku,image\nA1,{PHOTO}\n")
-    assert [row.fields["category"] for row in read_rows([path], {"category": "Cups"})] == ["Cups"]
-    assert read_rows([path], {})[0].errors == ["category: is required"]
+    cups = ReadOptions({"category": "Cups"})
+    assert [row.fields["category"] for row in read_rows([path], cups)] == ["Cups"]
+    assert read_rows([path])[0].errors == ["category: is required"]
 
 
 def test_a_file_below_media_is_a_file(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_a_folder_without_photos(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     done = run(tmp_path)
     assert done.exit_code == 1
-    assert f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {tmp_path}" in done.output
+    assert f"there are no photos ({', '.join(ENDINGS)}) in {tmp_path}" in done.output
 
 
 def test_a_photo_that_can_not_be_read(tmp_path: Path) -> None:
@@ -260,7 +261,7 @@ def test_a_folder_is_read_with_its_subfolders_and_names_what_is_left_out(tmp_pat
     ):
         (folder / name).write_bytes(PHOTO.read_bytes())
     notes: list[str] = []
-    found = read_rows([folder], {"category": "Cups"}, report=notes.append)
+    found = read_rows([folder], ReadOptions({"category": "Cups"}), notes.append)
     assert [(row.fields.get("sku"), row.fields.get("view")) for row in found] == [
         ("A-1", "1"),
         ("A-1", "2"),
@@ -283,7 +284,7 @@ def test_a_zip_and_a_folder_are_matched_with_a_spreadsheet(tmp_path: Path) -> No
     sheet = listed(tmp_path, "sku,category\nA-1,Cups\nB-2,Cups\n")
     paths = [sheet, tmp_path / "p.zip", tmp_path / "A-1.jpg", tmp_path / "odd.jpg"]
     notes: list[str] = []
-    rows = read_rows(paths, {}, report=notes.append)
+    rows = read_rows(paths, report=notes.append)
     assert [(row.fields["sku"], row.fields.get("view"), row.errors) for row in rows] == [
         ("A-1", None, []),
         ("A-1", "back", []),
@@ -382,7 +383,7 @@ def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
     for name in ("BOX7_front.jpg", "BOX7_back.jpg", "BOX8_front.jpg"):
         (folder / name).write_bytes(photo_bytes())
     (folder / "BOX7_left.jpg").write_bytes(photo_bytes(side=200))
-    rows = read_rows([folder], {"category": "Boxes"}, Sheets(), lambda note: None)
+    rows = read_rows([folder], ReadOptions({"category": "Boxes"}))
     [note] = find_repeated_photos(rows)
     assert note.count("BOX7_") == 2
     assert "as another view of BOX7" in note
@@ -537,7 +538,7 @@ def test_an_update_without_any_answer_says_that_it_may_be_done(shop: Shop, tmp_p
     shop.create(row(sku="A-1", price=990))
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("sku,price\nA-1,1090\n")
-    rows, updated = read_rows([sheet], {"category": "Pans"}), Updated()
+    rows, updated = read_rows([sheet], ReadOptions({"category": "Pans"})), Updated()
     with (
         served(losing_answers(shop.app, "/corrections")) as url,
         pytest.raises(urllib3.exceptions.HTTPError),
@@ -725,7 +726,7 @@ def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "B2").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "A2.jpg").write_bytes(photo_bytes(1))
     notes: list[str] = []
-    [row] = read_rows([tmp_path], {}, report=notes.append)
+    [row] = read_rows([tmp_path], report=notes.append)
     assert row.fields["sku"] == "A2"
     assert notes == [
         f"left out {tmp_path.name}/A1.jpg: is not an ordinary file",

@@ -24,7 +24,7 @@ from support.fakes import photo_bytes
 from support.processes import in_a_child
 from support.shop import Shop, row
 
-from packshot.cli.rows import Sheets
+from packshot.cli.rows import ReadOptions
 from packshot.cli.watch import Watcher, watch
 from packshot.cli.watched_folder import (
     LOCK,
@@ -298,7 +298,7 @@ def watcher(
     update: bool = False,
 ) -> Watcher:
     folder, console = folder or WatchedFolder(inbox), console or Console(quiet=True)
-    return Watcher(folder, client, PRODUCTS, Sheets(), settle, console, update=update)
+    return Watcher(folder, client, ReadOptions(PRODUCTS), settle, console, update=update)
 
 
 def test_a_file_that_is_renamed_while_it_is_sent_is_made_under_its_new_name(

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode, urljoin
 
 import urllib3
@@ -18,6 +18,7 @@ import urllib3
 from packshot.backoff import backoff, no_jitter
 
 Json = dict[str, Any]
+Sent = TypeVar("Sent")
 Answer = urllib3.BaseHTTPResponse | Exception
 PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a date
 #: Answers after which the same request may be sent again.
@@ -164,13 +165,9 @@ class Client:
             body["pixel_lock"] = pixel_lock
         return self._data("POST", path, body, headers=once)
 
-    def duplicates(self, photos: Sequence[Json]) -> list[Json]:
-        """Those of up to 1,000 photos (sha256, sku, view and name) that have products."""
-        return list(self.find_photos(photos)["duplicates"])
-
     def find_photos(self, photos: Sequence[Json]) -> Json:
-        """The products of up to 1,000 photos, by `index`. `duplicates` are of the same SKU and
-        view, `elsewhere` of others, and `same_view` have them with another photo."""
+        """The products of up to 1,000 photos (sha256 and fields), by `index`. `duplicates` are of
+        the same SKU and view, `elsewhere` of others; `same_view` have these with another photo."""
         body = {"photos": list(photos)}
         return self._data("POST", "api/products/duplicates", body, headers={})
 
@@ -346,6 +343,23 @@ class Client:
             return error
         self._reached = True
         return response if response.status < 400 else ApiError(response, tries)
+
+
+def split_for_requests(
+    items: Sequence[Sent], most: int, size_of: Callable[[Sent], int]
+) -> Iterator[Sequence[Sent]]:
+    """Parts of at most `most` items, and of BULK_BYTES in all."""
+    part: list[Sent] = []
+    size = 0
+    for item in items:
+        needed = size_of(item)
+        if part and (len(part) == most or size + needed > BULK_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += needed
+    if part:
+        yield part
 
 
 def _look_at(client: Client, product_ids: set[int]) -> Iterator[Json]:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from packshot.cli.plain import pluralise
 from packshot.cli.progress import print_table, wait_with_bar
-from packshot.cli.rows import Row, read_rows
+from packshot.cli.rows import ReadOptions, Row, read_rows
 from packshot.cli.sending import SendOptions
 from packshot.cli.upload import print_refused, send
 from packshot.client import Client, Json
@@ -95,10 +95,11 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
 def demo_rows(photos: Path | None) -> list[Row]:
     """The samples with facts of a shop, or the user's own photos, of which nothing is known."""
     if photos is not None:
-        return read_rows([photos], {"category": DEFAULT_CATEGORY})
+        return read_rows([photos], ReadOptions({"category": DEFAULT_CATEGORY}))
     defaults = {"category": "Demo", "mrp": "100", "price": "90", "gst": "18"}
     listed = SAMPLES / "products.csv"
-    return read_rows([listed if listed.exists() else SAMPLES / "photos"], defaults)
+    samples = listed if listed.exists() else SAMPLES / "photos"
+    return read_rows([samples], ReadOptions(defaults))
 
 
 def run_through(client: Client, rows: list[Row], console: Console) -> bool:

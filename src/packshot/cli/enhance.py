@@ -17,7 +17,6 @@ from rich.console import Console
 from packshot import logs
 from packshot.cli.plain import escape_text, pluralise
 from packshot.cli.progress import bar
-from packshot.cli.rows import PHOTO_ENDINGS
 from packshot.enhancers.contract import (
     Brief,
     CallRecord,
@@ -34,7 +33,7 @@ from packshot.pictures.kinds import sniff
 from packshot.pictures.signing import Signing
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
-from packshot.spreadsheets.photo_files import is_change_map
+from packshot.spreadsheets.photo_files import ENDINGS, is_change_map
 
 SHEET_HEIGHT = 720
 JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -176,7 +175,7 @@ def _refuse_existing(paths: Sequence[Path], replace: bool) -> None:
 def _is_photo(path: Path) -> bool:
     if is_change_map(path.name):
         return False
-    if path.suffix.lower() in PHOTO_ENDINGS:
+    if path.suffix.lower() in ENDINGS:
         return True
     try:
         with path.open("rb") as file:

@@ -51,11 +51,11 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
         figures = {"lanes": _by_lane(results), "with_gemini": _by_lane(bought), "aws": asdict(aws)}
         click.echo(json.dumps(asdict(result) | figures, default=str))
     else:
-        lanes = _print_lanes(results, settings, result.notes)
+        lanes = _describe_lanes(results, settings, result.notes)
         if bought:
-            lanes = _print_lanes(bought, settings)
+            lanes = _describe_lanes(bought, settings)
             lanes.insert(1, "With Gemini (GEMINI_API_KEY) it would be:")
-        click.echo("\n".join([_print(result), *lanes, _print_aws(aws)]))
+        click.echo("\n".join([_describe(result), *lanes, _describe_aws(aws)]))
 
 
 def _by_lane(results: Sequence[Estimate]) -> dict[str, Any]:
@@ -68,13 +68,13 @@ def _count(products: str, most_views: int) -> tuple[int, int]:
         return int(products), 0
     if not Path(products).exists():
         raise click.UsageError(f"{products} is neither a number nor a file or folder")
-    rows = read_rows([Path(products)], {})
+    rows = read_rows([Path(products)])
     skus = Counter(row.fields["sku"] for row in rows if row.fields.get("sku"))
     # The first product of a SKU finds no other view stored, the second finds one, and so on.
     return len(rows), sum(min(n, most_views) for views in skus.values() for n in range(views))
 
 
-def _print(result: Estimate) -> str:
+def _describe(result: Estimate) -> str:
     lines = [f"{pluralise(result.products, 'product')}, {pluralise(result.pictures, 'picture')}"]
     for name, dollars in (
         ("one analysis", result.analysis),
@@ -86,7 +86,7 @@ def _print(result: Estimate) -> str:
     return "\n".join([*lines, *result.notes])
 
 
-def _print_lanes(
+def _describe_lanes(
     results: list[Estimate], settings: Settings, shown: Sequence[str] = ()
 ) -> list[str]:
     """A line for each of several lanes, and the notes that are not `shown` yet."""
@@ -101,7 +101,7 @@ def _print_lanes(
     return [*lines, *notes, ""]
 
 
-def _print_aws(cost: AwsCost) -> str:
+def _describe_aws(cost: AwsCost) -> str:
     requests = _dollars(cost.sqs + cost.s3_writes)
     return (
         f"With SQS and S3: {requests} for requests, {_dollars(cost.s3_month)} a month for objects."

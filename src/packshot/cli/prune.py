@@ -30,10 +30,10 @@ def prune(for_good: bool, as_json: bool) -> None:
     elif settings.raw_keep_days is None and settings.rejected_keep_days is None:
         click.echo("Everything is kept: set RAW_KEEP_DAYS or REJECTED_KEEP_DAYS to change that.")
     else:
-        click.echo(_print(pruned, for_good))
+        click.echo(_describe(pruned, for_good))
 
 
-def _print(pruned: Pruned, for_good: bool) -> str:
+def _describe(pruned: Pruned, for_good: bool) -> str:
     what = (
         f"raw photos of {pluralise(pruned.raw_photos, 'product')} and"
         f" {pluralise(pruned.rejected, 'rejected picture')}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.rows import Sheets
+from packshot.cli.rows import ReadOptions
 from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY, PERCENTAGES
 from packshot.spreadsheets.numbers import NotANumber, read_alone
@@ -19,8 +19,7 @@ CATEGORY = click.option(
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say how photos and spreadsheets are read, as `defaults` (the fields of
-    a photo) and `sheets`."""
+    """Adds the options that say how photos and spreadsheets are read, as `read_options`."""
 
     @CATEGORY
     @click.option("--mrp", help="For photos without a spreadsheet.")
@@ -52,8 +51,8 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
         **options: Any,
     ) -> Any:
         defaults = {"category": category} | _amounts(mrp=mrp, price=price, gst=gst)
-        sheets = Sheets(_mapping(columns), decimals, pattern)
-        return command(*args, defaults=defaults, sheets=sheets, **options)
+        read_options = ReadOptions(defaults, _mapping(columns), decimals, pattern)
+        return command(*args, read_options=read_options, **options)
 
     return run
 

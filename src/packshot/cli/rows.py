@@ -41,13 +41,10 @@ from packshot.spreadsheets import (
 )
 from packshot.spreadsheets.photo_files import is_system_file
 
-PHOTO_ENDINGS = ENDINGS
 #: Files that are read as spreadsheets, or refused as spreadsheets with a message.
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
 #: The ending of texts, some of which are tables.
 TEXT = ".txt"
-#: The beginning of an upload's address; anything else with a slash first is a local file.
-UPLOADED = "/media/uploads/"
 #: What an error of a row's photo begins with.
 PHOTO = "photo"
 #: The most rows named in one note.
@@ -81,30 +78,38 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sheets:
+class ReadOptions:
     """How to read spreadsheets (column name -> field, decimal sign), and photos' names without one
-    (the pattern). None: Packshot chooses. `find_skus` returns those SKUs that the server has."""
+    (the pattern). None: Packshot chooses.
 
+    `defaults` are a photo's fields; a spreadsheet's row without a category takes it from them.
+    `find_skus` returns those SKUs that the server has.
+    """
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     mapping: Mapping[str, str] = field(default_factory=dict)
     decimals: DecimalSign | None = None
     pattern: str | None = None
     find_skus: Callable[[Sequence[str]], Collection[str]] = field(default=lambda skus: ())
 
+    @property
+    def category(self) -> dict[str, str]:
+        """The only default of a spreadsheet's rows, if there is one."""
+        category = self.defaults.get("category")
+        return {"category": category} if category else {}
+
 
 def read_rows(
     paths: Sequence[Path],
-    defaults: dict[str, Any],
-    sheets: Sheets | None = None,
+    options: ReadOptions = ReadOptions(),
     report: Report = lambda note: None,
 ) -> list[Row]:
     """Rows from photos, folders and ZIPs of photos, and spreadsheets.
 
     With one spreadsheet the photos are matched with its rows; without one, their names say SKU and
-    view. `defaults` are a photo's fields; a spreadsheet's row without a category takes it from
-    them. `report` is called with a line for each note. Raises ClickException for a folder without
+    view. `report` is called with a line for each note. Raises ClickException for a folder without
     photos and a file that is not a spreadsheet of products.
     """
-    chosen = sheets or Sheets()
     tables = [path for path in paths if is_spreadsheet(path)]
     others = [path for path in paths if not is_spreadsheet(path)]
     if len(tables) > 1 and others:
@@ -112,16 +117,14 @@ def read_rows(
     photos = collect_photos(others)
     photos.forget(tables)
     if tables:
-        rows = [
-            row for path in tables for row in rows_of_sheet(path, photos, defaults, chosen, report)
-        ]
+        rows = [row for path in tables for row in rows_of_sheet(path, photos, options, report)]
         for note in _unnamed_photos(rows, photos):
             report(note)
         return rows
-    rows = rows_of_photos(photos, defaults, chosen, report)
+    rows = rows_of_photos(photos, options, report)
     if not rows:
         names = ", ".join(map(str, others))
-        raise click.ClickException(f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {names}")
+        raise click.ClickException(f"there are no photos ({', '.join(ENDINGS)}) in {names}")
     return rows
 
 
@@ -177,21 +180,23 @@ def _spreadsheets_in(folder: Path) -> list[Path]:
     ]
 
 
-def rows_of_photos(
-    photos: PhotoFiles, defaults: dict[str, Any], sheets: Sheets, report: Report
-) -> list[Row]:
+def rows_of_photos(photos: PhotoFiles, options: ReadOptions, report: Report) -> list[Row]:
     """One row per photo, its SKU and view from its name; adds others to `photos.left_out`."""
     names = list(photos.files)
-    known = () if sheets.pattern else sheets.find_skus(possible_skus(names))
+    known = () if options.pattern else options.find_skus(possible_skus(names))
     try:
-        found = name_photos(names, ProductRow(0), sheets.pattern, known)
+        found = name_photos(names, ProductRow(0), options.pattern, known)
     except SpreadsheetError as error:
         raise click.ClickException(error.message) from None
     if found.question:
         report(f"{found.question} (--pattern)")
     _report_photos(found, photos, report)
     return [
-        Row(match.photo, match.product.as_product() | defaults, photos.files[match.photo])
+        Row(
+            match.photo,
+            match.product.as_product() | dict(options.defaults),
+            photos.files[match.photo],
+        )
         for match in found.matched
     ]
 
@@ -222,17 +227,16 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
 
 
 def rows_of_sheet(
-    path: Path, photos: PhotoFiles, defaults: dict[str, Any], sheets: Sheets, report: Report
+    path: Path, photos: PhotoFiles, options: ReadOptions, report: Report
 ) -> list[Row]:
     """The rows of a spreadsheet with the photos that fit them; adds others to `photos.left_out`.
 
     Raises ClickException where it can't be read as a spreadsheet of products.
     """
-    category = {"category": defaults["category"]} if defaults.get("category") else {}
-    choices = ImportChoices(sheets.mapping, defaults=category)
+    choices = ImportChoices(options.mapping, defaults=options.category)
     names = list(photos.files)
     try:
-        given = ImportInput(path.read_bytes(), path.name, names, choices, sheets.decimals)
+        given = ImportInput(path.read_bytes(), path.name, names, choices, options.decimals)
         plan = plan_import(given)
     except SpreadsheetError as error:
         raise click.ClickException(f"{path.name}: {error.message}") from None

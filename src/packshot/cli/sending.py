@@ -12,10 +12,9 @@ from typing import Any
 
 import urllib3
 
-from packshot.cli.parts import split
 from packshot.cli.rows import PHOTO, Row, unreadable
 from packshot.cli.updating import in_words, value
-from packshot.client import BATCH, ApiError, Client, Json
+from packshot.client import BATCH, ApiError, Client, Json, split_for_requests
 from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
@@ -44,8 +43,8 @@ class ExistingProduct:
         return cls(skipped["product_id"], skipped.get("differs") or {})
 
     def difference(self, row: Row) -> str:
-        """`price: 990 is kept, not 1,090 (packshot upload --update
-        changes it)`; empty without a difference."""
+        """`price: 990 is kept, not 1090 (packshot upload --update changes it)`; empty without a
+        difference."""
         if not self.differs:
             return ""
         kept = (_kept(name, has, row.fields.get(name)) for name, has in self.differs.items())
@@ -170,7 +169,9 @@ def send_rows(
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    return split(rows, BATCH, lambda row: len(json.dumps(row.fields)) + ROOM_FOR_UPLOAD)
+    return split_for_requests(
+        rows, BATCH, lambda row: len(json.dumps(row.fields)) + ROOM_FOR_UPLOAD
+    )
 
 
 def _send_part(

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 import urllib3
 
-from packshot.cli.parts import split
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import Row
-from packshot.client import ApiError, Client, Json
+from packshot.client import ApiError, Client, Json, split_for_requests
 from packshot.spreadsheets import facts_of
 from packshot.spreadsheets.fields import NUMBERS, PERCENTAGES
 from packshot.spreadsheets.numbers import shown_amount
@@ -46,7 +45,7 @@ class Updated:
         return [one for one in self.products if one[1]["changes"]]
 
     def lines(self) -> Iterator[str]:
-        """`CAP-01 (product 7, front): price 990 -> 1,090` for each that changes."""
+        """`CAP-01 (product 7, front): price 990 -> 1090` for each that changes."""
         for sku, product in self.changed:
             yield f"{_named(sku, product)}: {in_words(product['changes'])}"
 
@@ -58,7 +57,7 @@ class Updated:
         self.refused_skus.update(skus)
 
     def refusals(self) -> list[str]:
-        """The same for each that keeps its values, with the reason."""
+        """A line for each product or SKU that keeps its values, with the reason."""
         kept = [
             f"{_named(sku, product)}: {product['refused']}"
             for sku, product in self.products
@@ -103,7 +102,7 @@ def facts_in(rows: Sequence[Row]) -> list[Json]:
 
 def parts_of(facts: Sequence[Json]) -> Iterator[Sequence[Json]]:
     """The facts in parts, each for one request."""
-    return split(facts, SKUS, lambda each: len(json.dumps(each)) + ROOM)
+    return split_for_requests(facts, SKUS, lambda each: len(json.dumps(each)) + ROOM)
 
 
 def update_part(
@@ -193,7 +192,7 @@ def _with_unknown_sku(row: Row, updated: Updated) -> Row:
 
 
 def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
-    """`price 990 -> 1,090, Colour red -> blue`."""
+    """`price 990 -> 1090, Colour red -> blue`."""
     lines = []
     for name, (before, after) in changes.items():
         if name == "attributes":
@@ -206,7 +205,7 @@ def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
 
 
 def value(name: str, given: Any) -> str:
-    """`1,090` for an amount of "1090.00", `89.50` for 89.5; another field's text as it is."""
+    """`1090` for an amount of "1090.00", `89.50` for 89.5; another field's text as it is."""
     if name not in NUMBERS:
         return _text(given)
     try:

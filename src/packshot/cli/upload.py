@@ -18,7 +18,7 @@ from packshot.cli.options import connection
 from packshot.cli.plain import escape_text, pluralise
 from packshot.cli.progress import bar, print_table, wait_with_bar
 from packshot.cli.reading import reading
-from packshot.cli.rows import Row, Sheets, is_of_photo, read_rows, with_own_spreadsheet
+from packshot.cli.rows import ReadOptions, Row, is_of_photo, read_rows, with_own_spreadsheet
 from packshot.cli.sending import (
     ExistingProduct,
     KnownProducts,
@@ -79,8 +79,7 @@ OUTAGE_SECONDS = 600.0
 @connection
 def upload(
     paths: tuple[Path, ...],
-    defaults: dict[str, Any],
-    sheets: Sheets,
+    read_options: ReadOptions,
     update: bool,
     dry_run: bool,
     show_all: bool,
@@ -107,14 +106,14 @@ def upload(
     """
     console = Console(stderr=as_json)
     paths = tuple(with_own_spreadsheet(paths))
-    sheets = replace(sheets, find_skus=lambda skus: _find_skus(client, skus))
-    rows = read_rows(paths, defaults, sheets, lambda note: _print_note(note, console))
-    rows = rows if update else list(name_known(rows, sheets.find_skus))
+    options = replace(read_options, find_skus=lambda skus: _find_skus(client, skus))
+    rows = read_rows(paths, options, lambda note: _print_note(note, console))
+    rows = rows if update else list(name_known(rows, options.find_skus))
     _note_repeated(rows, console)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
-        how = Rehearsal(client, console, chosen, show_all, as_json)
-        raise SystemExit(_rehearse(how, paths, rows, defaults, sheets))
+        how = DryRun(client, console, chosen, show_all, as_json)
+        raise SystemExit(_run_dry(how, paths, rows, options))
     raise SystemExit(_upload(client, rows, console, chosen, wait, as_json))
 
 
@@ -256,7 +255,7 @@ def print_skipped(skipped: Sequence[tuple[Row, ExistingProduct]], console: Conso
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """How a dry run is made and shown."""
 
     client: Client
@@ -269,18 +268,12 @@ class Rehearsal:
         _print_note(words, self.console)
 
 
-def _rehearse(
-    how: Rehearsal,
-    paths: Sequence[Path],
-    rows: list[Row],
-    defaults: dict[str, Any],
-    sheets: Sheets,
-) -> int:
+def _run_dry(how: DryRun, paths: Sequence[Path], rows: list[Row], options: ReadOptions) -> int:
     """Show what an upload would do; return the exit code."""
-    from packshot.cli.rehearsal import ask_server, check_offline, preview_updates, report_known
+    from packshot.cli.dry_run import ask_server, check_offline, preview_updates, report_known
 
     update = how.choices.update
-    asked = ask_server(how.client, paths, rows, defaults, sheets, how.note)
+    asked = ask_server(how.client, paths, rows, options, how.note)
     updated = preview_updates(how.client, rows, how.note, update=update)
     asked = without_known(asked, updated) if update else asked
     asked, known = report_known(how.client, asked, how.choices, how.note)
@@ -302,7 +295,7 @@ def _as_json(row: Row, known: KnownProducts, index: int) -> Json:
     return found | {"product_id": product_id, "errors": row.errors}
 
 
-def _report_dry_run(rows: list[Row], known: KnownProducts, how: Rehearsal) -> None:
+def _report_dry_run(rows: list[Row], known: KnownProducts, how: DryRun) -> None:
     """Print how the rows are read."""
     console = how.console
     bad = [row for row in rows if row.errors]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import urllib3
@@ -23,7 +23,7 @@ from packshot.cli.options import connection
 from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.retry_notices import RetryNotices
-from packshot.cli.rows import Row, Sheets
+from packshot.cli.rows import ReadOptions, Row
 from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows
 from packshot.cli.server_errors import error_text
 from packshot.cli.updating import Updated, parts_of, update_part, without_known
@@ -73,8 +73,7 @@ class Stopped(Exception):
 @connection
 def watch(
     folder: Path,
-    defaults: dict[str, Any],
-    sheets: Sheets,
+    read_options: ReadOptions,
     settle: float,
     update: bool,
     lane: Lane | None,
@@ -100,7 +99,7 @@ def watch(
         lock.acquire(timeout=0)
     except Timeout:
         raise click.ClickException(f"another packshot watch works on {folder}") from None
-    watcher = Watcher(watched, client, defaults, sheets, settle, console, lane, update=update)
+    watcher = Watcher(watched, client, read_options, settle, console, lane, update=update)
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, watcher.ask_to_stop) for number in numbers]
     try:
@@ -119,8 +118,7 @@ class Watcher:
         self,
         folder: WatchedFolder,
         client: Client,
-        defaults: dict[str, Any],
-        sheets: Sheets,
+        read_options: ReadOptions,
         settle: float,
         console: Console,
         lane: Lane | None = None,
@@ -130,8 +128,7 @@ class Watcher:
         self.update = update
         self._choices = SendOptions(lane=lane, update=update, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
-        self.defaults = defaults
-        self.sheets = replace(sheets, find_skus=self._find_skus)
+        self.read_options = replace(read_options, find_skus=self._find_skus)
         self.failed = 0
         self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
@@ -166,8 +163,10 @@ class Watcher:
             return True
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
         if ready := self._settled.take(left):
-            how = (self.defaults, self.sheets, self._print_line, self.update)
-            planned = WatchedBatch(self.folder, ready, *how).plan()
+            batch = WatchedBatch(
+                self.folder, ready, self.read_options, self._print_line, self.update
+            )
+            planned = batch.plan()
             self.folder.save_plan(planned)
             self._work(planned)
         return bool(left)

@@ -6,16 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from packshot.cli.photos import NOT_UTF_8, ZIP, PhotoFiles, ZippedPhoto, add_archive, is_utf_8
 from packshot.cli.rows import (
     PHOTO,
+    ReadOptions,
     Report,
     Row,
-    Sheets,
     is_spreadsheet,
     rows_of_photos,
     rows_of_sheet,
@@ -35,8 +34,7 @@ class WatchedBatch:
 
     folder: WatchedFolder
     files: Mapping[str, Stamp]
-    defaults: dict[str, Any]
-    sheets: Sheets
+    read_options: ReadOptions
     report: Report
     update: bool = False
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -77,7 +75,7 @@ class WatchedBatch:
     def _rows_by_names(self, photos: PhotoFiles, report: Report, found: Collected) -> list[Row]:
         """None where the server refuses to look up the SKUs: they would be read otherwise."""
         try:
-            return rows_of_photos(photos, self.defaults, self.sheets, report)
+            return rows_of_photos(photos, self.read_options, report)
         except ApiError as error:
             if not error.is_final:
                 raise
@@ -94,13 +92,13 @@ class WatchedBatch:
         for table in tables:
             path = self.folder.path / table
             try:
-                rows = rows_of_sheet(path, found.photos, self.defaults, self.sheets, self._report)
+                rows = rows_of_sheet(path, found.photos, self.read_options, self._report)
             except (click.ClickException, OSError) as error:
                 self.errors[table].append(_words(error))
                 found.why = f"{table}, which came with it, can't be read"
                 continue
             self.facts[table] = facts_in(rows) if self.update else []
-            rows = rows if self.update else list(name_known(rows, self.sheets.find_skus))
+            rows = rows if self.update else list(name_known(rows, self.read_options.find_skus))
             self._assign(rows, found, table)
         if found.why is None:
             self._read_rest(found)

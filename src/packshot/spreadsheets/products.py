@@ -44,14 +44,13 @@ _ROWS_NAMED: Final = 5
 _FLOAT: Final = re.compile(r"\d+\.0")
 
 
-def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
+def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Import:
     """Every product of the table. Raises SpreadsheetError for a table without a header or
     products, and for a choice that names what does not exist.
 
     Each row that is not empty becomes products or has a problem; blank rows and repeated
     headers do not count.
     """
-    choices = choices or ImportChoices()
     index = find_header(table.records)
     header, records = table.records[index], list(table.records[index + 1 :])
     columns = columns_of(header, records)

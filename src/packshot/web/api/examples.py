@@ -295,7 +295,9 @@ IMPORTED: Final = _dump(
             ],
             mapping={"SKU": "sku", "Type": "category", "MRP": "mrp", "Colour": "attribute"},
             conventions={
-                "MRP": ConventionOut(sign="point", reason="as 45,000.00 shows", currencies=[])
+                "MRP": ConventionOut(
+                    sign="point", reason="from the column's own numbers", currencies=[]
+                )
             },
             rows=[
                 {

@@ -280,7 +280,7 @@ def _problem_response(codes: Iterable[str]) -> Json:
 
 def _refusal(code: str) -> Json:
     status, words = MEANINGS[code]
-    errors = [FieldError("/products/3/price", "price_above_mrp", "1,090 is above the mrp of 990")]
+    errors = [FieldError("/products/3/price", "price_above_mrp", "1090 is above the mrp of 990")]
     problem = problems.Problem(
         status,
         code,

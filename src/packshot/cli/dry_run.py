@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import urllib3
 
 from packshot.cli.photos import in_utf_8
 from packshot.cli.plain import pluralise
-from packshot.cli.rows import PHOTO, UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
+from packshot.cli.rows import PHOTO, ReadOptions, Report, Row, is_spreadsheet, unreadable
 from packshot.cli.sending import (
     FoundPhotos,
     KnownProducts,
@@ -31,6 +31,7 @@ from packshot.errors import FetchError, PictureError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.spreadsheets import in_columns
+from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.web.api.product_schemas import NewProductIn
 from packshot.web.requests.field_errors import check
 from packshot.web.requests.refusals import InvalidRequest
@@ -43,8 +44,7 @@ def ask_server(
     client: Client,
     paths: Sequence[Path],
     rows: Sequence[Row],
-    defaults: Mapping[str, Any],
-    sheets: Sheets,
+    options: ReadOptions,
     report: Report,
 ) -> list[Row]:
     """The rows, with the server's errors for spreadsheets among the paths, or for the photos: it
@@ -52,9 +52,9 @@ def ask_server(
     tables = [path for path in paths if is_spreadsheet(path)]
     try:
         if tables:
-            problems = _sheet_problems(client, tables, defaults, sheets)
+            problems = _sheet_problems(client, tables, options)
         else:
-            problems = _photo_problems(client, rows, defaults, sheets)
+            problems = _photo_problems(client, rows, options)
     except urllib3.exceptions.HTTPError:
         problems = {}
         report(
@@ -137,25 +137,25 @@ def preview_updates(
 
 
 def _sheet_problems(
-    client: Client, tables: Sequence[Path], defaults: Mapping[str, Any], sheets: Sheets
+    client: Client, tables: Sequence[Path], options: ReadOptions
 ) -> dict[str, list[str]]:
     """Source of a row -> its errors."""
     problems: dict[str, list[str]] = defaultdict(list)
     for path in tables:
-        for problem in _plan(client, path, defaults, sheets)["problems"]:
+        for problem in _plan(client, path, options)["problems"]:
             if problem["level"] == "error" and problem["row"]:
                 problems[f"{path.name} row {problem['row']}"].append(_words_of(problem))
     return problems
 
 
 def _photo_problems(
-    client: Client, rows: Sequence[Row], defaults: Mapping[str, Any], sheets: Sheets
+    client: Client, rows: Sequence[Row], options: ReadOptions
 ) -> dict[str, list[str]]:
     """Name of a photo -> its errors. Errors in their shared fields are repeated for each."""
     problems: dict[str, list[str]] = defaultdict(list)
     for start in range(0, len(rows), NAMES_AT_ONCE):
         names = [row.source for row in rows[start : start + NAMES_AT_ONCE]]
-        plan = client.plan_import(_plan_fields(names, defaults, sheets))
+        plan = client.plan_import(_plan_fields(names, options))
         of_all = [_words_of(problem) for problem in plan["problems"] if problem["level"] == "error"]
         for name in names if of_all else ():
             problems[name] += of_all
@@ -164,12 +164,10 @@ def _photo_problems(
     return problems
 
 
-def _plan_fields(
-    names: Sequence[str], defaults: Mapping[str, Any], sheets: Sheets
-) -> list[tuple[str, str]]:
-    fields = [("photos", json.dumps(names)), ("defaults", json.dumps(dict(defaults)))]
-    if sheets.pattern:
-        fields.append(("pattern", sheets.pattern))
+def _plan_fields(names: Sequence[str], options: ReadOptions) -> list[tuple[str, str]]:
+    fields = [("photos", json.dumps(names)), ("defaults", json.dumps(dict(options.defaults)))]
+    if options.pattern:
+        fields.append(("pattern", options.pattern))
     return fields
 
 
@@ -178,17 +176,16 @@ def _words_of(problem: Json) -> str:
     return ": ".join(filter(None, (column, problem["detail"])))
 
 
-def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheets) -> Json:
-    category = {"category": defaults["category"]} if defaults.get("category") else {}
+def _plan(client: Client, path: Path, options: ReadOptions) -> Json:
     fields: list[tuple[str, Any]] = [
         ("spreadsheet", (in_utf_8(path.name), path.read_bytes())),
-        ("mapping", json.dumps(dict(sheets.mapping))),
-        ("defaults", json.dumps(category)),
+        ("mapping", json.dumps(dict(options.mapping))),
+        ("defaults", json.dumps(options.category)),
     ]
     plan = client.plan_import(fields)
-    if sheets.decimals is None:
+    if options.decimals is None:
         return plan
-    chosen = dict.fromkeys(plan["conventions"], sheets.decimals)
+    chosen = dict.fromkeys(plan["conventions"], options.decimals)
     return client.plan_import([*fields, ("conventions", json.dumps(chosen))])
 
 
@@ -206,9 +203,8 @@ def _check(row: Row, pixels: Pixels) -> Row:
 
 
 def _field_errors(row: Row) -> Iterator[str]:
-    has_photo = row.photo is not None or bool(
-        row.errors
-    )  # or its errors already say that it has none
+    # A row with errors says already that it has no photo.
+    has_photo = row.photo is not None or bool(row.errors)
     fields = row.fields | {"raw_image": UPLOADED} if has_photo else row.fields
     said = {error.partition(": ")[0] for error in row.errors}  # a column has one error
     try:
