@@ -28,14 +28,17 @@ from packshot.database.models import FAILED
 from packshot.testing.fake_gemini import FakeGemini
 
 
-def test_a_narrow_table_shows_a_status_whole() -> None:
-    at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
-    names = {"sku": "CUSHION-UNDEREXPOSED-2026", "category": "Cushions and curtains", "price": 90}
+def test_a_narrow_table_shows_status_and_numbers_whole() -> None:
+    """The seconds were 2 instead of 2.5, or nothing."""
+    at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:02.5Z"}
+    names = {"sku": "CUSHION-UNDEREXPOSED-2026", "category": "Cushions and curtains", "price": 9000}
     product = {"id": 1, "status": "pending_review", "images": [], "warning": "It is small."}
     console = Console(width=80)
     with console.capture() as shown:
         console.print(table([product | at | names], "EUR"))
-    assert "pending_review" in shown.get()
+    header, _, row, *_ = shown.get().splitlines()
+    assert header.split()[-1] == "seconds"
+    assert ("pending_review" in row, "9,000.00 EUR" in row, row.split()[-1]) == (True, True, "2.5")
 
 
 def test_notes_stand_below_the_table_in_full() -> None:

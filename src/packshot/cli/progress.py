@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -84,9 +85,6 @@ def _note(product: Json) -> str:
     return f"product {product['id']}"
 
 
-LONGEST_STATUS: Final = len("pending_review")
-
-
 def print_table(products: Sequence[Json], console: Console, currency: str | None = None) -> None:
     """Print the products as a table, and below it their notes: in a column they would be cut."""
     console.print(table(products, currency))
@@ -121,16 +119,12 @@ def table(products: Sequence[Json], currency: str | None = None) -> Table:
     Also SKUs, and prices in the server's `currency`, if there are any.
     """
     columns = ["product", *_known(products), "category", "status", "pictures", "seconds"]
-    result = Table(show_edge=False, pad_edge=False)
+    result = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in columns:
-        words = column in ("sku", "category", "status")
-        narrowest = LONGEST_STATUS if column == "status" else None  # a cut one says nothing
+        names = column in ("sku", "category")  # they wrap; a cut number or status says nothing
+        left = names or column == "status"
         result.add_column(
-            column,
-            justify="left" if words else "right",
-            min_width=narrowest,
-            no_wrap=column == "price",
-            overflow="fold",
+            column, justify="left" if left else "right", no_wrap=not names, overflow="fold"
         )
     for product in products:
         result.add_row(*_cells(product, columns, currency))
