@@ -70,8 +70,9 @@ def test_a_view_is_said_in_english_and_a_files_name_is_not(view: str, said: str)
     assert words(None, name="Tasse", view=view) == f"Tasse{said}"
 
 
-def test_what_a_model_could_not_tell_is_left_out() -> None:
-    assert words({"product": "Mug", "colours": ["Unknown"], "material": "unclear."}) == "Mug"
+@pytest.mark.parametrize("said", ["unclear.", "not known", "Not specified", "cannot be determined"])
+def test_what_a_model_could_not_tell_is_left_out(said: str) -> None:
+    assert words({"product": "Mug", "colours": ["Unknown"], "material": said}) == "Mug"
 
 
 texts = st.text(max_size=300)

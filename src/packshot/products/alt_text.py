@@ -19,7 +19,18 @@ LONGEST: Final = 125
 #: The most colours to name; an analysis may list every shade.
 COLOURS: Final = 3
 #: A model's answers when it can't tell.
-NOTHING_SEEN: Final = frozenset({NOT_ANALYSED, "unknown", "none", "n/a", "unclear", "not visible"})
+NOTHING_SEEN: Final = frozenset(
+    {NOT_ANALYSED, "none", "n/a", "cannot be determined", "can't be determined"}
+    | {"unknown", "unclear", "unspecified", "undetermined", "unidentified", "indeterminate"}
+    | {
+        f"not {seen}"
+        for seen in ("visible", "known", "clear", "specified", "shown", "identifiable")
+    }
+    | {
+        f"not {seen}"
+        for seen in ("determined", "determinable", "discernible", "sure", "applicable")
+    }
+)
 Analyses = Mapping[tuple[int, int], Mapping[str, Any] | None]
 
 
