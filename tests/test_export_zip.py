@@ -357,11 +357,19 @@ def test_only_what_was_approved_since_comes(shop: Shop) -> None:
     assert sorted(found) == ["NEW_1.jpg", "OLD_1.jpg"]
 
 
-@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00%2B23:59"])
-def test_a_moment_beyond_the_calendar_in_utc_is_refused(shop: Shop, moment: str) -> None:
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00%2B23:59"),  # beyond it in UTC
+        *("2026-11-28T09:00:00", "2026-13-28T09:00:00Z", "1796031705", "yesterday"),
+    ],
+)
+def test_what_is_no_moment_is_refused_with_an_example(shop: Shop, moment: str) -> None:
     refused = shop.ask("GET", f"/api/export?since={moment}")
     assert refused.status_code == 422
-    assert [each["pointer"] for each in refused.get_json()["errors"]] == ["/query/since"]
+    [error] = refused.get_json()["errors"]
+    assert error["pointer"] == "/query/since"
+    assert error["detail"] == "must be a moment such as 2026-11-28T09:00:00Z"
 
 
 def test_names_that_would_be_equal_are_distinguished(shop: Shop) -> None:

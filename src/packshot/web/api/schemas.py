@@ -10,7 +10,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     Field,
     StrictBool,
@@ -266,21 +265,17 @@ PresetName = Annotated[
 
 
 def _moment(value: Any) -> Any:
-    """A date and time as text; pydantic alone would also accept a number of seconds."""
-    if value != "" and not re.match(r"\d{4}-\d\d-\d\d[T ]", str(value)):
-        raise _bad_moment()
-    return _unset(value)
-
-
-def _in_utc(value: datetime | None) -> datetime | None:
+    """A date and time with its zone, as text; pydantic alone would also accept seconds."""
+    if value is None or value == "":
+        return None
     try:
-        return value and value.astimezone(UTC)
-    except OverflowError:  # in UTC, the year is 0 or 10000
-        raise _bad_moment() from None
-
-
-def _bad_moment() -> PydanticCustomError:
-    return PydanticCustomError("bad_moment", "must be a moment such as 2026-11-28T09:00:00Z")
+        if re.match(r"\d{4}-\d\d-\d\d[T ]", str(value)):
+            moment = datetime.fromisoformat(str(value))
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or in UTC the year is 0 or 10000
+        pass
+    raise PydanticCustomError("bad_moment", "must be a moment such as 2026-11-28T09:00:00Z")
 
 
 class ComplianceQuery(StrictModel):
@@ -304,9 +299,8 @@ class ExportQuery(StrictModel):
         Field(description="only these products: their numbers, separated by commas"),
     ] = None
     since: Annotated[
-        AwareDatetime | None,
+        datetime | None,
         BeforeValidator(_moment),
-        AfterValidator(_in_utc),
         _text(r"^(\d{4}-\d\d-\d\d[T ].*)?$"),
         Field(description="approved after this moment, with its zone: 2026-11-28T09:00:00Z"),
     ] = None
