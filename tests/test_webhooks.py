@@ -5,21 +5,24 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from servers.receiver import Receiver
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 from support.shop import Shop, row
 
 from packshot.cli import main
+from packshot.cli.webhooks import delivery_table
 from packshot.database.models import Delivery
 from packshot.database.types import now
 from packshot.errors import FetchError, SettingsError
 from packshot.settings import load_settings
-from packshot.webhooks.deliveries import PAUSES
+from packshot.webhooks.deliveries import PAUSES, DeliveryView
 from packshot.work.claims import Claim
 from packshot.work.worker import Worker
 
@@ -320,6 +323,21 @@ def test_the_webhook_commands_list_and_replay_events(
     assert "product.reviewed" in table.output
     again = runner.invoke(main, ["webhooks", "replay", "--hours", "1"])
     assert again.output == "1 delivery is due again.\n"
+
+
+def test_a_narrow_list_of_deliveries_cuts_no_event_address_or_error() -> None:
+    """At 80 columns it listed `product.revi...` to `http://127.0...`."""
+    url, error = "https://hooks.shop.example/packshot/events", "it answered 503"
+    found = DeliveryView(
+        1, "msg_1", "product.reviewed", 17, url, "given_up", 10, error, datetime(2026, 11, 30)
+    )
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(delivery_table([found]))
+    lines = [line.split("  ") for line in shown.get().splitlines()[2:]]
+    pieces = [piece.strip() for line in lines for piece in line if piece.strip()]
+    assert {"product.reviewed", "given_up"} <= set(pieces)
+    assert url == "".join(piece for piece in pieces if piece in url)
 
 
 def test_a_reviewed_product_names_its_approved_pictures(make: ShopMaker) -> None:

@@ -7,6 +7,7 @@ import json
 import secrets
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -46,11 +47,14 @@ def list_deliveries(limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([vars(found) for found in latest], default=str))
     else:
-        Console().print(_table(latest))
+        Console().print(delivery_table(latest))
 
 
-def _table(latest: list[DeliveryView]) -> Table:
-    result = Table("event", "product", "to", "state", "attempts", "error", show_edge=False)
+def delivery_table(latest: list[DeliveryView]) -> Table:
+    """In a narrow terminal, or a pipe, addresses and errors wrap: a cut one says nothing."""
+    result = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for column in ("event", "product", "to", "state", "attempts", "error"):
+        result.add_column(column, no_wrap=column not in ("to", "error"), overflow="fold")
     for found in latest:
         result.add_row(
             found.type,
