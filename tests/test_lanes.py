@@ -21,7 +21,7 @@ from packshot.database.models import FAILED, BatchItem, Call, Product
 from packshot.enhancers.gemini.lanes import all_ready_in
 from packshot.enhancers.gemini.prices import estimate, estimates, expected_cost, price_of
 from packshot.lanes import LANES
-from packshot.products.batching import SENT, WAITING
+from packshot.products.batch_items import SENT, WAITING
 from packshot.settings import Settings
 
 TODAY = date(2026, 11, 28)

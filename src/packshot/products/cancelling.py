@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import FAILED, PENDING, Product
 from packshot.errors import Conflict
-from packshot.products.batching import withdraw
+from packshot.products.batch_items import withdraw
 from packshot.webhooks.outbox import Outbox
 
 CANCELLED: Final = "cancelled"

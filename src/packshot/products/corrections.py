@@ -14,7 +14,7 @@ from packshot.database.models import FAILED, Correction, Deletion, Product, Prod
 from packshot.database.types import now
 from packshot.download.addresses import redact
 from packshot.errors import Conflict
-from packshot.products.batching import forget
+from packshot.products.batch_items import forget
 from packshot.products.duplicates import (
     digests_of_uploads,
     lock_duplicates,

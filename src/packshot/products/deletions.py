@@ -23,7 +23,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import NotFound, Unavailable
-from packshot.products.batching import withdraw
+from packshot.products.batch_items import withdraw
 from packshot.products.duplicates import forget_uploads
 from packshot.products.object_keys import (
     keys_of_product,

@@ -17,7 +17,6 @@ from packshot.database.engine import Database
 from packshot.database.models import (
     APPROVED,
     FAILED,
-    PENDING,
     REJECTED,
     BatchJob,
     Call,
@@ -30,6 +29,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.lanes import LANES
+from packshot.products.batch_items import IS_BATCHED
 from packshot.products.spending import read_spending, spent_today
 from packshot.products.takes import GOING_ON
 from packshot.queues.database import read_depth
@@ -174,8 +174,7 @@ def _calls(session: Session) -> tuple[dict[tuple[str, str], int], dict[str, Deci
 
 
 def _count_batched(session: Session) -> int:
-    waiting = and_(Product.status == PENDING, Product.batched_at.is_not(None))
-    return session.scalar(select(func.count()).where(waiting)) or 0
+    return session.scalar(select(func.count()).where(IS_BATCHED)) or 0
 
 
 def _count_being_checked(session: Session) -> int:

@@ -17,7 +17,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict
-from packshot.products.batching import forget
+from packshot.products.batch_items import forget
 from packshot.products.corrections import shown_changes
 from packshot.products.duplicates import digests_of_uploads
 from packshot.products.object_keys import name_of_answer

@@ -22,7 +22,7 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
 from packshot.products.alt_text import alt_text, analyses_of
-from packshot.products.batching import is_in_a_job
+from packshot.products.batch_items import is_in_a_job
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox

@@ -26,8 +26,7 @@ from packshot.database.types import now
 from packshot.errors import Conflict, NotFound
 from packshot.fidelity.facts import facts_of
 from packshot.fidelity.verdicts import Reason
-from packshot.products import batching
-from packshot.products.batching import late_requests
+from packshot.products.batch_items import late_requests, waiting_item
 
 WAITING: Final = "waiting"
 MADE: Final = "made"
@@ -131,17 +130,7 @@ def _wait_in_batch_lane(session: Session, take: Take) -> None:
     if this_round is None or this_round.lane != "batch" or late:
         return
     take.due_at = None
-    session.add(
-        BatchItem(
-            product_id=take.product_id,
-            round=take.round,
-            variant=take.variant,
-            take=take.number,
-            kind="picture",
-            state=batching.WAITING,
-            asked_at=now(),
-        )
-    )
+    session.add(waiting_item(*place, take.variant, take.number))
 
 
 def end(take: Take, outcome: str, why: str) -> None:

@@ -30,9 +30,18 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.enhancers.contract import BatchLane, Brief, CallRecord, Purchase
 from packshot.errors import LostClaim
-from packshot.products.batching import ANALYSIS, ANSWERED, LATE, LEFT, SENT, WAITING
+from packshot.products import batch_items
+from packshot.products.batch_items import (
+    ANALYSIS,
+    ANSWERED,
+    IS_BATCHED,
+    LATE,
+    LEFT,
+    SENT,
+    WAITING,
+)
 from packshot.products.takes import REMAKE, is_take
-from packshot.work import batch_items, batch_takes
+from packshot.work import batch_takes
 from packshot.work.claims import Claim, claim_of
 from packshot.work.ledger import DatabaseLedger, call_of
 
@@ -334,9 +343,7 @@ class BatchJobs:
 
     def _has_waiting_products(self) -> bool:
         """A check without a lock: usually there is nothing."""
-        waiting = select(Product.id).where(
-            Product.status == PENDING, Product.batched_at.is_not(None)
-        )
+        waiting = select(Product.id).where(IS_BATCHED)
         takes = select(Take.number).where(batch_takes.WAITS)
         with self.database.read() as session:
             return any(session.scalar(each.limit(1)) is not None for each in (waiting, takes))

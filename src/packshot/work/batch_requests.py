@@ -1,18 +1,36 @@
-"""The request of a product in a job, and its answer, stored where a single call's would be."""
+"""A product's requests in batch jobs, and their answers, stored where single calls' would be."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
+from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, BatchLane, CallRecord, JobResult
 from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
+from packshot.products.batch_items import waiting_item
 from packshot.products.object_keys import answer_key
 from packshot.storage.digests import seal
 from packshot.work.batch_jobs import BatchJobs, Item, LeasedJob
+from packshot.work.claims import Claim, Claims
 from packshot.work.parts import Parts
 from packshot.work.reference_views import read_stored_photo
 
 log = logging.getLogger("packshot.batches")
+
+
+def wait_for_jobs(claims: Claims, claim: Claim, variants: Sequence[int]) -> None:
+    """Make the product wait for batch jobs that make these variants. Raises LostClaim.
+
+    The claim ends, and its attempt is not counted.
+    """
+    with claims.write_claimed(claim) as (session, product):
+        for variant in variants:
+            session.merge(waiting_item(claim.product_id, claim.round, variant))
+        product.attempts = min(product.attempts, claim.attempts - 1)
+        product.queued_at, product.sent_at, product.batched_at = None, None, now()
+        product.error = product.error_code = None
+        claims.release(session, product)
 
 
 def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | None:

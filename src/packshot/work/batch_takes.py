@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from packshot.database.models import BatchItem, Product, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
-from packshot.products.batching import OPEN, WAITING
+from packshot.products.batch_items import OPEN, WAITING
 from packshot.products.takes import NO_BUDGET, end, is_request_for, is_undecided, picture_of
 from packshot.products.takes import WAITING as TO_BE_MADE
 from packshot.work.claims import Claim

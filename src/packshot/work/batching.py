@@ -27,7 +27,6 @@ from packshot.errors import (
     Unanswered,
     Unavailable,
 )
-from packshot.work.batch_duplicates import cancel_duplicates
 from packshot.work.batch_jobs import (
     ASIDE,
     CANCELLING,
@@ -42,7 +41,7 @@ from packshot.work.batch_jobs import (
     BatchJobs,
     LeasedJob,
 )
-from packshot.work.batch_leftovers import end_at_google, try_to_delete
+from packshot.work.batch_leftovers import cancel_duplicates, end_at_google, try_to_delete
 from packshot.work.batch_requests import request_of, save_result
 from packshot.work.parts import Parts
 

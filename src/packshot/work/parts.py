@@ -43,7 +43,7 @@ class Parts:
         default_factory=threading.Event
     )  # set when this process is about to end
 
-    def wait_for_batch_job(self, claim: Claim, variants: Sequence[int]) -> None:
+    def defer_to_batch_job(self, claim: Claim, variants: Sequence[int]) -> None:
         """Raises WaitsForBatch if some of these variants must still be requested in a batch job."""
         if self.batches and claim.lane == "batch":
             new = [variant for variant in variants if variant not in claim.batched]

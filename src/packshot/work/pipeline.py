@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from packshot.enhancers.contract import Analysis, Enhancer, Photo
-from packshot.products.batching import ANALYSIS
+from packshot.products.batch_items import ANALYSIS
 from packshot.work.claims import Claim
 from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
@@ -30,7 +30,7 @@ def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
     saved = read_saved_analysis(claim, parts.enhancer)
     if saved is not None:
         return saved
-    parts.wait_for_batch_job(claim, [ANALYSIS])
+    parts.defer_to_batch_job(claim, [ANALYSIS])
     parts.check_before_paying(claim)
     with claim.progress.time("analyse"):
         analysis = parts.enhancer.analyse(photo, claim.brief, claim.answer)

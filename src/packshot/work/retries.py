@@ -19,7 +19,7 @@ from packshot.errors import (
     WaitsForBatch,
 )
 from packshot.queues.contract import Queue
-from packshot.work import batch_items
+from packshot.work.batch_requests import wait_for_jobs
 from packshot.work.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
@@ -79,7 +79,7 @@ class Retries:
         self._delay(job, seconds)
 
     def _wait_for_batch(self, job: ProductJob, error: WaitsForBatch) -> None:
-        wait = partial(batch_items.wait_for_jobs, self.claims, job.claim, error.variants)
+        wait = partial(wait_for_jobs, self.claims, job.claim, error.variants)
         self.keep_trying(wait)
         log.info("product %d waits for a batch job", job.claim.product_id)
         self.queue.done([job.message])

@@ -18,7 +18,7 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.enhancers.contract import sum_up
 from packshot.lanes import LANES, Lane
-from packshot.products.batching import late_requests
+from packshot.products.batch_items import late_requests
 
 #: The most reasons from a rejected round that the enhancer gets for the next one.
 COMPLAINTS = 10

@@ -42,7 +42,7 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
             return error
         return None
 
-    parts.wait_for_batch_job(claim, claim.missing)
+    parts.defer_to_batch_job(claim, claim.missing)
     outcomes = try_each(attempt, claim.missing, parts.enhancer.parallel)
     judge_outcomes(claim, dict(zip(claim.missing, outcomes, strict=True)), parts)
 
