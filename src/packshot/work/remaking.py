@@ -24,16 +24,14 @@ from packshot.errors import (
     Stopping,
     Unavailable,
 )
-from packshot.pictures.answer_metadata import read_metadata
 from packshot.products.deletions import Deletions
 from packshot.products.takes import NO_BUDGET
-from packshot.storage.digests import sha256_of
 from packshot.work.claims import ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.reference_views import read_stored_photo
-from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
+from packshot.work.stored_pictures import PaidAnswer
 from packshot.work.take_claims import DueTake, NotMadeAgain, TakeClaims
-from packshot.work.variants import finish_and_sign, image_record, lock_record
+from packshot.work.variants import adopt_variant, finish_and_sign, store_variant
 
 log = logging.getLogger("packshot.remaking")
 
@@ -131,7 +129,7 @@ class Remaker:
     def _make_picture(self, due: DueTake, answer: PaidAnswer) -> ImageRecord:
         analysis = Analysis.model_validate(due.claim.analysis)
         if self.parts.storage.exists(due.key):
-            return self._adopt(due, analysis, answer)
+            return adopt_variant(due.claim, due.key, due.variant, analysis, answer, self.parts)
         try:
             photo = read_stored_photo(due.claim, self.parts)
         except NotFound:
@@ -139,18 +137,9 @@ class Remaker:
         if not answer.is_kept:
             self._check_before_paying(due)
         picture = self._picture(due, photo, analysis, answer)
-        return self._store(due, photo, analysis, picture)
-
-    def _adopt(self, due: DueTake, analysis: Analysis, answer: PaidAnswer) -> ImageRecord:
-        """Return the picture that a process stored and was killed before recording."""
-        found = adopt(due.key, due.digests.keys(), self.parts)
-        plan, kept = analysis.variants[due.variant], answer.take()
-        digest = sha256_of(found.data)
-        warning, lock = due.digests.get(digest), due.locks.get(digest)
-        name = self.parts.enhancer.name
-        picture = Picture(found.data, plan.title, plan.prompt, name, warning)
-        answered = read_metadata(kept) if kept is not None else None
-        return image_record(due.variant, due.key, picture, found, self.parts, answered, lock)
+        finished = finish_and_sign(due.claim, photo, analysis, picture, self.parts)
+        announce = partial(self.takes.announce, due)
+        return store_variant(due.variant, due.key, finished, announce, self.parts)
 
     def _check_before_paying(self, due: DueTake) -> None:
         if self.parts.stopping.is_set():
@@ -169,21 +158,6 @@ class Remaker:
             if self.takes.is_paid_for(due) and not answer.is_in_store:
                 raise NotMadeAgain(error.message, code=error.code) from error
             raise
-
-    def _store(
-        self, due: DueTake, photo: Photo, analysis: Analysis, picture: Picture
-    ) -> ImageRecord:
-        finished, locked = finish_and_sign(due.claim, photo, analysis, picture, self.parts)
-        digest, lock = sha256_of(finished.data), lock_record(locked)
-
-        def save() -> ImageRecord:
-            self.takes.announce(due, digest, picture.warning, lock)
-            put_maps(due.key, locked, self.parts.storage)
-            stored = store(due.key, finished, self.parts)
-            answered = read_metadata(picture.data) if picture.made_by_ai else None
-            return image_record(due.variant, due.key, picture, stored, self.parts, answered, lock)
-
-        return self.parts.keep_trying(save)
 
     # -- takes that could not be made --------------------------------------------------------
 

@@ -33,18 +33,15 @@ class NotMadeAgain(PackshotError):
 
 @dataclass(frozen=True, eq=False)
 class DueTake:
-    """A claimed take, with its product's data and the facts for its prompt."""
+    """A claimed take, with the facts for its prompt."""
 
-    claim: Claim
+    claim: Claim  # of its product; round, digests, warnings and locks are the take's own
     variant: int
     number: int
     token: str
     facts: tuple[str, ...]
     tries: int  # this one included
     is_late: bool  # waited longer than LONGEST_WAIT
-    #: Digest of each picture that was about to be stored -> its warning, or its pixel lock.
-    digests: dict[str, str | None]
-    locks: dict[str, dict[str, Any]]
 
     @property
     def brief(self) -> Brief:
@@ -98,18 +95,22 @@ class TakeClaims:
         this_round = session.get_one(Round, (row.product_id, row.round))
         late = select(Take.opened_at <= now(-LONGEST_WAIT)).where(_is(row))
         row.token, row.due_at, row.tries = str(uuid.uuid4()), now(self.lease_seconds), row.tries + 1
-        lane = lane_of(session, this_round, self.lane_deadline)
+        announced = row.digests or {}
         return DueTake(
-            # The take's own round, which may be closed by now.
-            claim=replace(claim_of(session, product, this_round), round=row.round, lane=lane),
+            claim=replace(
+                claim_of(session, product, this_round),
+                round=row.round,  # may be closed by now
+                lane=lane_of(session, this_round, self.lane_deadline),
+                digests={row.variant: frozenset(announced)},
+                warnings={digest: words for digest, words in announced.items() if words},
+                locks=row.locks or {},
+            ),
             variant=row.variant,
             number=row.number,
             token=row.token,
             facts=tuple(row.facts or ()),
             tries=row.tries,
             is_late=bool(session.scalar(late)),
-            digests=row.digests or {},
-            locks=row.locks or {},
         )
 
     def renew(self, due: Sequence[DueTake]) -> None:

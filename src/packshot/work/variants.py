@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,17 @@ from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 FINISH_TRIES = 3
 
 Outcome = ProductError | None  # of one variant; None: it was recorded
+#: Notes the digest, the warning and the pixel lock of a picture that is about to be stored.
+Announce = Callable[[str, str | None, dict[str, Any] | None], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A picture as the enhancer made it, as it is to be stored, and its pixel lock, if any."""
+
+    picture: Picture
+    encoded: imaging.Encoded
+    locked: LockResult | None
 
 
 def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) -> None:
@@ -124,13 +135,14 @@ def adopt_variant(
     answer: PaidAnswer,
     parts: Parts,
 ) -> ImageRecord:
+    """The record of a picture that a process stored, and was killed before it recorded it."""
     found = adopt(key, claim.digests.get(variant, frozenset()), parts)
     plan = analysis.variants[variant]
-    warning = claim.warnings.get(sha256_of(found.data))
+    digest = sha256_of(found.data)
+    warning, lock = claim.warnings.get(digest), claim.locks.get(digest)
     picture = Picture(found.data, plan.title, plan.prompt, parts.enhancer.name, warning)
     kept = answer.take()  # still there if the process died before deleting it
     answered = read_metadata(kept) if kept is not None else None
-    lock = claim.locks.get(sha256_of(found.data))
     return image_record(variant, key, picture, found, parts, answered, lock)
 
 
@@ -147,17 +159,26 @@ def generate_variant(
         parts.check_before_paying(claim)
     with claim.progress.time("generate"):
         picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
-    finished, locked = finish_and_sign(claim, photo, analysis, picture, parts)
-    lock = lock_record(locked)
+    finished = finish_and_sign(claim, photo, analysis, picture, parts)
+    announce = partial(parts.claims.announce_picture, claim, variant)
+    with claim.progress.time("store"):
+        return store_variant(variant, key, finished, announce, parts)
+
+
+def store_variant(
+    variant: int, key: str, finished: Finished, announce: Announce, parts: Parts
+) -> ImageRecord:
+    """Store a finished picture, which is announced first, so that it can be adopted."""
+    picture, encoded = finished.picture, finished.encoded
+    lock = None if finished.locked is None else finished.locked.lock.model_dump(mode="json")
+    digest = sha256_of(encoded.data)
 
     def save() -> imaging.Encoded:
-        digest = sha256_of(finished.data)
-        parts.claims.announce_picture(claim, variant, digest, picture.warning, lock)
-        put_maps(key, locked, parts.storage)
-        return store(key, finished, parts)
+        announce(digest, picture.warning, lock)
+        put_maps(key, finished.locked, parts.storage)
+        return store(key, encoded, parts)
 
-    with claim.progress.time("store"):
-        stored = parts.keep_trying(save)
+    stored = parts.keep_trying(save)
     answered = read_metadata(picture.data) if picture.made_by_ai else None
     return image_record(variant, key, picture, stored, parts, answered, lock)
 
@@ -180,25 +201,23 @@ def lock_picture(
 
 def finish_and_sign(
     claim: Claim, photo: Photo, analysis: Analysis, picture: Picture, parts: Parts
-) -> tuple[imaging.Encoded, LockResult | None]:
+) -> Finished:
     """Turn the enhancer's picture into the one to store; with its pixel lock, if one is wanted."""
     provenance = picture.provenance()
     locked = lock_picture(claim, photo, analysis, picture, provenance, parts)
     with claim.progress.time("finish"):
-        finished = locked.finished if locked else None
-        is_locked = finished is not None
-        if finished is None:
-            finished = parts.keep_trying(lambda: finish(picture, provenance, parts))
-        pixels, signing = parts.pixels, parts.signing
+        own_pixels = locked.finished if locked else None
+        encoded = own_pixels or parts.keep_trying(lambda: finish(picture, provenance, parts))
         data = sign_if_made_by_ai(
-            finished.data, picture, provenance, photo, pixels, signing, is_locked
+            encoded.data,
+            picture,
+            provenance,
+            photo,
+            parts.pixels,
+            parts.signing,
+            locked=own_pixels is not None,
         )
-    return replace(finished, data=data), locked
-
-
-def lock_record(locked: LockResult | None) -> dict[str, Any] | None:
-    """The pixel lock's record for the database."""
-    return None if locked is None else locked.lock.model_dump(mode="json")
+    return Finished(picture, replace(encoded, data=data), locked)
 
 
 def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.Encoded:
