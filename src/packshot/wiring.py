@@ -52,7 +52,7 @@ from packshot.work.take_claims import TakeClaims
 
 #: Threads of a process that use the database, in addition to those of products in flight.
 OTHER_THREADS = 18
-#: Seconds that a product can wait before somebody is told that no worker takes it.
+#: Seconds that a product can wait before a note says that no worker takes it.
 UNTAKEN_SECONDS = 120
 #: Seconds for a webhook's receiver to answer; otherwise the delivery is tried again later.
 WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
@@ -104,7 +104,7 @@ class Services:
         return of_worker or self.enhancer.health().problem
 
     def untaken(self) -> str | None:
-        """Whether no worker takes the waiting products, as far as the database shows."""
+        """A sentence when no worker takes the waiting products, as far as the database shows."""
         with self.database.read() as session:
             seconds = read_untaken(session, self.settings.lease_seconds)
         if seconds is None or seconds < UNTAKEN_SECONDS:
@@ -115,7 +115,7 @@ class Services:
         )
 
     def notes_now(self) -> list[str]:
-        """The notes, and whether waiting products are taken."""
+        """The notes, and a sentence when no worker takes the waiting products."""
         notes = self.notes()
         with suppress(PackshotError):  # the report on the parts says what the database lacks
             if self.worker is None and problem_with_tables(self.database) is None:
@@ -163,10 +163,10 @@ def build(settings: Settings) -> Services:
     queue = choose_queue(settings, database, shop)
     pixels = Pixels(settings.pixel_processes, machine_limit=limit_pixel_work())
     keep_trying, stopping = KeepTrying(), threading.Event()
-    ledger = choose_ledger(settings, database, keep_trying, stopping)
+    ledger = make_ledger(settings, database, keep_trying, stopping)
     enhancer = choose_enhancer(settings, ledger, pixels)
     outbox = Outbox(settings.webhook_urls, settings.script_name or "")
-    raw_images = choose_raw_images(settings, storage)
+    raw_images = make_raw_images(settings, storage)
     wanted, lease = settings.enhanced_images_count, settings.lease_seconds
     claims = Claims(database, lease, wanted, outbox, settings.gemini_lane_deadline)
     parts = connect_parts(
@@ -174,22 +174,22 @@ def build(settings: Settings) -> Services:
     )
     catalog = Catalog(database, queue, wanted, lease, outbox)
     return Services(
-        settings,
-        database,
-        queue,
-        storage,
-        pixels,
-        enhancer,
-        catalog,
-        parts,
-        choose_webhooks(settings, database),
-        Retention(database, storage, settings.raw_keep_days, settings.rejected_keep_days),
-        raw_images,
-        Deletions(database, storage),
-        shop,
-        choose_batching(settings, ledger, parts, catalog),
-        choose_remaker(settings, database, parts),
-        choose_checker(settings, database, storage, stopping, enhancer),
+        settings=settings,
+        database=database,
+        queue=queue,
+        storage=storage,
+        pixels=pixels,
+        enhancer=enhancer,
+        catalog=catalog,
+        parts=parts,
+        webhooks=make_webhooks(settings, database),
+        retention=Retention(database, storage, settings.raw_keep_days, settings.rejected_keep_days),
+        raw_images=raw_images,
+        deletions=Deletions(database, storage),
+        shop=shop,
+        batching=make_batching(settings, ledger, parts, catalog),
+        remaker=make_remaker(settings, database, parts),
+        checker=choose_checker(settings, database, storage, stopping, enhancer),
     )
 
 
@@ -235,12 +235,16 @@ def check_export_names(names: str) -> None:
         raise SettingsError(f"EXPORT_NAMES={names}: {error}") from None
 
 
-def choose_raw_images(settings: Settings, storage: Storage) -> RawImages:
-    fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
+def make_raw_images(settings: Settings, storage: Storage) -> RawImages:
+    of_hosts = settings.fetch_headers
+    headers = RequestHeaders(
+        settings.fetch_user_agent, of_hosts.get_secret_value() if of_hosts else None
+    )
+    fetcher = Fetcher(settings.raw_image_hosts, headers=headers)
     return RawImages(storage, raw_buckets(settings), HostShares(fetcher, settings.concurrency))
 
 
-def choose_batching(
+def make_batching(
     settings: Settings, ledger: DatabaseLedger, parts: Parts, catalog: Catalog
 ) -> Batching:
     deadline, most = settings.gemini_lane_deadline, settings.retries
@@ -267,18 +271,11 @@ def choose_checker(
     return Checker(checks, storage, checking_pixels(), files, stopping, judging, machine_limit)
 
 
-def choose_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker:
+def make_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker:
     """With FIDELITY=off, FIDELITY_RETRIES=0 and for free enhancers it makes nothing, and ends the
     takes that wait."""
     claims = TakeClaims(database, settings.lease_seconds, settings.gemini_lane_deadline)
     return Remaker(claims, parts, settings.retries)
-
-
-def request_headers(settings: Settings) -> RequestHeaders:
-    of_hosts = settings.fetch_headers
-    return RequestHeaders(
-        settings.fetch_user_agent, of_hosts.get_secret_value() if of_hosts else None
-    )
 
 
 def check_receivers(settings: Settings) -> None:
@@ -294,7 +291,7 @@ def check_receivers(settings: Settings) -> None:
             ) from None
 
 
-def choose_webhooks(settings: Settings, database: Database) -> Webhooks:
+def make_webhooks(settings: Settings, database: Database) -> Webhooks:
     fetcher = Fetcher(settings.webhook_hosts, WEBHOOK_LIMITS)
     return Webhooks(database, fetcher.post, settings.webhook_urls, settings.webhook_secrets)
 
@@ -331,7 +328,7 @@ def raw_buckets(settings: Settings) -> RawBuckets:
     return RawBuckets(sorted(names), settings.aws_region)
 
 
-def choose_ledger(
+def make_ledger(
     settings: Settings, database: Database, keep_trying: KeepTrying, stopping: threading.Event
 ) -> DatabaseLedger:
     budget = settings.gemini_daily_budget

@@ -180,6 +180,9 @@ class Correction(Base):
     at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
 
 
+#: The product was requested, and waits for work or is worked on.
+IS_QUEUED: Final = and_(Product.status == PENDING, Product.queued_at.is_not(None))
+
 #: A lease that ends later than this many leases from now was written by a wrong clock.
 ABSURD_LEASES: Final = 4
 #: No pause is longer than this; a longer one was written by a wrong clock.
@@ -200,8 +203,7 @@ def is_due() -> ColumnElement[bool]:
 
 def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
     """The condition of the embedded queue: requested, pending, due and not claimed."""
-    queued = and_(Product.status == PENDING, Product.queued_at.is_not(None))
-    return and_(queued, is_due(), lease_is_free(lease_seconds))
+    return and_(IS_QUEUED, is_due(), lease_is_free(lease_seconds))
 
 
 class Round(Base):

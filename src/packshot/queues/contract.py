@@ -34,10 +34,6 @@ class Queue(Protocol):
     """
 
     @property
-    def name(self) -> str:
-        """`database` or `sqs`."""
-
-    @property
     def is_external(self) -> bool:
         """True: products must be sent to it, and are sent again when lost."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, exists, func, not_, select
+from sqlalchemy import Select, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, Product, is_waiting_for_work, lease_is_free
+from packshot.database.models import IS_QUEUED, Product, is_waiting_for_work, lease_is_free
 from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.queues.contract import Depth, Message
@@ -18,10 +18,9 @@ from packshot.queues.contract import Depth, Message
 def read_depth(session: Session, lease_seconds: float) -> Depth:
     """Count the products that wait or are claimed: correct with either queue."""
     free = lease_is_free(lease_seconds)
-    waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     oldest = func.min(Product.queued_at).filter(free)
     counts = select(func.count().filter(free), func.count().filter(not_(free)), oldest, now())
-    waiting, claimed, since, moment = session.execute(counts.where(waits)).one()
+    waiting, claimed, since, moment = session.execute(counts.where(IS_QUEUED)).one()
     age = max(0.0, (moment - since).total_seconds()) if since else None
     return Depth(waiting=waiting, in_flight=claimed, dead=None, oldest_seconds=age)
 
@@ -29,8 +28,7 @@ def read_depth(session: Session, lease_seconds: float) -> Depth:
 def read_untaken(session: Session, lease_seconds: float) -> float | None:
     """For how many seconds the oldest due product has waited while none is claimed; None if one
     is claimed, or none waits."""
-    queued = and_(Product.status == PENDING, Product.queued_at.is_not(None))
-    claimed = exists().where(queued, not_(lease_is_free(lease_seconds)))
+    claimed = exists().where(IS_QUEUED, not_(lease_is_free(lease_seconds)))
     oldest = (
         select(Product.queued_at, Product.not_before, now())
         .where(is_waiting_for_work(lease_seconds), not_(claimed))
@@ -50,7 +48,6 @@ class DatabaseQueue:
     finishes it. So `send`, `extend` and `done` have nothing to do.
     """
 
-    name = "database"
     is_external = False
     wait_seconds = 0.5
 

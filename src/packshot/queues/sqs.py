@@ -67,7 +67,6 @@ class SqsQueue:
     the mark; a message without one counts as this shop's.
     """
 
-    name = "sqs"
     is_external = True
 
     def __init__(

@@ -46,10 +46,6 @@ class Storage(Protocol):
     FetchError for the first, after a check that the store works.
     """
 
-    @property
-    def name(self) -> str:
-        """`local` or `s3`."""
-
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store an object completely or not at all; replaces an existing one."""
 

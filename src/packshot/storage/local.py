@@ -27,8 +27,6 @@ NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno
 class LocalStorage:
     """A folder. A file gets its name only after it is complete and on the disk."""
 
-    name = "local"
-
     def __init__(
         self,
         media_dir: Path,

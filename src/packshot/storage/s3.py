@@ -58,8 +58,6 @@ LIST_VERSION_1: Final = "it does not know ListObjectsV2: version 1 is used"
 class S3Storage:
     """A bucket. `region` must be the bucket's own; the bucket may be private."""
 
-    name = "s3"
-
     def __init__(
         self,
         bucket: str,

@@ -35,6 +35,9 @@ AWAY_SECONDS: Final = 60.0
 #: The lease while a model is asked, which may take GEMINI_TIMEOUT twice.
 JUDGE_SECONDS: Final = 900.0
 
+GAVE_UP: Final = f"measuring failed {MOST_TRIES} times; the log says why"
+NO_NETWORK: Final = "not measured: the cut-out network is missing (`packshot cutout-model`)"
+
 
 def checking_pixels() -> Pixels:
     """A separate pixel process, so that checks and the making of pictures never wait for each
@@ -169,10 +172,6 @@ class Checker:
     def _put_back(self, due: DueCheck, seconds: float, *, counted: bool, why: str) -> None:
         log.info("picture %d is checked again in %.0f s: %s", due.image_id, seconds, why)
         self.checks.put_back(due, seconds, counted=counted)
-
-
-GAVE_UP: Final = f"measuring failed {MOST_TRIES} times; the log says why"
-NO_NETWORK: Final = "not measured: the cut-out network is missing (`packshot cutout-model`)"
 
 
 def _log(due: DueCheck, check: Check) -> None:

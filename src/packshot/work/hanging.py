@@ -29,8 +29,8 @@ class Hanging:
         self.longest_flex = longest_product if longest_flex is None else longest_flex
         self.clock = clock
 
-    def sort(self) -> tuple[list[ProductJob], list[ProductJob]]:
-        """The jobs that are running, and those that hang."""
+    def split(self) -> tuple[list[ProductJob], list[ProductJob]]:
+        """The jobs in the slots that don't hang, and those that do."""
         jobs = self.slots.current()
         hanging = [job for job in jobs if self.hangs(job)]
         return [job for job in jobs if job not in hanging], hanging

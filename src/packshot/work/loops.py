@@ -50,7 +50,7 @@ class Loops:
             work()
         except Unavailable as error:
             self.outage.begin(error)
-            return min(self.outage.pause(), every or LONGEST_PAUSE)
+            return min(self.outage.pause_seconds(), every or LONGEST_PAUSE)
         # BaseException on purpose: a library's sys.exit() would end this thread silently.
         except BaseException:
             log.exception("unexpected error in the %s; it continues", name)

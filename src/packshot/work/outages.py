@@ -33,7 +33,7 @@ class Outage:
         self.last_at, self.last_message = moment, error.message
         if moment >= self.until:
             self.in_a_row += 1
-            self.until = moment + self.pause()
+            self.until = moment + self.pause_seconds()
         self.log(error)
 
     def slow_down(self, error: RateLimited) -> None:
@@ -42,7 +42,7 @@ class Outage:
         self.until = max(self.until, self.clock() + seconds)
         self.log(error)
 
-    def pause(self) -> float:
+    def pause_seconds(self) -> float:
         """Seconds to pause after this number of errors in a row."""
         return backoff(max(1, self.in_a_row), self.chance, longest=LONGEST_PAUSE)
 

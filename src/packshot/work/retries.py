@@ -58,7 +58,7 @@ class Retries:
                 self._give_back(job, error, error.retry_after or 1.0)
             case Unavailable():
                 self.outage.begin(error)
-                self._give_back(job, error, error.retry_after or self.outage.pause())
+                self._give_back(job, error, error.retry_after or self.outage.pause_seconds())
             case ProductError():
                 self._retry_or_give_up(job, error)
             case _:

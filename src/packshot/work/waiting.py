@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Executable, Select, exists, null, select
 from sqlalchemy.orm import Session
 
 from packshot.database.base import IS_REDO
-from packshot.database.models import PENDING, Product, is_waiting_for_work
+from packshot.database.models import IS_QUEUED, Product, is_waiting_for_work
 from packshot.database.types import now
 
 KeyName: TypeAlias = str | None  # of the key that a product was submitted with, if any
@@ -22,7 +22,6 @@ KeyOrder: TypeAlias = Callable[[Mapping[KeyName, bool]], Sequence[tuple[KeyName,
 #: How many of the oldest products are searched for the next due time when none can be claimed.
 LOOK_AHEAD = 100
 SOONEST = 1.0  # seconds until the next look, at least
-IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def waiting_keys(session: Session) -> dict[KeyName, bool]:
 
 @cache  # building it takes longer than running it
 def _waiting_keys() -> Executable:
-    queued, key = select(Product.submitted_by).where(*IS_QUEUED), Product.submitted_by
+    queued, key = select(Product.submitted_by).where(IS_QUEUED), Product.submitted_by
     first = queued.where(key.is_not(None)).order_by(key).limit(1)
     keys = select(first.scalar_subquery().label("key")).cte("keys", recursive=True)
     following = first.where(key > keys.c.key).scalar_subquery()
@@ -98,7 +97,7 @@ def why_none(
     A product that is due now is only locked for a moment, by a writer of its row. Keep the message
     for it: its own messages may be used up already.
     """
-    queued = select(Product.id, Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
+    queued = select(Product.id, Product.lease_until, Product.not_before, now()).where(IS_QUEUED)
     rows = list(session.execute(queued.order_by(Product.queued_at).limit(LOOK_AHEAD)))
     if not rows:
         return NothingToDo()

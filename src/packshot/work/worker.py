@@ -172,17 +172,18 @@ class Worker:
         if self.parts.stopping.is_set():
             self.queue.extend([message], 0)
             return False
-        taken = self.parts.claims.take(self.turns.order, message.product_id, self.slots.busy())
-        if isinstance(taken, NothingToDo):
-            self.queue.done([message])
-        elif isinstance(taken, NotNow):
-            self.queue.extend([message], min(taken.seconds, LONGEST_MESSAGE_DELAY))
-        else:
-            log.info("Received message for product_id: %d", taken.product_id)
-            self.turns.begin(taken)
-            self.slots.give(ProductJob(message, taken))
-            return True
-        return False
+        match self.parts.claims.take(self.turns.order, message.product_id, self.slots.busy()):
+            case NothingToDo():
+                self.queue.done([message])
+                return False
+            case NotNow(seconds):
+                self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
+                return False
+            case claim:
+                log.info("Received message for product_id: %d", claim.product_id)
+                self.turns.begin(claim)
+                self.slots.give(ProductJob(message, claim))
+                return True
 
     def _work_on(self, job: ProductJob) -> None:
         with logs.about(product_id=job.claim.product_id):
@@ -226,7 +227,7 @@ class Worker:
 
     def _renew_claims(self) -> None:
         """Renew every lease, except those of hanging products, which are tried again."""
-        working, hanging = self.hanging.sort()
+        working, hanging = self.hanging.split()
         for claim in self.parts.claims.renew([job.claim for job in working]):
             log.info("product %d is no longer claimed here", claim.product_id)
         for job in hanging:
@@ -238,5 +239,5 @@ class Worker:
 
     def _renew_messages(self) -> None:
         """Keep the messages of running products hidden."""
-        working, _ = self.hanging.sort()
+        working, _ = self.hanging.split()
         self.queue.extend([job.message for job in working], self.lease_seconds)
