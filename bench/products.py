@@ -82,7 +82,7 @@ class SleepingEnhancer:
         return Picture(b"picture", "white", "on white", "none")
 
     def health(self) -> Health:
-        return Health(ok=True)
+        return Health()
 
     def check(self) -> Health:
         return self.health()

@@ -110,7 +110,7 @@ def test_without_the_file_the_classical_way_is_taken_and_said(folder: Path) -> N
     assert settings.cutout == "network"
     assert options_of(settings).method == "classical"
     health = LocalEnhancer(settings, lambda function, *args: function(*args)).health()
-    assert health.ok
+    assert health.problem is None
     [note] = health.notes
     assert "packshot cutout-model" in note and str(folder) in note
     assert LocalEnhancer(Settings(cutout="classical"), lambda f, *a: f(*a)).health().notes == ()

@@ -137,7 +137,7 @@ def test_a_model_that_refuses_the_tier_is_called_as_standard_with_one_note(
     assert [each.message for each in caplog.records if "flex lane" in each.message] == [
         *[note for note in enhancer.health().notes if BANANA in note]
     ]
-    assert enhancer.health().ok
+    assert enhancer.health().problem is None
 
 
 def test_a_refusal_that_does_not_name_the_tier_is_found_by_a_standard_call(
@@ -172,7 +172,7 @@ def test_what_is_shed_makes_only_its_product_wait(fake: FakeGemini, make: Make, 
         with pytest.raises(PartlyUnavailable) as shed:
             enhancer.analyse(PHOTO, BRIEF)
     assert shed.value.retry_after
-    assert enhancer.health().ok  # it is how this lane works
+    assert enhancer.health().problem is None  # it is how this lane works
     fake.behave()
     enhancer.analyse(PHOTO, replace(BRIEF, lane="standard"))  # no pause for the others
 

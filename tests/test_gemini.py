@@ -532,7 +532,7 @@ def test_a_refusal_of_the_account_is_an_outage_whenever_it_comes(
     bench.fake.behave()
     bench.clock.now += 61
     bench.generate()
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
 
 
 def test_a_refusal_of_the_picture_model_alone_is_said_once_and_ends_with_it(
@@ -544,12 +544,12 @@ def test_a_refusal_of_the_picture_model_alone_is_said_once_and_ends_with_it(
         bench.analyse()  # the other model answers, which is no news about this one
         with pytest.raises(Unavailable):
             bench.generate()
-        assert not bench.enhancer.health().ok
+        assert bench.enhancer.health().problem
         bench.clock.now += 61
     bench.fake.behave()
     bench.generate()
 
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
     said = [record.message for record in caplog.records if record.name == "packshot.gemini"]
     assert [line[:42] for line in said] == [
         "Gemini refuses requests to gemini-nano-ban",
@@ -587,7 +587,7 @@ def test_a_400_about_one_products_content_stays_that_products(bench: Bench, mess
     with pytest.raises(EnhancerError) as caught:
         bench.generate(1)
     assert (caught.value.code, caught.value.retryable) == ("gemini_bad_request", False)
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
     assert bench.generate(2).title == "Scene 2"
 
 
@@ -924,12 +924,12 @@ def test_the_days_quota_pauses_all_says_so_once_and_resumes(
         with pytest.raises(Unavailable):
             bench.do("analysis")
     assert len(bench.fake.requests) == 1
-    assert not bench.enhancer.health().ok
+    assert bench.enhancer.health().problem
     assert "midnight Pacific" in (bench.enhancer.health().problem or "")
 
     bench.clock.now += 601
     bench.generate()
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
     said = [record.message for record in caplog.records if record.name == "packshot.gemini"]
     assert [line.split(":")[0][:20] for line in said] == [
         "The day's quota of g",
@@ -943,33 +943,33 @@ def test_a_problem_of_an_idle_process_ends_with_its_pause(bench: Bench) -> None:
         bench.generate()
     bench.clock.now += 600
     bench.enhancer.check()  # free: it does not see the quota
-    assert not bench.enhancer.health().ok
+    assert bench.enhancer.health().problem
     bench.clock.now += 200
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
 
 
 def test_an_idle_process_looks_again_behind_the_answer(bench: Bench) -> None:
     bench.fake.key = "another"
     asked = bench.enhancer.health()  # it knows nothing yet
-    assert asked.ok
-    wait_until(lambda: not bench.enhancer.health().ok)
+    assert asked.problem is None
+    wait_until(lambda: bench.enhancer.health().problem is not None)
     assert "set a valid GEMINI_API_KEY" in (bench.enhancer.health().problem or "")
 
     bench.fake.key = None
-    assert not bench.enhancer.health().ok  # at most once a minute
+    assert bench.enhancer.health().problem  # at most once a minute
     bench.clock.now += 61
     bench.enhancer.health()
-    wait_until(lambda: bench.enhancer.health().ok)
+    wait_until(lambda: bench.enhancer.health().problem is None)
     assert bench.ledger.rows == []
 
 
 def test_a_network_that_was_away_at_the_start_is_found_again(make: Make, unused_port: int) -> None:
     bench = make(base_url=f"http://127.0.0.1:{unused_port}")
-    assert not bench.enhancer.check().ok
+    assert bench.enhancer.check().problem
     with FakeGemini(port=unused_port):
         bench.clock.now += 61
         bench.enhancer.health()
-        wait_until(lambda: bench.enhancer.health().ok)
+        wait_until(lambda: bench.enhancer.health().problem is None)
 
 
 def test_a_bad_key_makes_products_wait_not_fail(bench: Bench) -> None:
@@ -985,7 +985,7 @@ def test_a_bad_key_makes_products_wait_not_fail(bench: Bench) -> None:
     bench.fake.key = None
     bench.clock.now += 61
     bench.analyse()
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
 
 
 def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
@@ -994,7 +994,7 @@ def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
         bench.fake.misbehave("overloaded")
         with pytest.raises(Unavailable) as caught:
             bench.generate()
-        assert bench.enhancer.health().ok == (trouble < 3)
+        assert (bench.enhancer.health().problem is None) == (trouble < 3)
         waits.append(caught.value.retry_after)
         bench.clock.now += 100
 
@@ -1203,16 +1203,16 @@ def test_the_documents_model_works_with_one_warning(
     assert "Set GEMINI_MODEL=gemini-3.8-flash." in note
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [note]
     assert tuple(bench.enhancer.health().notes) == (note,)
-    assert bench.enhancer.health().ok
+    assert bench.enhancer.health().problem is None
     assert {row.model for row in bench.ledger.rows} == {"gemini-3.8-flash"}
 
 
 def test_a_check_asks_for_both_and_pays_nothing(make: Make) -> None:
-    assert make().enhancer.check().ok
+    assert make().enhancer.check().problem is None
     wrong = make(gemini_image_model="gemini-nano-pear")
     health = wrong.enhancer.check()
 
-    assert not health.ok
+    assert health.problem
     assert "gemini-nano-pear" in (health.problem or "")
     assert wrong.fake.calls == []
     assert wrong.ledger.rows == []

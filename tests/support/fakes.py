@@ -94,7 +94,7 @@ class FakeEnhancer:
         )
 
     def health(self) -> Health:
-        return Health(ok=True)
+        return Health()
 
     def check(self) -> Health:
         return self.health()

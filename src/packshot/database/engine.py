@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import URL
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
 IDS_LOCK = MIGRATION_LOCK + 1
 MIGRATIONS = Path(__file__).parent / "migrations"
+#: Options of an UPDATE that leaves the rows in memory as they are.
+UNSYNCHRONISED: Final = {"synchronize_session": False}
 
 
 class IdsWereBehind(Unavailable):

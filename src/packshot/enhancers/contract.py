@@ -331,9 +331,8 @@ class BatchLane(Protocol):
 
 @dataclass(frozen=True)
 class Health:
-    """Whether this part works; `problem` is one sentence that says what to fix."""
+    """`problem` is one sentence that says what to fix; None: the part works."""
 
-    ok: bool
     problem: str | None = None
     notes: Sequence[str] = field(default_factory=tuple)
 

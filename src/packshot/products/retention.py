@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Update, and_, false, func, select, update
 
-from packshot.database.engine import Database
+from packshot.database.engine import UNSYNCHRONISED, Database
 from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Product, ProductImage
 from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
@@ -29,8 +29,6 @@ R = TypeVar("R")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
 PAGE: Final = 200
-#: Don't update the rows that are in memory, too.
-UNSYNCHRONISED: Final = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session
 
+from packshot.database.engine import UNSYNCHRONISED
 from packshot.database.models import BatchItem, Product, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
@@ -47,7 +48,7 @@ def is_wanted(session: Session, product: Product, take: Take, most: int) -> bool
 def make_due(session: Session, condition: ColumnElement[bool]) -> int:
     """Let the remaker continue with takes that waited for jobs; returns how many."""
     waiting = update(Take).where(WAITS, condition).values(due_at=now())
-    done: Any = session.execute(waiting, execution_options={"synchronize_session": False})
+    done: Any = session.execute(waiting, execution_options=UNSYNCHRONISED)
     return int(done.rowcount)
 
 

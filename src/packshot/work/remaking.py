@@ -24,6 +24,7 @@ from packshot.errors import (
     Stopping,
     Unavailable,
 )
+from packshot.products.checks import skip_checks
 from packshot.products.deletions import Deletions
 from packshot.products.takes import NO_BUDGET
 from packshot.work.claims import ImageRecord
@@ -72,7 +73,7 @@ class Remaker:
     def run(self) -> None:
         """Begin due takes, up to `at_once` at the same time. Raises Unavailable."""
         if not self.parts.with_checks:
-            self.takes.skip_checks()
+            skip_checks(self.takes.database)
         while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
             due = self.takes.take()
             if due is None:

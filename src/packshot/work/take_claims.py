@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import FAILED, Call, Product, ProductImage, Round, Take
+from packshot.database.models import FAILED, Call, Product, Round, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
@@ -189,33 +189,6 @@ class TakeClaims:
         """Try the take again after `seconds`, without counting this try. Raises LostClaim."""
         with self._write_claimed(due) as (_, row):
             row.token, row.due_at, row.tries = None, now(seconds), row.tries - 1
-
-    def skip_checks(self) -> None:
-        """Let no picture wait for its check, because FIDELITY=off; finish such takes without."""
-        self._skip_checks_of_pictures()
-        made = select(Take).where(Take.state == takes.MADE).limit(1)
-        while True:
-            with self.database.read() as session:
-                found = session.scalar(made)
-            if found is None:
-                return
-            with self.database.write() as session:
-                product = session.get(Product, found.product_id, with_for_update=True)
-                row = session.scalar(made.where(_is(found)).with_for_update())
-                if product is not None and row is not None:
-                    takes.skip_check(row)
-                    product.version += 1
-
-    def _skip_checks_of_pictures(self) -> None:
-        waits = ProductImage.check_due.is_not(None)
-        with self.database.read() as session:
-            if session.scalar(select(ProductImage.id).where(waits).limit(1)) is None:
-                return
-        products = select(ProductImage.product_id).where(waits)
-        newer = update(Product).where(Product.id.in_(products)).values(version=Product.version + 1)
-        with self.database.write() as session:
-            for change in (newer, update(ProductImage).where(waits).values(check_due=None)):
-                session.execute(change, execution_options={"synchronize_session": False})
 
     @contextmanager
     def _write_claimed(self, due: DueTake) -> Iterator[tuple[Session, Take]]:

@@ -175,15 +175,14 @@ class Worker:
         match self.parts.claims.take(self.turns.order, message.product_id, self.slots.busy()):
             case NothingToDo():
                 self.queue.done([message])
-                return False
             case NotNow(seconds):
                 self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
-                return False
             case claim:
                 log.info("Received message for product_id: %d", claim.product_id)
                 self.turns.begin(claim)
                 self.slots.give(ProductJob(message, claim))
                 return True
+        return False
 
     def _work_on(self, job: ProductJob) -> None:
         with logs.about(product_id=job.claim.product_id):

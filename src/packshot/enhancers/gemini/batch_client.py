@@ -7,6 +7,7 @@ ai.google.dev/api/files, read 2026-11-28.
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -196,8 +197,6 @@ def _json(answer: httpx2.Response) -> Json:
 
 
 def _error_of(text: str) -> Mapping[str, Any]:
-    import json
-
     try:
         found = json.loads(text)
     except ValueError:

@@ -147,8 +147,6 @@ class GeminiEnhancer:
             threading.Thread(target=self.check, name="packshot-gemini-check", daemon=True).start()
         return self._problems.health()
 
-    # --- Beyond the contract -------------------------------------------------------------------
-
     def check(self) -> Health:
         """Ask Google (free) whether key and models are valid; `health()` shows the result."""
         served = [self._is_served(model) for model in (self.model, self.image_model)]
@@ -168,6 +166,8 @@ class GeminiEnhancer:
             self._problems.note_problem(NotConfigured(error.message, code=error.code), model)
             return False
         return True
+
+    # --- Beyond the contract -------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,8 +13,9 @@ from typing import TypeVar
 from packshot.enhancers.contract import CallRecord, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.answers import GeminiAnswer, NotJson, Tokens, read_answer, tokens_of
+from packshot.enhancers.gemini.causes import FailingCalls, WrongRequests
 from packshot.enhancers.gemini.client import GeminiClient
-from packshot.enhancers.gemini.health import FailingCalls, Problems, WrongRequests
+from packshot.enhancers.gemini.health import Problems
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.prices import expected_cost, price_of
@@ -213,7 +214,7 @@ def _only_this_product(error: Unavailable) -> PartlyUnavailable:
 
 
 def purchase_of(paid: PaidRequest, on: date) -> Purchase:
-    """The purchase of a paid, at its expected cost on that day."""
+    """What the ledger records before the request is sent, with its expected cost on that day."""
     request, others = paid.request, len(paid.request.references)
     expected = expected_cost(paid.kind, request.model, request.size, on, request.lane, others)
     return Purchase(paid.kind, request.model, paid.brief, paid.variant, expected, request.lane)

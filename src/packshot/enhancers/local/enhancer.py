@@ -67,13 +67,13 @@ class LocalEnhancer(Enhancer):
         """Works always, except with CUTOUT=rembg when rembg or its weights are missing."""
         method, model = self._settings.cutout, model_file.model_path(self._settings.model_dir)
         if method == "network" and not model_file.is_present(model):
-            return Health(ok=True, notes=(model_file.missing_note(model),))
+            return Health(notes=(model_file.missing_note(model),))
         if method != "rembg":
-            return Health(ok=True)
+            return Health()
         from packshot.enhancers.local import cutout_rembg  # with NumPy and OpenCV
 
         problem = cutout_rembg.problem()
-        return Health(ok=problem is None, problem=problem)
+        return Health(problem)
 
     def check(self) -> Health:
         """There is no service to check."""

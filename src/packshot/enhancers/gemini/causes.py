@@ -1,0 +1,65 @@
+"""Finds out what causes failures: one product, or the settings and Google, which affect all."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+
+from cachetools import LRUCache
+
+ENOUGH = 3  # failures of one call, each after others succeeded: then the call is the cause
+REFUSED_PRODUCTS = 3  # refused in a row: then the products are not the cause
+REMEMBERED = 1000
+
+
+class FailingCalls:
+    """Finds a call that keeps failing while others succeed.
+
+    Attempts during an outage are not counted. Without this, a photo on which Gemini always times
+    out would be paid for again and again.
+    """
+
+    def __init__(self) -> None:
+        self._successes = 0
+        #: The failures of a call, and how many calls had succeeded by then.
+        self._seen: LRUCache[str, tuple[int, int]] = LRUCache(REMEMBERED)
+        self._lock = threading.Lock()
+
+    def note_failure(self, call: str) -> bool:
+        """Note a failure. True when it failed often enough while others succeeded."""
+        with self._lock:
+            failures, successes = self._seen.pop(call, (0, -1))
+            if successes != self._successes:
+                failures += 1
+            self._seen[call] = failures, self._successes
+            return failures >= ENOUGH
+
+    def note_success(self, call: str) -> None:
+        """Note a success."""
+        with self._lock:
+            self._successes += 1
+            self._seen.pop(call, None)
+
+
+class WrongRequests:
+    """Finds out whether a rejected request's photo or words are the cause, or the settings (or a
+    change at Google), which affect every request."""
+
+    def __init__(self) -> None:
+        self._answered: set[str] = set()  # models
+        self._refused: defaultdict[str, set[int]] = defaultdict(set)  # products, by model
+        self._lock = threading.Lock()
+
+    def is_general(self, model: str, product_id: int) -> bool:
+        """Note a refusal. True while the model answers no request, or refuses several products."""
+        with self._lock:
+            refused = self._refused[model]
+            if len(refused) < REFUSED_PRODUCTS:
+                refused.add(product_id)
+            return model not in self._answered or len(refused) >= REFUSED_PRODUCTS
+
+    def note_success(self, model: str) -> None:
+        """Note an answer."""
+        with self._lock:
+            self._answered.add(model)
+            self._refused.pop(model, None)
