@@ -25,7 +25,7 @@ from packshot.products.idempotency import (
     remember_answer,
 )
 from packshot.products.review import check_is_own
-from packshot.spreadsheets.rows import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES
+from packshot.spreadsheets.fields import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES
 
 
 @dataclass(frozen=True)

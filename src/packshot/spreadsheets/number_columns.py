@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.fields import MONEY, NUMBERS, PERCENTAGES
+from packshot.spreadsheets.fields import MONEY, MOST_MONEY, NUMBERS, PERCENTAGES
 from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.numbers import (
     SIGNS,
@@ -27,8 +27,6 @@ from packshot.spreadsheets.numbers import (
 )
 from packshot.spreadsheets.table import Record, SheetProblem
 
-#: NUMERIC(12,2), as in the tables.
-_MOST: Final = Decimal("9999999999.99")
 #: Flipkart writes `GST_18`, invoices `GST @ 18%`.
 _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
 #: `18 percent`, `18% IGST`.
@@ -224,7 +222,7 @@ def _ask(column: NumberColumn) -> None:
 
 
 def _check(column: NumberColumn, row: int, value: Decimal) -> None:
-    most = Decimal(100) if column.is_percentage else _MOST
+    most = Decimal(100) if column.is_percentage else MOST_MONEY
     if not 0 <= value <= most:
         column.report(row, f"must be from 0 to {most}, not {value:f}"[:_LONGEST_DETAIL])
     elif value != value.quantize(Decimal("0.01")):

@@ -10,7 +10,15 @@ from html import unescape
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.fields import LONGEST, NUMBERS, PERCENTAGES, SHARED, TEXTS
+from packshot.spreadsheets.fields import (
+    LONGEST,
+    MOST_ATTRIBUTE_BYTES,
+    MOST_ATTRIBUTES,
+    NUMBERS,
+    PERCENTAGES,
+    SHARED,
+    TEXTS,
+)
 from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
 from packshot.spreadsheets.name_index import view_of_file
@@ -18,12 +26,7 @@ from packshot.spreadsheets.number_columns import NumberColumn, error_words
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import CellPicture, read_pictures
-from packshot.spreadsheets.rows import (
-    LONGEST_PATH,
-    MOST_ATTRIBUTE_BYTES,
-    MOST_ATTRIBUTES,
-    ProductRow,
-)
+from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
 from packshot.spreadsheets.table import Level, Record, SheetProblem
 
 #: Texts whose only limit is their length.

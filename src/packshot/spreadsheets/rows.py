@@ -15,9 +15,6 @@ from packshot.spreadsheets.table import SheetProblem
 #: The most products of one spreadsheet: rows may name many pictures each.
 MOST_PRODUCTS: Final = 50_000
 LONGEST_PATH: Final = 1_024
-#: Most attributes of a product, and most bytes of all their names and texts in UTF-8.
-MOST_ATTRIBUTES: Final = 50
-MOST_ATTRIBUTE_BYTES: Final = 8_192
 #: In `ImportChoices.assigned`: the photo belongs to no row.
 NO_ROW: Final = "0"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -84,7 +83,7 @@ def review() -> Response:
     data = _list(filters) | _presets()
     data["first"] = _find_named_product()
     data["last_decisions"] = _last_decisions()
-    return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))
+    return _page("desk/review.html", "desk", filters, data, preload=_first_previews(data))
 
 
 def _last_decisions() -> list[dict[str, Any]]:
@@ -107,8 +106,9 @@ def _find_named_product() -> dict[str, Any] | None:
         return None
 
 
-def _first_pair(data: dict[str, Any]) -> list[dict[str, str]]:
-    """The previews of the picture that the desk shows first, by their sides."""
+def _first_previews(data: dict[str, Any]) -> list[dict[str, str]]:
+    """The previews of the product that the desk shows first, each by their sides: of its photo and
+    three pictures."""
     first = data["first"] or next(iter(data["products"]), None)
     if first is None:
         return []
@@ -245,8 +245,7 @@ def upload() -> Response:
     settings = services().settings
     # Without Gemini there is nothing to lock.
     lock = None if settings.enhancer_name == "local" else settings.pixel_lock == "on"
-    choices = {"lanes": _lanes(settings), "pixel_lock": lock}
-    data = {"endings": ENDINGS} | choices
+    data = {"endings": ENDINGS, "lanes": _lanes(settings), "pixel_lock": lock}
     return _page("desk/upload.html", "upload", None, data)
 
 
@@ -301,11 +300,8 @@ def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
 
 def _list(filters: Filters) -> dict[str, Any]:
     page = services().catalog.products(filters, limit=FIRST_PRODUCTS)
-    return {"products": _show_all(page.products), "next_cursor": page.next_cursor}
-
-
-def _show_all(products: Iterable[ProductView]) -> list[dict[str, Any]]:
-    return [_show(product) for product in products]
+    products = [_show(product) for product in page.products]
+    return {"products": products, "next_cursor": page.next_cursor}
 
 
 def _show(product: ProductView) -> dict[str, Any]:
@@ -316,7 +312,7 @@ def _show(product: ProductView) -> dict[str, Any]:
 def _page(
     template: str, page: str, filters: Filters | None, data: dict[str, Any], **more: Any
 ) -> Response:
-    """The page's state; `filters` is None on a page without a list."""
+    """The page with its data; `filters` is None on a page without a list."""
     response = make_response(
         render_template(
             template,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
@@ -49,9 +48,8 @@ def _open(key: str) -> Chunks:
     try:
         return services().storage.open(key)
     except NotFound:
-        raise NotFound(
-            "there is no picture at this address"
-        ) from None  # the key comes from the client: do not repeat it
+        # The key comes from the client: do not repeat it.
+        raise NotFound("there is no picture at this address") from None
     except FetchError as error:
         log.warning("a picture can't be shown: %s", error.message)
         raise NotFound("this picture can't be read; the log says why") from None
@@ -59,20 +57,15 @@ def _open(key: str) -> Chunks:
 
 def _stream(chunks: Chunks) -> Response:
     first = next(chunks, b"")
-    response = Response(
-        _rest(first, chunks), content_type=sniff(first) or "application/octet-stream"
-    )
+    content_type = sniff(first) or "application/octet-stream"
+    response = Response(chain((first,), chunks), content_type=content_type)
     response.content_length = chunks.size
     response.call_on_close(chunks.close)
     return as_download(response) if chunks.size > QUICK_BYTES else response
 
 
-def _rest(first: bytes, chunks: Chunks) -> Iterator[bytes]:
-    return chain((first,), chunks)
-
-
 def _allow_caching(response: Response, etag: str) -> Response:
-    """Allow browsers to cache, for bytes under a key never change; shared caches may not."""
+    """Allow browsers to cache, for the bytes under a key never change; shared caches may not."""
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     response.headers["Content-Security-Policy"] = POLICY

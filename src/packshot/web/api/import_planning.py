@@ -18,7 +18,7 @@ from packshot.web.requests.field_errors import check
 from packshot.web.requests.refusals import InvalidRequest
 
 #: Characters of attributes in one answer: many pictures of one row repeat them.
-MAX_ATTRIBUTES: Final = 40_000_000
+MAX_ATTRIBUTE_CHARACTERS: Final = 40_000_000
 #: A placeholder for the photo of a row that is still to be uploaded.
 ANY_PICTURE: Final = "photo"
 
@@ -34,7 +34,7 @@ def plan_in_child(given: ImportInput, archive: bytes | None) -> Plan:
     else:
         found = plan_import(given, wrong_fields)
     texts = chain.from_iterable(row.product.attributes.values() for row in found.rows)
-    if sum(map(len, texts)) > MAX_ATTRIBUTES:
+    if sum(map(len, texts)) > MAX_ATTRIBUTE_CHARACTERS:
         raise SpreadsheetError(
             "the attributes of all pictures are too much text: split the spreadsheet"
         )

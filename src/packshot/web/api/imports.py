@@ -74,11 +74,9 @@ def plan() -> Response:
             skus = possible_skus(list(dict.fromkeys(names)))
             if known := find_known_skus(services().database, skus):
                 found = _plan(replace(given, known=known), archive)
-        return answer(
-            ImportAnswer(
-                message="Nothing was created", data=import_data(_with_currency(_good(found)), lane)
-            )
-        )
+        found = _with_currency(_without_bad_addresses(found))
+        data = import_data(found, lane)
+        return answer(ImportAnswer(message="Nothing was created", data=data))
 
 
 def _plan(given: ImportInput, archive: bytes | None) -> Plan:
@@ -105,9 +103,9 @@ def _plan(given: ImportInput, archive: bytes | None) -> Plan:
 
 _TEXTS: Final = TypeAdapter(dict[str, str])
 _NAMES: Final = TypeAdapter(list[str])
-
-
 _LANE: Final = TypeAdapter(Lane)
+_CHOICES: Final = ("mapping", "conventions", "defaults", "assigned")
+_KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern", "lane")
 
 
 def _read_input() -> tuple[ImportInput, bytes | None, Lane | None]:
@@ -141,10 +139,6 @@ def _lane(part: Part | None) -> Lane | None:
     except ValidationError:
         detail = f"must be one of {', '.join(LANES)}"
         raise InvalidRequest([FieldError("/lane", "literal_error", detail)]) from None
-
-
-_CHOICES: Final = ("mapping", "conventions", "defaults", "assigned")
-_KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern", "lane")
 
 
 def _most_of(name: str, filename: str | None) -> int | None:
@@ -201,8 +195,8 @@ def _text(part: Part) -> str:
 # -- addresses -----------------------------------------------------------------------------------
 
 
-def _good(found: Plan) -> Plan:
-    """Refuse rows whose address may not be fetched, with a problem for each."""
+def _without_bad_addresses(found: Plan) -> Plan:
+    """The plan without the rows whose address may not be fetched; each has a problem."""
     columns = columns_by_field(found.found) if found.found else {}
     column = columns.get("raw_image", "raw_image")
     refused = {index: _address_problem(row.product, column) for index, row in enumerate(found.rows)}

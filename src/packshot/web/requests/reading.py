@@ -20,12 +20,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from packshot.spreadsheets.fields import LONGEST
-from packshot.web.requests.refusals import (
-    BodyTooLarge,
-    Refused,
-    malformed,
+from packshot.spreadsheets.fields import (
+    LONGEST,
+    MOST_ATTRIBUTE_BYTES,
+    MOST_ATTRIBUTES,
+    MOST_MONEY,
 )
+from packshot.web.requests.refusals import BodyTooLarge, Refused, malformed
 
 if TYPE_CHECKING:
     from flask import Request
@@ -47,8 +48,6 @@ MAX_JSON_MARKS: Final = 100_000
 MAX_FIELDS: Final = 50
 #: The largest of PostgreSQL's INTEGER.
 MAX_ID: Final = 2**31 - 1
-#: NUMERIC(12,2).
-MAX_MONEY: Final = Decimal("9999999999.99")
 CENT: Final = Decimal("0.01")
 #: Code points that one composed character is made of at most (Unicode 15: U+1F82 and the like).
 MAX_DECOMPOSED: Final = 4
@@ -193,8 +192,8 @@ def money(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise PydanticCustomError("not_money", "must be a number such as 45000.50")
     amount = Decimal(value)
-    if not amount.is_finite() or not 0 <= amount <= MAX_MONEY:
-        raise PydanticCustomError("out_of_range", "must be from 0 to 9999999999.99")
+    if not amount.is_finite() or not 0 <= amount <= MOST_MONEY:
+        raise PydanticCustomError("out_of_range", f"must be from 0 to {MOST_MONEY}")
     if amount != amount.quantize(CENT):
         raise PydanticCustomError("too_precise", "must have at most two decimals")
     return abs(amount.quantize(CENT))  # turns minus zero into zero
@@ -226,7 +225,7 @@ def _money_schema(highest: float) -> WithJsonSchema:
     )
 
 
-Money = Annotated[Decimal, BeforeValidator(money), _money_schema(9999999999.99)]
+Money = Annotated[Decimal, BeforeValidator(money), _money_schema(float(MOST_MONEY))]
 Percentage = Annotated[Decimal, BeforeValidator(percentage), _money_schema(100)]
 
 
@@ -286,11 +285,6 @@ def _is_hidden(character: str, allowed: str) -> bool:
     return character in _HIDDEN or unicodedata.category(character) in {"Cc", "Cs"}
 
 
-def category(value: Any) -> str:
-    """A product's category: 1 to 100 characters."""
-    return plain_text(value, 100)
-
-
 def text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJsonSchema]:
     """A type for strings of 1 to `longest` characters, in one line or in several."""
     controls = r"\u0000-\u0008\u000b-\u001f" if allowed else r"\u0000-\u001f"
@@ -303,24 +297,21 @@ def text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJso
 
 #: In an error's context: the name, within the value that was checked, of what is wrong.
 INSIDE: Final = "inside"
-#: A product's attributes: the most of them, and the most bytes of UTF-8 in all, names included.
-MAX_ATTRIBUTES: Final = 50
-MAX_ATTRIBUTES_BYTES: Final = 8192
 
 
 def attributes(value: Any) -> dict[str, str]:
     """Texts by their names; each name has 1 to 100 characters."""
     if not isinstance(value, dict):
         raise PydanticCustomError("not_an_object", "must be an object of strings")
-    if len(value) > MAX_ATTRIBUTES:
+    if len(value) > MOST_ATTRIBUTES:
         raise PydanticCustomError(
-            "too_many", "must have at most {most} attributes", {"most": MAX_ATTRIBUTES}
+            "too_many", "must have at most {most} attributes", {"most": MOST_ATTRIBUTES}
         )
     texts = [text for pair in value.items() for text in pair]
-    if sum(len(text) for text in texts if isinstance(text, str)) > MAX_ATTRIBUTES_BYTES:
+    if sum(len(text) for text in texts if isinstance(text, str)) > MOST_ATTRIBUTE_BYTES:
         raise _attributes_too_large()
     read = dict(_attribute(name, text) for name, text in value.items())
-    if sum(len(f"{name}{text}".encode()) for name, text in read.items()) > MAX_ATTRIBUTES_BYTES:
+    if sum(len(f"{name}{text}".encode()) for name, text in read.items()) > MOST_ATTRIBUTE_BYTES:
         raise _attributes_too_large()
     return read
 
@@ -333,7 +324,7 @@ def _attribute(name: Any, text: Any) -> tuple[str, str]:
             error.type, "{reason} in each name", {"reason": error.message()}
         ) from None
     try:
-        return name, plain_text(text, MAX_ATTRIBUTES_BYTES, "\n\t")
+        return name, plain_text(text, MOST_ATTRIBUTE_BYTES, "\n\t")
     except PydanticCustomError as error:
         raise PydanticCustomError(
             error.type, "{reason}", {"reason": error.message(), INSIDE: name}
@@ -344,7 +335,7 @@ def _attributes_too_large() -> PydanticCustomError:
     return PydanticCustomError(
         "too_large",
         "must have at most {most} bytes in all, names included",
-        {"most": MAX_ATTRIBUTES_BYTES},
+        {"most": MOST_ATTRIBUTE_BYTES},
     )
 
 
@@ -360,9 +351,9 @@ Attributes = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "maxProperties": MAX_ATTRIBUTES,
+            "maxProperties": MOST_ATTRIBUTES,
             "additionalProperties": {"type": "string", "minLength": 1},
-            "description": f"at most {MAX_ATTRIBUTES_BYTES:,} bytes in all, names included",
+            "description": f"at most {MOST_ATTRIBUTE_BYTES:,} bytes in all, names included",
         }
     ),
 ]

@@ -82,7 +82,7 @@ export const skippedLine = ({ row, known: { product_id, differs } }) =>
   );
 
 /** A photo that a product has under another SKU or view, as after a corrected SKU. */
-export function otherLine({ photo, fields }, plan) {
+export function elsewhereLine({ photo, fields }, plan) {
   const { product_id, sku, view } = plan.elsewhere.get(photo);
   const named = (...parts) => parts.filter(Boolean).join(" · ") || "no SKU";
   return h(

@@ -5,6 +5,7 @@ import { FIELDS } from "../facts.js";
 import { sha256 } from "./sha256.js";
 
 const IN_ONE_REQUEST = 1_000;
+
 export class KnownPhotos {
   /** photo -> its SHA-256: a photo is read once, however often its plan changes. */
   #digests = new WeakMap();

@@ -9,8 +9,8 @@ import { nameOf, STATUS } from "../words.js";
 export const isDone = (product) => product.status !== "pending";
 export const wantedOf = (product) => (isDone(product) ? product.images.length : (product.wanted ?? 3));
 
-/** Its card: the raw photo, and a place for each picture. */
-export function making(product) {
+/** The raw photo, and a place for each picture. */
+export function progressCard(product) {
   return h(
     "li",
     { class: "making-card", data: { status: product.status } },

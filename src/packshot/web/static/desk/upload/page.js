@@ -22,7 +22,7 @@ import { uploadBar } from "./upload_bar.js";
 
 /** How many photos are checked between two messages. */
 const SHOWN_EVERY = 10;
-const lookedWords = (done, total) => `Checking the photos: ${count(done)} of ${count(total)}`;
+const checkingWords = (done, total) => `Checking the photos: ${count(done)} of ${count(total)}`;
 
 const refusal = ({ message }) =>
   h("p", { class: "row-error", role: "alert" }, icon("warning"), h("span", {}, message));
@@ -51,7 +51,7 @@ export class UploadPage {
   #lanes;
   #form = h("form", { class: "upload-form", hidden: true, novalidate: true });
   #body = h("div", { class: "upload-form" });
-  #looked = h("p", { class: "hint", role: "status" });
+  #checking = h("p", { class: "hint", role: "status" });
 
   constructor(place, data) {
     this.#place = place;
@@ -110,7 +110,7 @@ export class UploadPage {
       const plan = await askPlan(this.#chosen, this.#choices);
       if (asked !== this.#asked) return;
       this.#draw(plan);
-      this.#look();
+      this.#check();
     } catch (error) {
       if (!isExpected(error)) throw error;
       if (asked === this.#asked) this.#drawRefusal(error);
@@ -120,12 +120,12 @@ export class UploadPage {
   }
 
   /** Check the photos, and draw the plan again if some can't be used. */
-  async #look() {
+  async #check() {
     const known = this.#chosen.faults.size;
     await this.#chosen.check((done, total) => {
-      if (done && done % SHOWN_EVERY === 0) this.#looked.textContent = lookedWords(done, total);
+      if (done && done % SHOWN_EVERY === 0) this.#checking.textContent = checkingWords(done, total);
     });
-    this.#looked.textContent = "";
+    this.#checking.textContent = "";
     if (this.#chosen.faults.size > known && this.#plan && !this.#busy) this.#draw(this.#plan);
     await this.#findKnown(this.#plan);
   }
@@ -160,7 +160,7 @@ export class UploadPage {
         planActions({ plan, choices: this.#choices, faults, made, skipped, lock }, this.#clearButton(), () =>
           this.#draw(plan),
         ),
-        this.#looked,
+        this.#checking,
         ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
     );

@@ -2,7 +2,14 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money, noun } from "../words.js";
-import { changing, existingLine, otherLine, repeatedLine, sameViewLine, skippedLine } from "./existing.js";
+import {
+  changing,
+  elsewhereLine,
+  existingLine,
+  repeatedLine,
+  sameViewLine,
+  skippedLine,
+} from "./existing.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
 import { badPhotos, FURTHER, LEAVE, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
@@ -29,7 +36,12 @@ export function preview(plan, chosen, choices, change) {
     }),
     folded("Skipped: they have products already", skipped, skippedLine),
     folded("Products have their SKU and view, with another photo", same, sameViewLine, BAD),
-    folded("Other products have these photos", rows.filter(isElsewhere), (row) => otherLine(row, plan), BAD),
+    folded(
+      "Other products have these photos",
+      rows.filter(isElsewhere),
+      (row) => elsewhereLine(row, plan),
+      BAD,
+    ),
     folded("Photos that are given twice", rows.filter(isRepeated), (row) => repeatedLine(row, plan), BAD),
     folded("To correct or to answer", errors, problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), BAD),

@@ -6,7 +6,7 @@ import { at } from "../place.js";
 import { Poll } from "../poll.js";
 import { toast } from "../toast.js";
 import { count, duration, ended, many } from "../words.js";
-import { isDone, making, wantedOf } from "./making.js";
+import { isDone, progressCard, wantedOf } from "./making.js";
 import { Pace } from "./pace.js";
 
 const FOLLOW_MS = 1_500;
@@ -102,7 +102,7 @@ export class Progress {
     for (const product of products) {
       const known = this.#cards.get(product.id);
       if (known?.product.version === product.version && known.made === product.images.length) continue;
-      const element = making(product);
+      const element = progressCard(product);
       if (known) known.element.replaceWith(element);
       else this.#put(product.id, element);
       this.#cards.set(product.id, { element, product, made: product.images.length });

@@ -22,24 +22,24 @@ export class Sending {
   async uploadAll(rows, photos, show) {
     const waiting = rows.filter((row) => row.photo && !this.#uploaded.has(row.photo));
     const refused = [];
-    const lanes = Array.from({ length: CONCURRENT_UPLOADS }, async () => {
+    const uploads = Array.from({ length: CONCURRENT_UPLOADS }, async () => {
       for (let row = waiting.shift(); row; row = waiting.shift()) {
         const why = await this.#upload(row, photos.get(row.photo), show);
         if (why) refused.push({ row, why });
       }
     });
-    await Promise.all(lanes);
+    await Promise.all(uploads);
     return refused;
   }
 
   /**
-   * Create the rows' products; `wishes` are `lane` and `pixel_lock` of the bulk call, null: the server's.
+   * Create the rows' products; `options` are `lane` and `pixel_lock` of the bulk call, null: the server's.
    * Returns `{created, refused, skipped}`. Throws Away, Problem.
    */
-  async create(rows, again, wishes = {}) {
+  async create(rows, again, options = {}) {
     const made = { created: [], refused: [], skipped: [] };
     for (const part of this.#parts(rows)) {
-      const data = await this.#createPart(part, again, wishes);
+      const data = await this.#createPart(part, again, options);
       made.created.push(...data.products);
       made.skipped.push(...(data.skipped ?? []).map((one) => ({ row: part[one.index], known: one })));
       const errors = data.errors ?? [];
@@ -83,8 +83,8 @@ export class Sending {
     return parts;
   }
 
-  async #createPart(rows, again, wishes) {
-    const asked = Object.entries(wishes).filter(([, value]) => value !== null);
+  async #createPart(rows, again, options) {
+    const asked = Object.entries(options).filter(([, value]) => value !== null);
     const body = { products: rows.map((row) => this.#product(row)), ...Object.fromEntries(asked) };
     const url = `/api/products/bulk?on_error=skip&on_duplicate=${again ? "create" : "skip"}`;
     const headers = { "Idempotency-Key": this.#keyOf(JSON.stringify(body) + url) };
