@@ -1077,6 +1077,7 @@ def test_stats_have_the_cost_of_a_product(shop: Shop) -> None:
     data = shop.ask("GET", "/api/stats").get_json()["data"]
     assert (data["spent"], data["cost_per_product"]) == (0.12, 0.06)
     assert ("pictures being checked", "3") in _lines(data | {"being_checked": 3}, "")
+    assert ("products in batch jobs", "3") in _lines(data | {"batched": 3}, "")
     assert ("cost per product", "$0.0600") in _lines(data, "http://127.0.0.1:5000")
 
 

@@ -1627,6 +1627,29 @@ def test_waiting_products_are_cancelled_one_by_one_and_all(shop: DeskShop, open_
     until(lambda: shop.statuses(ids) == ["failed"] * 3, page)
 
 
+def test_what_waits_for_batch_jobs_has_no_end_at_the_runs_pace(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """They were "less than a minute to go"; Google answers within a day."""
+    ids = shop.stock(9)
+    with shop.services.database.write() as session:
+        for n, made in enumerate(ids[3:]):
+            this = update(Round).where(Round.product_id == made)
+            session.execute(this.values(ready_at=now(-10.0 * n), opened_at=now(-100)))
+        batched = update(Product).where(Product.id.in_(ids[:3]))
+        session.execute(batched.values(status="pending", batched_at=now()))
+    page = open_desk(f"{shop.url}/waiting").page
+    expect(page.locator("#summary")).to_contain_text("in batch jobs, or waiting for one3")
+    expect(page.locator("#pulse")).to_contain_text("3 in batch jobs")
+    for place in ("#summary", "#pulse"):
+        expect(page.locator(place)).not_to_contain_text("to go")
+    with shop.services.database.write() as session:
+        one = update(Product).where(Product.id == ids[0])
+        session.execute(one.values(batched_at=None))
+    expect(page.locator("#summary")).to_contain_text("less than a minute to go", timeout=15_000)
+    expect(page.locator("#pulse")).to_contain_text("1 to make")
+
+
 @pytest.mark.extra
 def test_a_failed_product_gets_another_photo_in_place(
     shop: DeskShop, open_desk: Open, tmp_path: Path

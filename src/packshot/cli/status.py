@@ -50,6 +50,8 @@ def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
     lines += [
         (f"pictures {name}, of all rounds", f"{count:,}") for name, count in stats["images"].items()
     ]
+    if stats.get("batched"):
+        lines.append(("products in batch jobs", f"{stats['batched']:,}"))
     if stats.get("being_checked"):
         lines.append(("pictures being checked", f"{stats['being_checked']:,}"))
     lines += [

@@ -69,10 +69,11 @@ class Page:
 
 @dataclass(frozen=True)
 class ShopNow:
-    """Products by status, those being made, and those reviewed in the last hour."""
+    """Products by status, those being made or in batch jobs, and those reviewed in an hour."""
 
     products: dict[str, int]
     in_flight: int
+    batched: int
     reviewed_last_hour: int
 
 
@@ -186,8 +187,8 @@ class Catalog:
 
     def _count_shop(self) -> ShopNow:
         with self.database.read() as session:
-            products, reviewed = count_shop(session)
-        return ShopNow(products, self.queue.depth().in_flight, reviewed)
+            products, batched, reviewed = count_shop(session)
+        return ShopNow(products, self.queue.depth().in_flight, batched, reviewed)
 
     def pace(self) -> float | None:
         """Products made per minute in the current run; None while it is too short."""

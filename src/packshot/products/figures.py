@@ -129,9 +129,9 @@ def read_counts(session: Session) -> Counts:
     )
 
 
-def count_shop(session: Session) -> tuple[dict[str, int], int]:
-    """Products by status, and those reviewed in the last hour."""
-    return _by(session, Product.status), _count_reviewed_products(session)
+def count_shop(session: Session) -> tuple[dict[str, int], int, int]:
+    """Products by status, those that wait for batch jobs, and those reviewed in the last hour."""
+    return _by(session, Product.status), _count_batched(session), _count_reviewed_products(session)
 
 
 def read_figures(database: Database, lease_seconds: float) -> Figures:

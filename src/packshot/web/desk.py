@@ -382,6 +382,7 @@ def _state(filters: Filters | None) -> dict[str, Any]:
         **facets,
         "shop": shop.products,
         "working": shop.in_flight,
+        "batched": shop.batched,
         "pace": catalog.pace(),
         "reviewed_last_hour": shop.reviewed_last_hour,
         "worker": services().problem(),

@@ -18,7 +18,7 @@ import {
   retry,
 } from "./product_actions.js";
 import { mayDelete, mayReview, maySubmit } from "./rights.js";
-import { endWords, paceWords } from "./run.js";
+import { endWords, paceWords, toMake } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
 import { ago, count, ended, isCancelled, many, moment, sentence, titleOf, waiting } from "./words.js";
@@ -184,11 +184,14 @@ class List {
 
   #figures(here) {
     const { state } = this;
+    const { batched } = state;
+    const runs = state.pace && toMake(state) > 0;
     const facts = [
       [count(here), "waiting"],
       [count(state.working), "being worked on"],
-      state.pace && [paceWords(state.pace), "in this run"],
-      state.pace && [endWords(state), "at this pace, for all that wait"],
+      batched && [count(batched), "in batch jobs, or waiting for one"],
+      runs && [paceWords(state.pace), "in this run"],
+      runs && [endWords(state), `at this pace, for all that wait${batched ? " for no batch job" : ""}`],
     ];
     const problem = state.worker && `Nothing is being made: ${ended(state.worker)}`;
     return h(

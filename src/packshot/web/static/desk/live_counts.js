@@ -1,7 +1,7 @@
 // The live counts at the top of every page: products by status, and what the worker does.
 
 import { $, h } from "./dom.js";
-import { endWords, paceWords } from "./run.js";
+import { endWords, paceWords, toMake } from "./run.js";
 import { count, many } from "./words.js";
 
 export function showCounts(state) {
@@ -20,12 +20,13 @@ export function showCounts(state) {
 
 function pulse(state) {
   const parts = [];
+  const now = toMake(state);
   if (state.worker)
     parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
-  else if (state.shop.pending)
-    parts.push(h("span", { class: "dot live" }), h("span", {}, `${count(state.shop.pending)} to make`));
-  if (state.shop.pending && state.pace)
+  else if (now > 0) parts.push(h("span", { class: "dot live" }), h("span", {}, `${count(now)} to make`));
+  if (now > 0 && state.pace)
     parts.push(h("span", { class: "rate" }, `${paceWords(state.pace)}, ${endWords(state)}`));
+  if (state.batched) parts.push(h("span", { class: "rate" }, `${count(state.batched)} in batch jobs`));
   if (state.reviewed_last_hour)
     parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
   return parts;

@@ -6,5 +6,8 @@ import { duration, many } from "./words.js";
 export const paceWords = (pace) =>
   `${many(pace < 10 ? Math.round(pace * 10) / 10 : Math.round(pace), "product")} a minute`;
 
-/** How long the waiting products will take at the current pace. */
-export const endWords = ({ shop, pace }) => `${duration((shop.pending / pace) * 60)} to go`;
+/** The waiting products whose pictures can be made now; batch jobs end when Google ends them. */
+export const toMake = ({ shop, batched }) => (shop.pending ?? 0) - batched;
+
+/** How long they will take at the current pace. */
+export const endWords = (state) => `${duration((toMake(state) / state.pace) * 60)} to go`;
