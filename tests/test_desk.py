@@ -496,6 +496,20 @@ def test_what_is_being_made_shortens_before_the_menu_does(shop: DeskShop, open_d
     assert max(cut) <= 0
 
 
+def test_what_is_being_made_is_cut_last(shop: DeskShop, open_desk: Open) -> None:
+    """At 1280 px it was "3 to …"."""
+    page = open_desk(shop.url).page
+    cut = page.evaluate("""() => {
+        const [many, pace] = [0, 1].map(() => document.createElement("span"));
+        many.textContent = "1,234 to make";
+        pace.textContent = "39 products a minute, less than a minute to go ".repeat(4);
+        pace.className = "rate";
+        document.getElementById("pulse").replaceChildren(many, pace);
+        return [many, pace].map((span) => span.scrollWidth - span.clientWidth);
+    }""")
+    assert cut[0] <= 0 < cut[1]
+
+
 def test_if_the_enhancer_reads_no_words_the_first_choice_has_the_focus(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -3043,6 +3057,7 @@ def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     expect(page.locator(".alt-text").first).to_contain_text("A red box on white")
     [product] = shop.services.catalog.products().products
     assert product.images[0].alt_text == "A red box on white"
+    expect(page.locator(".history")).to_contain_text("alt text of picture 1 nothing → A red box")
     page.locator(".shop-check select").select_option("amazon")
     table = page.locator(".measured").first
     expect(table).to_contain_text("Picture 1")

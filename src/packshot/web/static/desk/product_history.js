@@ -9,7 +9,7 @@ import { ago, KINDS, moment } from "./words.js";
 export function history({ decisions, corrections, product }) {
   const lines = [
     ...together(decisions).map((one) => [one.at, decisionLine(one, product)]),
-    ...corrections.map((one) => [one.at, correctionLine(one)]),
+    ...corrections.map((one) => [one.at, correctionLine(one, product)]),
   ];
   lines.sort(([one], [other]) => Date.parse(other) - Date.parse(one));
   const list = lines.map(([, line]) => line);
@@ -41,14 +41,30 @@ function historyLine({ who, at }, kind, words, hint) {
 function decisionLine({ pictures, ...decision }, product) {
   const done = decision.status === "pending" ? "reopened" : decision.status;
   const which = `${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`;
-  const ofRound = product.round > 1 ? ` of round ${decision.round}` : "";
+  const ofRound = roundWords(decision, product);
   const why = [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`];
   const kind = KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status];
   return historyLine(decision, kind, `${done} ${which}${ofRound}`, why.filter(Boolean).join(": "));
 }
 
-const correctionLine = (correction) =>
-  historyLine(correction, "accent", "corrected", changeWords(correction.changes));
+const roundWords = ({ round }, product) => (product.round > 1 ? ` of round ${round}` : "");
+
+function correctionLine(correction, product) {
+  const changes = Object.entries(correction.changes).map(([name, values]) => [
+    pictureWords(name, product),
+    values,
+  ]);
+  return historyLine(correction, "accent", "corrected", changeWords(Object.fromEntries(changes)));
+}
+
+/** `alt_text of picture 59`, which has an id, as the page names it; other names as they are. */
+function pictureWords(name, product) {
+  const [, field, id] = name.match(/^(alt_text|take) of picture (\d+)$/) ?? [];
+  const image = product.images.find((one) => one.id === Number(id));
+  if (!image) return name;
+  const what = field === "take" ? "take" : "alt text";
+  return `${what} of picture ${image.variant + 1}${roundWords(image, product)}`;
+}
 
 /** Pictures that were decided together are one line. */
 function together(decisions) {
