@@ -112,7 +112,7 @@ class Rule(_Strict):
     confidence: Literal["high", "medium", "low"]
 
     @model_validator(mode="after")
-    def _asks_for_something(self) -> Rule:
+    def _check_limits(self) -> Rule:
         bounded = self.least is not None or self.most is not None
         if self.measure in WORDS and (bounded or not self.allowed):
             raise ValueError(
@@ -124,7 +124,8 @@ class Rule(_Strict):
             )
         if self.measure == "source_type":
             for word in self.allowed:
-                word == "none" or _source_type(word)
+                if word != "none":
+                    _source_type(word)
         return self
 
     @property
@@ -188,21 +189,22 @@ def preset_names(folder: Path | None) -> list[str]:
 
 def preset_titles(folder: Path | None) -> dict[str, str]:
     """Titles by name; for a preset that can't be read its name is the title."""
-    titles = dict.fromkeys(preset_names(folder), "")
-    for name in titles:
-        try:
-            titles[name] = read_preset(name, folder).title
-        except SettingsError:
-            titles[name] = name
-    return titles
+    return {name: _title(name, folder) for name in preset_names(folder)}
+
+
+def _title(name: str, folder: Path | None) -> str:
+    try:
+        return read_preset(name, folder).title
+    except SettingsError:
+        return name
 
 
 def read_preset(name: str, folder: Path | None) -> Preset:
     """Raises SettingsError with the file and what is wrong with it."""
-    ours = _files(folder)
-    found = ours.get(name) or ours.get(name.lower())
+    presets = _files(folder)
+    found = presets.get(name) or presets.get(name.lower())
     if found is None:
-        known = ", ".join(preset_names(folder))
+        known = ", ".join(sorted(presets))
         raise SettingsError(f"there is no preset of that name; known are {known}")
     try:
         return _parse(name, found.read_text(encoding="utf-8"))

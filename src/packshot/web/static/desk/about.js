@@ -1,7 +1,7 @@
 // The panel's texts about the product and the selected picture.
 
 import { asked } from "./adjustments.js";
-import { h, icon, key, press } from "./dom.js";
+import { h, icon, key, press, warning } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { aboutFidelity } from "./fidelity.js";
 import { aboutLock } from "./pixel_lock.js";
@@ -56,8 +56,7 @@ export function viewLine(place, total, same, next) {
   const links = doubles.flatMap((link, place) => (place ? [", ", link] : [link]));
   return [
     words && h("p", { class: "view-line" }, words, way),
-    links.length > 0 &&
-      h("p", { class: "warning" }, icon("warning"), h("span", {}, "Shows the same as ", links)),
+    links.length > 0 && warning("Shows the same as ", ...links),
   ].filter(Boolean);
 }
 
@@ -104,5 +103,3 @@ function promptOf(text, prompt) {
   });
   return details;
 }
-
-const warning = (text) => h("p", { class: "warning" }, icon("warning"), h("span", {}, text));

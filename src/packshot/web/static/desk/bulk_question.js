@@ -1,10 +1,10 @@
 // Asks before many products are decided on together.
 
 import { leftWords } from "./bulk.js";
+import { REASONS } from "./constants.js";
 import { ask } from "./dialog.js";
-import { h, icon } from "./dom.js";
+import { h, warning } from "./dom.js";
 import { keepable } from "./doubt.js";
-import { REASONS } from "./facts.js";
 import { count, many } from "./words.js";
 
 /** The answer, with the reason of a rejection; null when it was "no". `left` stay as they are. */
@@ -27,10 +27,7 @@ function approvedWords(products, left) {
   const words = before
     ? `${many(kept, "picture")} approved; ${many(before, "stays", "stay")} rejected, as decided before.`
     : `All their ${many(kept, "picture")} are approved.`;
-  return [
-    h("p", {}, words),
-    left.length > 0 && h("p", { class: "warning" }, icon("warning"), h("span", {}, leftWords(left))),
-  ].filter(Boolean);
+  return [h("p", {}, words), left.length > 0 && warning(leftWords(left))].filter(Boolean);
 }
 
 function reasonField() {

@@ -1,6 +1,6 @@
 // A correction in words: each field, its value before and after.
 
-import { FIELDS } from "./facts.js";
+import { FIELDS } from "./constants.js";
 import { count, plainMoney } from "./words.js";
 
 /** How each kind of amount is written. */

@@ -1,8 +1,8 @@
 // Carries out the keys and buttons of the panel for the product on the stage.
 
+import { reasonWords } from "./constants.js";
 import { afterPaint, announce } from "./dom.js";
 import { doubtOf } from "./doubt.js";
-import { reasonWords } from "./facts.js";
 import { outbox, redoSteps, reviewStep } from "./outbox.js";
 import { askNote, askWishes } from "./questions.js";
 import { toast } from "./toast.js";
@@ -12,7 +12,8 @@ export class Deciding {
   #desk;
 
   /**
-   * `desk` has stage, queue, attention, undoing, reasons, pace, moment and goOn; and decided(), skipped().
+   * `desk` has stage, queue, attention, undoing, reasons, pace and moment; and decided(), moveOn(),
+   * pictureChanged().
    */
   constructor(desk) {
     this.#desk = desk;
@@ -105,7 +106,7 @@ export class Deciding {
     const { queue, undoing } = this.#desk;
     queue.skip(product.id);
     undoing.remember({ id: product.id, kind: "skip", words: "Skipped", product });
-    this.#desk.skipped();
+    this.#desk.moveOn();
     announce(`Skipped. ${count(queue.left)} left`);
   }
 }

@@ -32,6 +32,9 @@ export function icon(name) {
   return svg;
 }
 
+/** A paragraph that warns. */
+export const warning = (...words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, ...words));
+
 /** A key as printed on a button. */
 export const key = (text) => h("kbd", { "aria-hidden": "true" }, text);
 

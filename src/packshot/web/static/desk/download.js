@@ -1,10 +1,10 @@
 // Asks which approved pictures are downloaded, and in which form.
 
 import { ask } from "./dialog.js";
-import { h, icon, pageData } from "./dom.js";
+import { h, warning } from "./dom.js";
 import { Download } from "./download_file.js";
-import { recall, remember } from "./memory.js";
 import { at } from "./place.js";
+import { presetSelect, rememberPreset } from "./presets.js";
 import { many } from "./words.js";
 
 /** Products that one address can name. */
@@ -19,14 +19,12 @@ const FORMATS = [
   ["shopify", "CSV for Shopify's importer"],
   ["woocommerce", "CSV for WooCommerce's importer"],
 ];
-/** The presets that a ZIP can be made for: `[[name, title]]`. */
-const { presets } = pageData();
 
 /** Ask how, and download. `chosen` is {products, batch, category, sku}; `words` says what that is. */
 export async function download(chosen, words) {
   const wanted = await askHow(words, await warnings(queryOf(chosen)));
   if (!wanted) return;
-  remember("preset", wanted.preset);
+  rememberPreset(wanted.preset);
   await new Download(`/api/export?${queryOf({ ...chosen, ...wanted })}`, wanted).run();
 }
 
@@ -56,8 +54,6 @@ function foundWords(n) {
   return warning(words, look);
 }
 
-const warning = (...words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, ...words));
-
 /** Names products of one SKU that no view tells apart, each group as "8 9", then "9 more"; null where there are none. */
 function sameWords(groups) {
   if (!groups.length) return null;
@@ -75,13 +71,8 @@ function sameWords(groups) {
 }
 
 async function askHow(words, found) {
-  const last = recall("preset") ?? "";
-  const preset = h(
-    "select",
-    { name: "preset" },
-    h("option", { value: "" }, "As they were approved"),
-    presets.map(([name, title]) => h("option", { value: name, selected: name === last }, `For ${title}`)),
-  );
+  const props = { name: "preset", words: (title) => `For ${title}` };
+  const preset = presetSelect("As they were approved", props);
   const presetField = h("label", { class: "field" }, h("span", {}, "Pictures"), preset);
   const format = h(
     "select",

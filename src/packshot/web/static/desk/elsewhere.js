@@ -15,7 +15,8 @@ export class Elsewhere {
   #refreshed = performance.now();
 
   /**
-   * `desk` has queue, stage, panel, attention and undoing; and show(), moveOn(), showProgress(), open(id).
+   * `desk` has queue, stage, panel, attention, undoing, moment and live; and show(), moveOn(), showProgress(),
+   * open(id).
    */
   constructor(desk) {
     this.#desk = desk;

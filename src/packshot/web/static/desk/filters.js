@@ -1,7 +1,7 @@
 // The filters above a list: plain links and one form, so that the address says what is shown.
 
+import { REASONS, reasonWords } from "./constants.js";
 import { h, icon } from "./dom.js";
-import { REASONS, reasonWords } from "./facts.js";
 import { at } from "./place.js";
 import { count, STATUS } from "./words.js";
 

@@ -1,14 +1,13 @@
 // One product as frames: its raw photo and its pictures, built and decoded before they are shown.
 
+import { LARGE, SMALL } from "./constants.js";
 import { h, icon } from "./dom.js";
 import { doubtOf, keepable, samePictures } from "./doubt.js";
-import { LARGE, SMALL } from "./facts.js";
 import { changeMap, marks, remakeBadge, verdictBadge } from "./fidelity.js";
 import { align, overlay, unaligned } from "./overlay.js";
 import { address, image, rawPicture, showOriginal } from "./picture_image.js";
 import { lockMask } from "./pixel_lock.js";
-
-const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
+import { pictureTitle } from "./words.js";
 
 /**
  * The frames of one product. `sizes` are `{side, others}` in CSS pixels: of the raw photo and the selected
@@ -79,7 +78,7 @@ export class Card {
       h(
         "div",
         { class: "view" },
-        image(picture, LARGE, `${this.product.category}, enhanced: ${titleOf(picture)}`, {
+        image(picture, LARGE, `${this.product.category}, enhanced: ${pictureTitle(picture)}`, {
           class: "picture",
           decoding: "sync",
           fits,
@@ -94,7 +93,7 @@ export class Card {
           "button",
           { type: "button", class: "pick", onclick: () => on.pick(index) },
           h("span", { class: "number" }, String(index + 1)),
-          h("span", { class: "title" }, titleOf(picture)),
+          h("span", { class: "title" }, pictureTitle(picture)),
         ),
         h("span", { class: "checks" }),
         h(
@@ -257,7 +256,7 @@ function doubtMark(picture) {
 }
 
 const thumbLabel = (picture, index) =>
-  `Picture ${index + 1}: ${titleOf(picture)}${doubtOf(picture) ? ", has a warning" : ""}`;
+  `Picture ${index + 1}: ${pictureTitle(picture)}${doubtOf(picture) ? ", has a warning" : ""}`;
 
 function thumb(picture, index, on) {
   return h(

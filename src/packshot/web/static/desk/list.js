@@ -1,8 +1,8 @@
 // Waiting and failed products: the error of each, and what to do.
 
 import { isExpected, products as list } from "./api.js";
-import { $, announce, button, h, icon, pageData } from "./dom.js";
-import { SMALL } from "./facts.js";
+import { SMALL } from "./constants.js";
+import { $, announce, button, h, icon, pageData, warning } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Pages } from "./pages.js";
 import { image, rawPicture } from "./picture_image.js";
@@ -21,7 +21,7 @@ import { mayDelete, mayReview, maySubmit } from "./rights.js";
 import { endWords, paceWords, toMake } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, ended, isCancelled, many, moment, sentence, titleOf, waiting } from "./words.js";
+import { ago, count, ended, isCancelled, many, sentence, time, titleOf, waiting } from "./words.js";
 
 const REFRESHED = 100;
 
@@ -56,11 +56,7 @@ class List {
         h(
           "p",
           { class: "row-when" },
-          h(
-            "time",
-            { datetime: product.updated_at, title: moment(product.updated_at) },
-            `${when} ${ago(product.updated_at)}`,
-          ),
+          time(product.updated_at, { words: `${when} ${ago(product.updated_at)}` }),
           this.failed && product.error_code ? h("code", {}, product.error_code) : null,
         ),
       ),
@@ -197,7 +193,7 @@ class List {
     return h(
       "div",
       { class: "summary-figures" },
-      problem && h("p", { class: "warning" }, icon("warning"), h("span", {}, problem)),
+      problem && warning(problem),
       h(
         "dl",
         { class: "figures" },

@@ -1,8 +1,8 @@
 // What the chosen marketplace would say of the picture on the desk, before it is approved.
 
 import { call, isExpected } from "./api.js";
-import { h, icon, pageData } from "./dom.js";
-import { recall, remember } from "./memory.js";
+import { h, warning } from "./dom.js";
+import { presetSelect, rememberPreset } from "./presets.js";
 import { many, sentence } from "./words.js";
 
 /** A product that is only passed by is not measured: it takes the server some tenths of a second. */
@@ -14,18 +14,11 @@ export class MarketRules {
   #answers = new Map();
   #timer = 0;
   #shown = { product: null, picture: null };
-  #titles = new Map(pageData().presets);
   /** What was found in the selected picture; empty where no marketplace is chosen. */
   found = h("div", { class: "market-found", "aria-live": "polite" });
 
   constructor() {
-    const last = recall("preset") ?? "";
-    this.select = h(
-      "select",
-      { onchange: () => this.#chosen() },
-      h("option", { value: "" }, "No marketplace's rules"),
-      [...this.#titles].map(([name, title]) => h("option", { value: name, selected: name === last }, title)),
-    );
+    this.select = presetSelect("No marketplace's rules", { onchange: () => this.#chosen() });
     this.choice = h(
       "label",
       { class: "filter-choice market-choice" },
@@ -46,7 +39,7 @@ export class MarketRules {
   }
 
   #chosen() {
-    remember("preset", this.select.value);
+    rememberPreset(this.select.value);
     this.show(this.#shown.product, this.#shown.picture);
   }
 
@@ -84,8 +77,8 @@ export class MarketRules {
     const [fails, warns, unknown] = [of("fail"), of("warn"), of("unknown")];
     const open = unknown.length ? `, ${many(unknown.length, "rule")} not measured` : "";
     const lines = [
-      fails.length > 0 && warning(`As its main picture ${title} would refuse it: ${listed(fails)}`, fails),
-      warns.length > 0 && warning(`${title} warns: ${listed(warns)}`, warns),
+      fails.length > 0 && advice(`As its main picture ${title} would refuse it: ${listed(fails)}`, fails),
+      warns.length > 0 && advice(`${title} warns: ${listed(warns)}`, warns),
       rows.length > 0 &&
         !fails.length &&
         !warns.length &&
@@ -98,10 +91,9 @@ export class MarketRules {
 /** "fill 0.71 (at least 0.85)". */
 const listed = (rows) => rows.map((row) => `${row.rule} ${row.measured} (${row.required})`).join("; ");
 
-const warning = (words, rows = []) =>
-  h(
-    "p",
-    { class: "warning", title: rows.map((row) => row.advice).join(" ") },
-    icon("warning"),
-    h("span", {}, words),
-  );
+/** A warning that says, under the pointer, what to do about these rows. */
+function advice(words, rows) {
+  const element = warning(words);
+  element.title = rows.map((row) => row.advice).join(" ");
+  return element;
+}

@@ -36,11 +36,11 @@ class Outbox extends EventTarget {
 
   constructor() {
     super();
-    connection.addEventListener("change", () => connection.online && this.#awake());
+    connection.addEventListener("change", () => connection.online && this.tryNow());
     session.addEventListener("ended", () => (this.#paused = true));
     session.addEventListener("started", () => {
       this.#paused = false;
-      this.#awake();
+      this.tryNow();
     });
     addEventListener("beforeunload", (event) => this.size > 0 && !this.#leaving && event.preventDefault());
   }
@@ -59,12 +59,7 @@ class Outbox extends EventTarget {
     return this.#jobs.filter((job) => job.failures >= STUCK_AFTER).length;
   }
 
-  /** Retry now. */
-  tryNow() {
-    this.#awake();
-  }
-
-  /** Products with something unsaved. */
+  /** Whether something of the product is unsaved. */
   has(product) {
     return this.#jobs.some((job) => job.product === product);
   }
@@ -224,7 +219,8 @@ class Outbox extends EventTarget {
     }, pause);
   }
 
-  #awake() {
+  /** Send what waits now. */
+  tryNow() {
     clearTimeout(this.#rest);
     this.#rest = 0;
     for (const timer of this.#resting.values()) clearTimeout(timer);

@@ -1,7 +1,7 @@
 // The raw photo over a picture: its product covers the picture's where the check measured the placement.
 
+import { LARGE } from "./constants.js";
 import { h } from "./dom.js";
-import { LARGE } from "./facts.js";
 import { image, rawPicture } from "./picture_image.js";
 
 /** The photo; null where there is none. */

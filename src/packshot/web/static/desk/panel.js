@@ -11,7 +11,7 @@ export class Panel {
   #prompt = { open: matchMedia("(min-width: 761px) and (min-height: 780px)").matches };
 
   /** `desk` has deciding, reasons, and undo(), step(by), turn(by), nextView(). */
-  constructor(desk, reasons) {
+  constructor(desk) {
     this.desk = desk;
     this.left = h("p", { class: "left" });
     this.pace = h("p", { class: "pace" });
@@ -21,7 +21,7 @@ export class Panel {
     this.picture = h("div", { class: "picture-facts" });
     this.rules = new MarketRules();
     this.turn = this.#turn();
-    this.#build(h("div", { class: "verdicts", id: "verdicts" }, this.#verdicts(), reasons.element));
+    this.#build(h("div", { class: "verdicts", id: "verdicts" }, this.#verdicts(), desk.reasons.element));
   }
 
   #build(verdicts) {

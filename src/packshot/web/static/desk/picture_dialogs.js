@@ -1,9 +1,9 @@
 // The questions about a product's pictures; each resolves with the answer, or null.
 
 import { adjustmentsOf } from "./adjustments.js";
+import { REASONS } from "./constants.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { REASONS } from "./facts.js";
 import { wishFields } from "./questions.js";
 
 export const askAltText = (picture) =>
@@ -42,7 +42,7 @@ export function askWhyRejected(picture) {
   });
 }
 
-export const askWishes = (images) =>
+export const askNewRound = (images) =>
   ask({
     title: "Make it again",
     body: [

@@ -1,7 +1,7 @@
 // A picture as an <img>: the addresses of its previews and of its original.
 
+import { LARGE, SMALL } from "./constants.js";
 import { h, icon } from "./dom.js";
-import { LARGE, SMALL } from "./facts.js";
 import { at } from "./place.js";
 
 /** A picture's address for a size: SMALL, LARGE or "original". */

@@ -6,7 +6,7 @@ import { $, announce, h, pageData } from "./dom.js";
 import { samePictures } from "./doubt.js";
 import { download } from "./download.js";
 import { OwnDecisions } from "./own_decisions.js";
-import { askAltText, askWhyRejected, askWishes } from "./picture_dialogs.js";
+import { askAltText, askNewRound, askWhyRejected } from "./picture_dialogs.js";
 import { go } from "./place.js";
 import { Poll } from "./poll.js";
 import { cancel, confirmDeletion, remove, replacePhoto } from "./product_actions.js";
@@ -94,7 +94,7 @@ class ProductPage {
   }
 
   async redo() {
-    const given = await askWishes(this.#product.images);
+    const given = await askNewRound(this.#product.images);
     if (given) this.#change("POST", `/api/products/${this.#id}/enhance`, given);
   }
 

@@ -2,9 +2,9 @@
 
 import { readAmount } from "./amounts.js";
 import { call, isExpected } from "./api.js";
+import { FIELDS } from "./constants.js";
 import { ask } from "./dialog.js";
 import { h, icon } from "./dom.js";
-import { FIELDS } from "./facts.js";
 import { toast } from "./toast.js";
 import { labelWithUnit } from "./words.js";
 

@@ -1,11 +1,9 @@
 // A product's facts, as its page lists them.
 
+import { FIELDS } from "./constants.js";
 import { h } from "./dom.js";
-import { FIELDS } from "./facts.js";
 import { at } from "./place.js";
-import { ago, cost, count, moment, money, percent } from "./words.js";
-
-const when = (iso) => h("time", { datetime: iso, title: moment(iso) }, ago(iso));
+import { ago, cost, count, money, percent, time } from "./words.js";
 
 /** The seller's and our facts, with the button that edits the seller's. */
 export function facts(product, edit) {
@@ -45,8 +43,8 @@ const ourFacts = (product) => [
   product.pixel_lock !== null && ["Pixel lock", product.pixel_lock ? "on" : "off"],
   product.batched_at && ["In a batch job since", ago(product.batched_at)],
   ["Pictures", count(product.images.length)],
-  ["Created", when(product.created_at)],
-  ["Changed", when(product.updated_at)],
+  ["Created", time(product.created_at)],
+  ["Changed", time(product.updated_at)],
   product.batch_id && ["Batch", batchLink(product)],
   ["Raw image", h("span", { class: "address" }, product.raw_image)],
 ];

@@ -1,9 +1,9 @@
 // A product's history: who decided or corrected what.
 
 import { changeWords } from "./changes.js";
+import { reasonWords } from "./constants.js";
 import { h } from "./dom.js";
-import { reasonWords } from "./facts.js";
-import { ago, KINDS, moment } from "./words.js";
+import { KINDS, time } from "./words.js";
 
 /** Decisions and corrections, newest first. */
 export function history({ decisions, corrections, product }) {
@@ -33,7 +33,7 @@ function historyLine({ who, at }, kind, words, hint) {
       {},
       h("p", {}, h("strong", {}, who), ` ${words}`),
       hint ? h("p", { class: "hint" }, hint) : null,
-      h("time", { class: "hint", datetime: at, title: moment(at) }, ago(at)),
+      time(at, { class: "hint" }),
     ),
   );
 }

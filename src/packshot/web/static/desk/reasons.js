@@ -1,7 +1,7 @@
 // The reasons for a rejection, shown in place of the decisions; chosen by number or click.
 
+import { REASONS } from "./constants.js";
 import { button, h, press } from "./dom.js";
-import { REASONS } from "./facts.js";
 
 export class Reasons {
   #reject;

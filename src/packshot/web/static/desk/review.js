@@ -46,7 +46,7 @@ class Desk {
       () => this.show(),
       (words) => this.moment.undone(words),
     );
-    this.panel = new Panel(this, this.reasons);
+    this.panel = new Panel(this);
     this.filters = new Filters($("filters"), data);
     this.views = new Views((place, total, same) => this.panel.showViews(place, total, same));
     this.filling = new Filling(this.queue, () => (this.queue.current ? this.showProgress() : this.moveOn()));
@@ -167,10 +167,6 @@ class Desk {
   decided() {
     if (this.goOn.on) this.moveOn();
     else this.show();
-  }
-
-  skipped() {
-    this.moveOn();
   }
 
   undo() {

@@ -1,6 +1,6 @@
 // The keys of the desk; each does what its label says.
 
-import { REASONS } from "./facts.js";
+import { REASONS } from "./constants.js";
 import { go } from "./place.js";
 import { shortcuts } from "./shortcuts.js";
 

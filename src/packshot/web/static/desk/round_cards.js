@@ -2,9 +2,9 @@
 
 import { actionButton } from "./action_button.js";
 import { asked } from "./adjustments.js";
-import { h, icon } from "./dom.js";
+import { SMALL } from "./constants.js";
+import { h, warning } from "./dom.js";
 import { doubtOf } from "./doubt.js";
-import { SMALL } from "./facts.js";
 import { aboutFidelity } from "./fidelity.js";
 import { address, image, rawPicture, sourceSet } from "./picture_image.js";
 import { aboutLock } from "./pixel_lock.js";
@@ -12,7 +12,7 @@ import { analysis } from "./product_analysis.js";
 import { mayReview } from "./rights.js";
 import { foundLater } from "./still_open.js";
 import { otherTakes } from "./takes.js";
-import { ago, bytes, cost, KINDS, moment, PICTURE_STATUS } from "./words.js";
+import { bytes, cost, KINDS, PICTURE_STATUS, pictureTitle, time } from "./words.js";
 
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
 
@@ -53,18 +53,10 @@ const roundHead = ({ number, enhancer }, current) =>
 
 /** Who asked for the round, and for what. */
 const wishes = ({ asked_by: who, opened_at: since, adjustments, instructions }) => [
-  who &&
-    h(
-      "p",
-      { class: "hint" },
-      `Asked for by ${who} `,
-      h("time", { datetime: since, title: moment(since) }, ago(since)),
-    ),
+  who && h("p", { class: "hint" }, `Asked for by ${who} `, time(since)),
   adjustments?.length > 0 && h("p", { class: "words" }, asked(adjustments)),
   instructions && h("p", { class: "words" }, `“${instructions}”`),
 ];
-
-const warning = (words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, words));
 
 function rawCard(product) {
   const picture = rawPicture(product);
@@ -91,7 +83,7 @@ function zoomable(picture, alt) {
 }
 
 function pictureCard(picture, product, page) {
-  const title = picture.title || `Picture ${picture.variant + 1}`;
+  const title = pictureTitle(picture);
   const current = picture.round === product.round;
   const decidable = current && mayReview() && !["pending", "failed"].includes(product.status);
   return h(

@@ -1,8 +1,8 @@
 // Checks a product's pictures, in the form of an export, against a marketplace's rules.
 
 import { call, isExpected } from "./api.js";
-import { h, icon, pageData } from "./dom.js";
-import { recall, remember } from "./memory.js";
+import { h, warning } from "./dom.js";
+import { presetSelect, rememberPreset } from "./presets.js";
 import { sentence } from "./words.js";
 
 const VERDICTS = {
@@ -12,7 +12,6 @@ const VERDICTS = {
   unknown: ["Not measured", ""],
 };
 const TIMEOUT_MS = 120_000;
-const { presets } = pageData();
 
 /** The section with its chooser; it asks when one is chosen, and when the pictures change. */
 export class ShopCheck {
@@ -21,13 +20,8 @@ export class ShopCheck {
 
   constructor(id) {
     this.id = id;
-    const last = recall("preset") ?? "";
-    this.select = h(
-      "select",
-      { onchange: () => this.#chosen(), data: { focus: "preset" } },
-      h("option", { value: "" }, "Choose a marketplace"),
-      presets.map(([name, title]) => h("option", { value: name, selected: name === last }, title)),
-    );
+    const props = { onchange: () => this.#chosen(), data: { focus: "preset" } };
+    this.select = presetSelect("Choose a marketplace", props);
     this.element = h(
       "section",
       { class: "shop-check", "aria-label": "Marketplace rules" },
@@ -46,7 +40,7 @@ export class ShopCheck {
   }
 
   #chosen() {
-    remember("preset", this.select.value);
+    rememberPreset(this.select.value);
     this.#ask();
   }
 
@@ -65,7 +59,7 @@ export class ShopCheck {
     } catch (error) {
       if (!isExpected(error)) throw error;
       this.#asked = "";
-      this.#result.replaceChildren(h("p", { class: "warning" }, icon("warning"), sentence(error.message)));
+      this.#result.replaceChildren(warning(sentence(error.message)));
     }
   }
 

@@ -1,7 +1,7 @@
 // The other views of a product's SKU, as its page lists them.
 
-import { h, icon } from "./dom.js";
-import { SMALL } from "./facts.js";
+import { SMALL } from "./constants.js";
+import { h, warning } from "./dom.js";
 import { image, rawPicture } from "./picture_image.js";
 import { at } from "./place.js";
 import { duplicatesOf } from "./views.js";
@@ -15,8 +15,7 @@ export function skuViews(product, siblings) {
     "section",
     { class: "sku-views", "aria-label": "Views" },
     h("h2", {}, `${count(siblings.length)} views of ${product.sku}`),
-    same.length > 0 &&
-      h("p", { class: "warning" }, icon("warning"), h("span", {}, `Shows the same as ${same.join(", ")}`)),
+    same.length > 0 && warning(`Shows the same as ${same.join(", ")}`),
     h(
       "ul",
       { class: "view-list" },

@@ -1,7 +1,7 @@
 // Compares pictures: which frames are visible, how they overlap, and one zoom for all of them.
 
+import { SMALL } from "./constants.js";
 import { $, announce, button, h, icon, key, press } from "./dom.js";
-import { SMALL } from "./facts.js";
 import { recall, remember } from "./memory.js";
 import { anyLocked } from "./pixel_lock.js";
 import { StageGestures } from "./stage_gestures.js";

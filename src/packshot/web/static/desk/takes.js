@@ -1,7 +1,7 @@
 // Pictures that are made again after a failed check: one id, several takes, one of them current.
 
+import { SMALL } from "./constants.js";
 import { button, h } from "./dom.js";
-import { SMALL } from "./facts.js";
 import { verdictBadge } from "./fidelity.js";
 import { image } from "./picture_image.js";
 import { cost } from "./words.js";

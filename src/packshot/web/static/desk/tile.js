@@ -1,8 +1,8 @@
 // One product in the grid: its pictures, its name, whether it is chosen and what was decided.
 
+import { reasonWords, SMALL } from "./constants.js";
 import { h, icon } from "./dom.js";
 import { doubtOf, foundAfterApproval, samePictures } from "./doubt.js";
-import { reasonWords, SMALL } from "./facts.js";
 import { image } from "./picture_image.js";
 import { at } from "./place.js";
 import { moneyInList, verdict } from "./words.js";

@@ -1,7 +1,7 @@
 // The products in the grid, and which of them are chosen.
 
+import { reasonWords } from "./constants.js";
 import { $, h } from "./dom.js";
-import { reasonWords } from "./facts.js";
 import { outbox } from "./outbox.js";
 import { Tile } from "./tile.js";
 import { STATUS } from "./words.js";

@@ -1,4 +1,6 @@
-// Formats statuses, reasons, times and amounts.
+// Formats statuses, names, times and amounts.
+
+import { h } from "./dom.js";
 
 export const STATUS = {
   pending: "Waiting",
@@ -70,10 +72,11 @@ export const many = (n, one, more) => `${count(n)} ${noun(n, one, more)}`;
 export const nameOf = (id, product) =>
   product?.sku ? [product.sku, product.view].filter(Boolean).join(" · ") : `#${id}`;
 
-/** The same as the title of a message. */
-export const titleOf = (id, product) => (product?.sku ? nameOf(id, product) : `Product ${id}`);
+/** What its enhancer calls a picture, otherwise its number. */
+export const pictureTitle = ({ title, variant }) => title || `Picture ${variant + 1}`;
 
-export const moment = (iso) => exact.format(new Date(iso));
+/** A product's name as the title of a message. */
+export const titleOf = (id, product) => (product?.sku ? nameOf(id, product) : `Product ${id}`);
 
 const UNITS = [
   [86_400, "day"],
@@ -89,6 +92,10 @@ export function ago(iso, now = Date.now()) {
   }
   return "just now";
 }
+
+/** How long ago it was, or other `words`; under the pointer the exact time. */
+export const time = (iso, { words = ago(iso), ...props } = {}) =>
+  h("time", { datetime: iso, title: exact.format(new Date(iso)), ...props }, words);
 
 /** "about 4 min". */
 export function duration(seconds) {

@@ -1,7 +1,7 @@
 // The fields whose value, given once, counts for all products that have none of their own.
 
+import { FIELDS } from "../constants.js";
 import { h } from "../dom.js";
-import { FIELDS } from "../facts.js";
 import { labelWithUnit } from "../words.js";
 
 const WITH_DEFAULT = new Set(["category", "mrp", "price", "gst"]);

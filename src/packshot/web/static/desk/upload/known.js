@@ -1,7 +1,7 @@
 // Photos that have products already: they are found by their bytes, before they are uploaded.
 
 import { call } from "../api.js";
-import { FIELDS } from "../facts.js";
+import { FIELDS } from "../constants.js";
 import { sha256 } from "./sha256.js";
 
 const IN_ONE_REQUEST = 1_000;

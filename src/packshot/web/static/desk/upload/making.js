@@ -1,7 +1,7 @@
 // One product while its pictures are made.
 
+import { SMALL } from "../constants.js";
 import { h, icon } from "../dom.js";
-import { SMALL } from "../facts.js";
 import { image, rawPicture } from "../picture_image.js";
 import { at } from "../place.js";
 import { nameOf, STATUS } from "../words.js";

@@ -1,7 +1,7 @@
 // Lets the user change how columns and numbers of the spreadsheet and names of photos are read.
 
+import { FIELDS } from "../constants.js";
 import { h, icon } from "../dom.js";
-import { FIELDS } from "../facts.js";
 
 /** What a column can be mapped onto. */
 const CHOICES = [
