@@ -420,6 +420,12 @@ def test_a_discount_is_money_unless_its_mode_says_percent(mode: str, field: str)
     assert imported(text).mapping["discountValue"] == field
 
 
+def test_a_percentage_in_a_column_of_discounts_is_left_out() -> None:
+    found = imported("sku,category,mrp,price,discount\nA,Cups,100,90,10%\nB,Cups,100,80,20\n")
+    assert [(row.discount, row.ready) for row in found.rows] == [(None, True), (20, True)]
+    assert reported(found, "note") == [(2, "discount", "10% is read as no amount")]
+
+
 def test_the_sku_of_a_product_feed_is_its_id() -> None:
     text = "id,title,image_link,availability,gtin,mpn\nA-1,Mug,https://a.example/1.jpg,x,400,M-9\n"
     found = imported(text, defaults={"category": "Cups"})
@@ -617,6 +623,13 @@ def amounts(*cells: str, name: str = "price", **choices: Any) -> Import:
         ([".5"], ["0.5"]),
         (['="1299.50"', "KWD 1.50", "NT$99", "99元", "RMB 9"], "1299.50 1.50 99 99 9"),
         (["99 руб.", "99,50 грн", "Rp 99.000", "9,50 лв"], "99 99.50 99000 9.50"),
+        (["7,--", "EUR 8,–", "9:-", "1 299:-", "9,"], "7.00 8.00 9 1299 9"),
+        (["12,50 € inkl. 19 % MwSt.", "9,00 TTC", "8,50 euros*"], "12.50 9.00 8.50"),
+        (
+            ["999 + 18% GST", "₹999/- only", "12.50/pc", "税込 980円", "9 (incl. VAT)"],
+            "999 999 12.50 980 9",
+        ),
+        (["'12.50", "฿999", "12.989999999999998", "9.0000000001"], "12.50 999 12.99 9.00"),
     ],
 )
 def test_numbers(cells: list[str], values: list[str] | str) -> None:
@@ -639,6 +652,10 @@ def test_numbers(cells: list[str], values: list[str] | str) -> None:
         ("12 34", "does not fit"),
         ("1,2345.00", "does not fit"),
         ("12,9o", "must be a number, not '12,9o'"),
+        ("12¹", "must be a number, not '12¹'"),
+        ("99¢", "must be a number, not '99¢'"),
+        ("9.00/100 g", "must be a number, not '9.00/100 g'"),
+        ("12 + 3", "must be a number, not '12 + 3'"),
         ("9" * 61, "must be a number, not a text"),
         ("12345678901", "must be from 0 to"),
     ],

@@ -132,6 +132,20 @@ def test_a_number_needs_no_convention_and_a_text_beside_it_does() -> None:
     assert reported(found) == [(2, "price", "must have at most two decimals, not 1.299")]
 
 
+def test_a_calculated_price_is_what_the_program_shows() -> None:
+    styles = ["0.00", '#,##0.00 "€"', "[$₹-4009] #,##0.00", "0", "General", "0.000"]
+
+    def change(sheet: Worksheet) -> None:
+        for row, style in enumerate(styles, start=2):
+            sheet.cell(row, 4).number_format = style
+
+    rows = [(f"A{row}", "Cups", "a.jpg", 12.345) for row in range(len(styles))]
+    found = imported(workbook(HEADER, *rows, change=change))
+    assert [str(row.price) for row in found.rows[:4]] == ["12.35"] * 4
+    detail = "must have at most two decimals, not 12.345"
+    assert reported(found) == [(6, "price", detail), (7, "price", detail)]
+
+
 def test_percentages() -> None:
     def change(sheet: Worksheet) -> None:
         sheet["C2"].number_format = "0%"

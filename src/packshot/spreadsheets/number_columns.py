@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as made_by
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import MONEY, MOST_MONEY, NUMBERS, PERCENTAGES
 from packshot.spreadsheets.header import Column
+from packshot.spreadsheets.number_formats import decimals_shown
 from packshot.spreadsheets.numbers import (
     SIGNS,
     Amount,
@@ -27,6 +28,9 @@ from packshot.spreadsheets.numbers import (
 )
 from packshot.spreadsheets.table import Record, SheetProblem
 
+_CENT: Final = Decimal("0.01")
+#: What programs write for 12.99 is 12.989999999999998 at times.
+_BINARY_NOISE: Final = Decimal("0.000001")
 #: Flipkart writes `GST_18`, invoices `GST @ 18%`.
 _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
 #: `18 percent`, `18% IGST`.
@@ -115,7 +119,7 @@ def _take_apart(column: NumberColumn, records: Sequence[Record]) -> None:
         elif kind == "error":
             column.report(record.number, error_words(text))
         elif kind == "number":
-            _take_number(column, record.number, text)
+            _take_number(column, record, text)
         else:
             _take_text(column, record.number, text)
 
@@ -131,15 +135,29 @@ def error_words(text: str) -> str:
     return f"holds the error {text[:20]}: correct it in the spreadsheet"
 
 
-def _take_number(column: NumberColumn, row: int, text: str) -> None:
-    """Read a number that the workbook stores as a number: it needs no convention."""
+def _take_number(column: NumberColumn, record: Record, text: str) -> None:
+    """Read a number that the workbook stores as a number: it needs no convention. A price that was
+    calculated is what the program shows: 11.8881 is 11.89."""
+    row = record.number
     try:
-        column.values[row] = Decimal(text.removesuffix("%"))
+        value = Decimal(text.removesuffix("%"))
     except InvalidOperation:
         column.report(row, "must be a number")
         return
     if text.endswith("%") and not column.is_percentage:
-        column.values.pop(row)
+        _report_percentage(column, row, text)
+        return
+    shown = decimals_shown(record.formats.get(column.column.index, ""))
+    if shown is not None and shown <= 2 and not column.is_percentage and 0 < value < MOST_MONEY:
+        value = min(value, value.quantize(_CENT, ROUND_HALF_UP), key=lambda one: len(str(one)))
+    column.values[row] = value
+
+
+def _report_percentage(column: NumberColumn, row: int, text: str) -> None:
+    """Report a percentage among amounts. A discount is left out: MRP and price say it, too."""
+    if column.field == "discount":
+        column.note(row, f"{text} is read as no amount"[:_LONGEST_DETAIL])
+    else:
         column.report(row, f"must be an amount, not the percentage {text}")
 
 
@@ -152,7 +170,7 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
         column.report(row, str(error))
         return
     if amount.percent and not column.is_percentage:
-        column.report(row, f"must be an amount, not the percentage {text}")
+        _report_percentage(column, row, text)
         return
     column.cells[row] = amount
 
@@ -225,8 +243,12 @@ def _check(column: NumberColumn, row: int, value: Decimal) -> None:
     most = Decimal(100) if column.is_percentage else MOST_MONEY
     if not 0 <= value <= most:
         column.report(row, f"must be from 0 to {most}, not {value:f}"[:_LONGEST_DETAIL])
-    elif value != value.quantize(Decimal("0.01")):
+        return
+    cents = value.quantize(_CENT)
+    if abs(value - cents) >= _BINARY_NOISE:
         column.report(row, f"must have at most two decimals, not {value:f}"[:_LONGEST_DETAIL])
+    elif value != cents:
+        column.values[row] = cents
 
 
 def _note_currencies(column: NumberColumn) -> None:

@@ -10,6 +10,17 @@ from typing import Final
 _TOKEN: Final = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|(?P<digit>[0#])|(?P<plain>[-. /():+])'
 )
+#: What a format shows beside the digits: texts, spaces, and colours or currencies in brackets.
+_TEXTS: Final = re.compile(r'"[^"]*"|\\.|_.|\[[^\]]*\]')
+_DECIMALS: Final = re.compile(r"[0#](?:\.([0#?]+))?(?![0#?,.E])")
+
+
+def decimals_shown(style: str) -> int | None:
+    """How many decimals a format shows of a number; None if it is not one of fixed decimals."""
+    places = _TEXTS.sub("", style.partition(";")[0])
+    if not (found := _DECIMALS.search(places)):
+        return None
+    return len(found[1] or "")
 
 
 def show_number(number: str, style: str | None) -> str | None:

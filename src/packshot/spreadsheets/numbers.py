@@ -32,7 +32,7 @@ _SYMBOLS: Final = (
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
     "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
     "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|₩ KRW|"
-    "₫ VND|৳ BDT"
+    "₫ VND|৳ BDT|EUROS EUR|฿ THB|د.إ AED|ر.س SAR"
 )
 _WORDS: Final = {code: code for code in _CODES} | dict(
     symbol.split(" ") for symbol in _SYMBOLS.split("|")
@@ -42,13 +42,27 @@ _WITHOUT_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "IDR", "CLP", "ISK"})
 #: Signs of several currencies: a code beside one says which.
 _OF_SEVERAL: Final = frozenset({"$", "¥", "kr"})
 _CURRENCY: Final = "|".join(
-    [*(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True)), r"[^\W\d]?[₠-⃀¢¤]"]
+    [*(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True)), r"[^\W\d]?[₠-⃀¤]"]
 )
 _BEFORE: Final = re.compile(rf"({_CURRENCY})(?![A-Z])\s*", re.IGNORECASE)
 _AFTER: Final = re.compile(rf"\s*(?<![A-Z])({_CURRENCY})", re.IGNORECASE)
-#: `1299/-` in India; `1299,-` and `1299.–` in Europe, where the dash stands for the decimals.
-_DASH_END: Final = re.compile(r"/\s*[-–—=]$")
+#: `1299/-` in India, `1299:-` in Sweden; `1299,-` and `1299.–` elsewhere in Europe, where the dash
+#: stands for the decimals.
+_DASH_END: Final = re.compile(r"[/:]\s*[-–—=]{1,2}$")
 _DASHED_DECIMALS: Final = re.compile(r"(?<=[.,])\s*[-–—]{1,2}$")
+#: `12,50 € inkl. 19 % MwSt.`, `999 + GST`, `9.00 TTC`, `999/- only`, `12.50/pc`, `12,50*`: words on
+#: taxes, one piece and footnotes, which leave the amount as it is.
+_TAX: Final = r"(?:mwst|ust|vat|[cis]?gst|tax|taxes|taxe|tva|iva|btw|moms|kdv|ndc|ндс)\.?"
+_SAID_BEHIND: Final = re.compile(
+    rf"(?<=\S)\s*(?:\(?(?:(?:inkl|incl|inc|exkl|excl|zzgl|plus)\b\.?|including|excluding|\+)\s*"
+    rf"(?:(?:of|der|ges|gesetzl|all)\b\.?\s*)?(?:\d{{1,2}}(?:[.,]\d)?\s*%\s*)?{_TAX}\)?"
+    r"|\b(?:ttc|ht|brutto|netto|gross|net|only|each)\.?|\(?税[込抜]み?\)?"
+    r"|(?:/|\bper|\bpro|\bje|\bpar)\s*(?:pcs?|piece|pièce|unit|item|nos?|stück|stk|st|pair|paar|set)\.?"
+    r"|\*{1,3})$",
+    re.IGNORECASE,
+)
+#: `9.`, as the format `0.##` shows a whole number.
+_BARE_SIGN: Final = re.compile(r"(?<=\d)[.,]$")
 _BODY: Final = re.compile(r"[.,]?\d(?:[\d.,' ]*\d)?")
 _GROUPS: Final = re.compile(r"\d{1,3}(?:G\d{3})+|\d{1,2}(?:G\d{2})*G\d{3}")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
@@ -98,7 +112,11 @@ def take_apart(text: str) -> Amount:
     """
     if len(text) > _LONGEST:
         raise NotANumber("must be a number, not a text")
-    rest = _in_ascii_digits(text)
+    if any(sign.isdigit() and not sign.isdecimal() for sign in text):
+        raise NotANumber(f"must be a number, not {text!r}")  # the footnote of `12¹` is no digit
+    rest = (
+        _SAID_BEHIND.sub("", _in_ascii_digits(text)).removeprefix("'").removeprefix("税込").strip()
+    )
     if _SCIENTIFIC.fullmatch(rest):
         raise NotANumber("is written with an exponent, which may hide digits: write it out")
     bracketed = rest.startswith("(") and rest.endswith(")")
@@ -108,6 +126,7 @@ def take_apart(text: str) -> Amount:
     rest, inner_minus = _without_minus(_without_dash(rest))
     percent = rest[:1] == "%" or rest[-1:] == "%"
     rest = rest.removeprefix("%").removesuffix("%").strip()
+    rest = _BARE_SIGN.sub("", rest)
     if not _BODY.fullmatch(rest):
         raise NotANumber(f"must be a number, not {text!r}")
     return Amount(rest, negative or inner_minus or bracketed, percent, currency)
@@ -128,7 +147,7 @@ def _in_ascii_digits(text: str) -> str:
 def _without_minus(text: str) -> tuple[str, bool]:
     if text.startswith(("-", "+")):
         return text[1:].strip(), text[0] == "-"
-    if text.endswith("-") and text[-2:-1] not in ("/", ".", ","):
+    if text.endswith("-") and not (_DASH_END.search(text) or _DASHED_DECIMALS.search(text)):
         return text[:-1].strip(), True
     return text, False
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.number_formats import show_number
 
 #: An error keeps its row (or the file) out, a question must be answered first, a note only informs.
 Level = Literal["error", "question", "note"]
@@ -55,16 +56,17 @@ class Record:
     kinds: Mapping[int, CellKind] = field(default_factory=dict)
     #: The addresses that cells lead to when clicked, by the cell's index.
     links: Mapping[int, str] = field(default_factory=dict)
-    #: What the program shows for numbers whose format adds to them: 42 as ART-0042.
-    shown: Mapping[int, str] = field(default_factory=dict)
+    #: How the program shows numbers, by the cell's index; none for most.
+    formats: Mapping[int, str] = field(default_factory=dict)
     problem: str | None = None
 
     def cell(self, index: int) -> str:
         return self.cells[index] if index < len(self.cells) else ""
 
     def text(self, index: int) -> str:
-        """The cell as a person sees it, even if it is a number."""
-        return self.shown.get(index) or self.cell(index)
+        """The cell as a person sees it, even if it is a number: 42 as ART-0042."""
+        text = self.cell(index)
+        return show_number(text, self.formats.get(index)) or text
 
 
 @dataclass(frozen=True)

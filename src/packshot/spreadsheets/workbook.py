@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.header import count_recognised, find_header
-from packshot.spreadsheets.number_formats import show_number
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.table import (
     CellKind,
@@ -189,12 +188,12 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
     cells: list[str] = []
     kinds: dict[int, CellKind] = {}
     links: dict[int, str] = {}
-    shown: dict[int, str] = {}
+    formats: dict[int, str] = {}
     for index, cell in enumerate(row):
         formula = extras.uncalculated.get((number, index))
         text, kind = _text_of(cell)
-        if kind == "number" and (as_shown := show_number(text, cell.number_format)):
-            shown[index] = as_shown
+        if kind == "number" and cell.number_format not in (None, "General"):
+            formats[index] = cell.number_format
         if formula:
             text, kind = formula, "error"
         cells.append(text.strip())
@@ -209,7 +208,7 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
     if len(cells) > limits.columns:
         where = f"row {number} has a cell in column {column_letter(len(cells) - 1)}"
         raise SpreadsheetError(f"{where}; at most {limits.columns} columns can be read")
-    return Record(number, tuple(cells), kinds, links, shown)
+    return Record(number, tuple(cells), kinds, links, formats)
 
 
 def _text_of(cell: Any) -> tuple[str, CellKind | None]:
@@ -267,5 +266,5 @@ def _with_cell(record: Record, index: int, source: Record) -> Record:
         return record
     cells = [*record.cells, *[""] * (index + 1 - len(record.cells))]
     cells[index] = source.cell(index)
-    shown = {index: source.shown[index]} if index in source.shown else {}
-    return replace(record, cells=tuple(cells), shown={**record.shown, **shown})
+    formats = {index: source.formats[index]} if index in source.formats else {}
+    return replace(record, cells=tuple(cells), formats={**record.formats, **formats})
