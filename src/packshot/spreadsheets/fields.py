@@ -88,7 +88,9 @@ class Fields:
         *("编号", "貨號", "商品編號", "상품코드", "상품번호", "품번", "모델명", "رمز المنتج"),
         *("كود المنتج", "رقم المنتج", "एसकेयू", "उत्पाद कोड", "ean", "ean code", "ean 13", "gtin"),
         *("gtin 13", "gtin 14", "upc", "upc code", "jan", "isbn", "barcode", "model kodu"),
-        *("sygnatura", "internal reference", "id"),
+        *("sygnatura", "internal reference", "child sku", "design no", "design number", "ugs"),
+        *("kode produk", "kode barang", "mã sản phẩm", "mã hàng", "מק ט", "קוד מוצר"),
+        *("รหัสสินค้า", "id"),
     )
     name: str | None = _text(
         "Name",
@@ -113,7 +115,8 @@ class Fields:
         *("наименование", "наименование товара", "назва", "назва товару", "найменування", "όνομα"),
         *("όνομα προϊόντος", "ονομασία", "περιγραφή", "商品名", "品名", "商品名称", "产品名称"),
         *("名称", "商品名稱", "标题", "상품명", "제품명", "품명", "اسم المنتج", "الاسم", "नाम"),
-        *("उत्पाद का नाम", "bez", "tytuł oferty", "product display name"),
+        *("उत्पाद का नाम", "bez", "tytuł oferty", "product display name", "име", "nama produk"),
+        *("nama barang", "tên sản phẩm", "שם מוצר", "שם המוצר", "ชื่อสินค้า"),
         of_sku=True,
     )
     view: str | None = _text(
@@ -128,16 +131,16 @@ class Fields:
         "Category",
         100,
         *("category", "categories", "product category", "item category", "category name"),
-        *("product category 1", "category path", "main category", "product type", "type"),
-        *("item type", "department", "collection", "collections", "google product category"),
+        *("product category 1", "category path", "main category", "product type"),
+        *("department", "collection", "collections", "google product category"),
         *("sub category", "group", "product group", "item group", "family", "product family"),
         *("kategorie", "kategorien", "produktkategorie", "artikelkategorie", "hauptkategorie"),
         *("warengruppe", "produktgruppe", "artikelgruppe", "gruppe", "produkttyp", "produktart"),
-        *("artikeltyp", "sortiment", "rubrik", "typ", "catégorie", "catégorie produit"),
+        *("artikeltyp", "sortiment", "rubrik", "catégorie", "catégorie produit"),
         *("catégorie de produit", "type de produit", "type produit", "famille", "famille produit"),
         *("groupe", "groupe produit", "rayon", "gamme", "categoría", "categorías"),
         *("categoría producto", "categoría del producto", "tipo de producto", "tipo producto"),
-        *("familia", "grupo", "departamento", "colección", "tipo", "categoria prodotto"),
+        *("familia", "grupo", "departamento", "colección", "categoria prodotto"),
         *("categoria merceologica", "tipo prodotto", "tipologia", "famiglia", "gruppo"),
         *("gruppo merceologico", "reparto", "categorieën", "productcategorie", "productgroep"),
         *("artikelgroep", "productsoort", "groep", "soort", "kategoria", "kategorie produktu"),
@@ -146,7 +149,8 @@ class Fields:
         *("tuoteryhmä", "termékcsoport", "categorie", "категория", "категорія", "κατηγορία"),
         *("カテゴリ", "カテゴリー", "类别", "分类", "类目", "類別", "分類", "카테고리", "분류"),
         *("الفئة", "التصنيف", "श्रेणी", "article type", "spec product type", "kategoria główna"),
-        *("product category name",),
+        *("product category name", "kategori produk", "danh mục", "קטגוריה", "หมวดหมู่"),
+        *("type", "item type", "typ", "tipo"),  # in WooCommerce's exports "simple"
         of_sku=True,
     )
     raw_image: str | None = _text(
@@ -181,7 +185,16 @@ class Fields:
         *("상품이미지", "الصورة", "صورة", "صورة المنتج", "चित्र", "item image", "item images"),
         *("cover image", "cover media url", "hosted image urls", "圖片", "商品圖片"),
         *("商品画像パス", "cover", "ссылка на главное фото", "product media gallery image url"),
-        *("gallery image url", "pic url", "item photo url", "product media main image url"),
+        *(
+            "gambar",
+            "hình ảnh",
+            "תמונה",
+            "รูปภาพ",
+            "gallery image url",
+            "pic url",
+            "item photo url",
+            "product media main image url",
+        ),
         shared=True,
     )
     filename: str | None = _text(
@@ -223,7 +236,10 @@ class Fields:
         *("цена без скидки", "希望小売価格", "メーカー希望小売価格", "通常価格", "吊牌价"),
         *("划线价",),
         *("цена до скидки", "表示価格", "piyasa satış fiyatı", "السعر قبل الخصم", "एमआरपी"),
-        *("product compare to price", "compare to price"),
+        *("product compare to price", "compare to price", "regulärer preis", "normalpreis"),
+        *("tarif régulier", "reguliere prijs", "normale prijs", "prix public ttc", "ord pris"),
+        *("vejl pris", "veiledende pris", "prețul normal", "מחיר מחירון"),
+        *("harga normal", "harga coret", "giá gốc", "giá niêm yết", "السعر الأصلي", "ราคาปกติ"),
     )
     price: Decimal | None = _number(
         "Price",
@@ -253,7 +269,9 @@ class Fields:
         *("preço promocional", "akční cena", "akciós ár", "preț promoțional", "tarjoushinta"),
         *("τιμή προσφοράς", "акционная цена", "цена со скидкой", "акційна ціна", "セール価格"),
         *("trendyol da satılacak fiyat", "價格", "售價", "特価", "促销价", "折扣价", "할인가"),
-        *("할인가격", "سعر العرض"),
+        *("할인가격", "سعر العرض", "new price", "brutto vk", "tarif promo", "prezzo in offerta"),
+        *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
+        *("rate",),  # on wholesalers' lists in India
     )
     discount: Decimal | None = _number(
         "Discount",

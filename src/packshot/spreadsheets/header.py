@@ -23,7 +23,7 @@ FIELDS: Final = (*PRODUCT_FIELDS, ATTRIBUTE, LEFT_OUT)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CURRENCY: Final = re.compile(
     r"(?<=\w)(?: in)? (?:rs|inr|rupees|usd|eur|euro|gbp|aed|aud|cad|sgd|chf|pln|zł|sek|dkk|nok|czk"
-    r"|руб|грн|тг|₽|kč|ft|lei|tl|円|원|元|incl?|excl?)$"
+    r"|руб|грн|тг|kč|ft|lei|tl|円|원|元|incl?|excl?|in)$"
 )
 _UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
 _PERCENT: Final = re.compile(

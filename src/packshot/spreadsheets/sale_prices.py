@@ -26,7 +26,15 @@ _SALE: Final = frozenset(
         *("cena promocyjna", "akční cena", "akciós ár", "preț promoțional", "tarjoushinta"),
         *("indirimli fiyat", "kampanya fiyatı", "preço promocional", "τιμή προσφοράς"),
         *("акционная цена", "цена со скидкой", "акційна ціна", "セール価格", "特価"),
-        *("促销价", "折扣价", "할인가", "할인가격", "سعر العرض"),
+        *(
+            "促销价",
+            "折扣价",
+            "할인가",
+            "할인가격",
+            "سعر العرض",
+            "tarif promo",
+            "prezzo in offerta",
+        ),
     )
 )
 #: `special_price_from_date`, `sale_price_effective_date`, `Sale End Date`.
