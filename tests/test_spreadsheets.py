@@ -1148,11 +1148,13 @@ def test_an_encoding_that_can_not_be_recognised_is_refused(text: str, encoding: 
         ("商品編號;商品名稱;類別", "咖啡杯子", "big5"),
         ("상품코드;상품명;카테고리", "머그컵", "euc_kr"),
         ("رمز المنتج;الاسم;الفئة", "كوب", "cp1256"),
+        ("รหัสสินค้า;ชื่อสินค้า;หมวดหมู่", "แก้ว", "cp874"),
+        ("Cikkszám;Megnevezés;Kategória", "Cipő", "cp1250"),
+        ("Stok Kodu;Ürün Adı;Kategori", "Bardak", "cp1254"),
+        ("Référence;Désignation;Catégorie", "Tasse", "mac_roman"),
     ],
 )
-def test_known_names_of_columns_show_another_alphabets_encoding(
-    names: str, text: str, encoding: str
-) -> None:
+def test_known_names_of_columns_show_the_encoding(names: str, text: str, encoding: str) -> None:
     found = imported(f"{names}\nA-1;{text};{text}\n".encode(encoding))
     assert [(row.sku, row.name) for row in found.rows] == [("A-1", text)]
     assert "the file is not in UTF-8" in reported(found, "note")[0][2]
@@ -1187,6 +1189,7 @@ def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) ->
     [
         *("Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖÆØ éèêë", "— ———— —"),
         *("Señor fenêtre Müller", "¿Él? ¡Ñandú!", "PÃO DE AÇÚCAR", "Smørrebrød Ægir", "Þór ýmsir"),
+        *("Camões fácil limões", "Sõrmus hõbe ä"),
         *("šakki pöytä", "100m²Fläche 3×5 cm", "Café¹", "Köln–Bonn", "L’été à 20°C", "5 £ für Öl"),
     ],
 )
@@ -1202,6 +1205,7 @@ def test_western_texts_in_windows_1252_are_read(text: str) -> None:
         ("Łódź", "cp1250", "Windows-1250"),
         ("Žluťoučký kůň", "cp1250", "Windows-1250"),
         ("Čaša žuta", "cp1250", "Windows-1250"),
+        ("Kávéfőző bögre", "cp1250", "Windows-1250"),
         ("Ayakkabı kış", "cp1254", "Windows-1254"),
         ("Puodelis žalias ąčęė", "cp1257", "Windows-1257"),
         ("Café Größe", "mac_roman", "Mac Roman"),
@@ -1304,3 +1308,6 @@ def test_accents_that_may_be_wrong_are_shown() -> None:
     text = "sku,category,name,image\nA,Cups,Café chaud,https://x.example/a.jpg\n"
     [(_, _, detail)] = reported(imported(text.encode("cp1252")), "note")
     assert "check its accents (Café)" in detail
+    priced = "sku,category,price\nA,Cups,5 €\n"
+    [(_, _, detail)] = reported(imported(priced.encode("cp1252")), "note")
+    assert "check its signs (€)" in detail

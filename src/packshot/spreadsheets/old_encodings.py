@@ -44,7 +44,7 @@ _OTHER_ALPHABETS: Final = (
     *(("cp1251", "Windows-1251"), ("koi8_u", "KOI8"), ("cp866", "DOS 866")),
     *(("cp1253", "Windows-1253"), ("cp1255", "Windows-1255"), ("cp1256", "Windows-1256")),
     *(("cp932", "Shift-JIS"), ("euc_jp", "EUC-JP"), ("gb18030", "GB 18030"), ("big5", "Big5")),
-    ("cp949", "Korean 949"),
+    *(("cp949", "Korean 949"), ("cp874", "Windows-874")),
 )
 _COLUMNS_NAMED: Final = 2
 _HEADER_BYTES: Final = 65_536
@@ -72,6 +72,10 @@ _ACCENTED: Final = r"[^\W\d_\x00-\x7f]"
 _SIGN_BESIDE: Final = re.compile(
     rf"[¤¢£¥¦§¨¬¯¶¸ƒ†‡ˆ‰˜×÷](?={_ACCENTED})|(?<={_ACCENTED})[¤¢¥¦¨¬¯¶¸ƒ†‡ˆ˜]"
 )
+#: Hungarian ő and ű as Windows-1252 reads them, beside vowels that no Estonian text has. In
+#: Portuguese an e follows õ.
+_HUNGARIAN: Final = re.compile(r"õ(?!e)", re.IGNORECASE)
+_HUNGARIAN_VOWELS: Final = frozenset("áíóú")
 #: Two letters, of which the second, or else the first, has an accent.
 _PAIR: Final = re.compile(rf"({_LETTER})(?=({_ACCENTED}))")
 _PAIR_BEFORE: Final = re.compile(rf"({_ACCENTED})(?=({_LETTER}))")
@@ -98,16 +102,20 @@ def find_encoding(data: bytes) -> tuple[str, str] | None:
 
 
 def find_by_column_names(data: bytes) -> tuple[str, str] | None:
-    """The text in the only encoding of another alphabet in which columns have names that are known,
-    and the encoding's name."""
+    """The text in the encoding in which the most columns have names that are known, and the
+    encoding's name; None if Windows-1252 or more than one other shows as many."""
     lines = data[:_HEADER_BYTES].splitlines()
     beginning = b"\n".join(lines[: min(_HEADER_LINES, max(1, len(lines) - 1))])
-    found = [
-        (codec, name)
-        for codec, name in _OTHER_ALPHABETS
-        if _count_columns_named(_decode(beginning, codec) or "") >= _COLUMNS_NAMED
-    ]
-    if len(found) != 1:
+
+    def count(codec: str) -> int:
+        return _count_columns_named(_decode(beginning, codec) or "")
+
+    latin = [(codec, name) for codec, name, _ in (*_OTHERS, *_RARE)]
+    named = {one: count(one[0]) for one in (*latin, *_OTHER_ALPHABETS)}
+    most = max(named.values())
+    found = [one for one in named if named[one] == most]
+    enough = 1 if found[0] in latin else _COLUMNS_NAMED
+    if len(found) != 1 or most < enough or count("cp1252") >= most:
         return None
     [(codec, name)] = found
     text = _decode(data, codec)
@@ -145,6 +153,8 @@ def _decode(data: bytes, codec: str) -> str | None:
 def _is_odd(text: str) -> bool:
     """Whether it holds what no language writes, such as signs within words."""
     if _SIGN_WITHIN.search(text) or _SIGN_BESIDE.search(text):
+        return True
+    if _HUNGARIAN.search(text) and _letters(text) & _HUNGARIAN_VOWELS:
         return True
     return _has_capital_within(_PAIR, text)
 

@@ -148,8 +148,10 @@ def _doubts(text: str, encoding: str) -> list[SheetProblem]:
     """Notes on what a person should check, because a program can't be sure."""
     doubts = []
     if not encoding.startswith("UTF"):
-        shown = ", ".join(list(dict.fromkeys(_ACCENTED.findall(text)))[:3])
-        detail = f"the file is not in UTF-8 and was read as {encoding}: check its accents ({shown})"
+        words, signs = _ACCENTED.findall(text), re.findall(r"[^\x00-\x7f]", text)
+        shown = ", ".join(list(dict.fromkeys(words or signs))[:3])
+        which = f"{'accents' if words else 'signs'} ({shown})"
+        detail = f"the file is not in UTF-8 and was read as {encoding}: check its {which}"
         doubts.append(SheetProblem(None, None, detail, "note"))
     if twice := _ENCODED_TWICE.search(text):
         begins = _WORD_BEGINS.search(text[max(0, twice.start() - 20) : twice.start()])
