@@ -520,6 +520,17 @@ def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
     assert shop.paid()["standard", "1/1/analysis"] == 1
 
 
+@only_sqlite
+def test_a_proxys_404_is_no_missing_model_and_no_lost_job(shop: Shop) -> None:
+    shop.create(1)
+    shop.fake.batches.misbehave("create_proxy_404")
+    shop.fake.batches.misbehave("look_proxy_404", times=batching.LOOKS)
+    shop.fake.batches.misbehave("unlisted", times=3)
+    shop.finish(turns=20)
+    assert shop.outcomes() == {("batch", "ok"): 3}
+    shop.audit(products=1)
+
+
 # -- a create whose answer is lost -----------------------------------------------------------------
 
 

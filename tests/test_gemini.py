@@ -42,6 +42,7 @@ from packshot.errors import (
     EnhancerError,
     NotConfigured,
     PackshotError,
+    PartlyUnavailable,
     PictureError,
     RateLimited,
     SettingsError,
@@ -390,7 +391,9 @@ OUTCOMES = [
     Outcome("redirect", "picture", NotConfigured, "gemini_redirect", True, 1),
     Outcome("bad_request", "picture", NotConfigured, "gemini_bad_request", True, 1),
     Outcome("proxy_sign_in", "picture", NotConfigured, "gemini_gateway", True, 1),
-    Outcome("bad_image", "analysis", EnhancerError, "gemini_bad_photo", False, 1),
+    Outcome("html_404", "picture", NotConfigured, "gemini_gateway", True, 1),
+    Outcome("not_signed_in", "picture", NotConfigured, "bad_key", True, 1),
+    Outcome("bad_image", "analysis", PartlyUnavailable, "gemini_bad_photo", True, 1),
     Outcome("aborted", "picture", Unavailable, "gemini_fault", True, 1),
     Outcome("cancelled", "analysis", Unavailable, "gemini_fault", True, 1),
     Outcome("error_500", "picture", Unavailable, "gemini_fault", True, 1),
@@ -459,33 +462,42 @@ def test_small_faults_of_an_analysis_are_repaired_here(bench: Bench, fault: str)
     assert len(bench.fake.requests) == 1
 
 
-def test_a_request_google_calls_wrong_is_the_products_once_others_succeeded(bench: Bench) -> None:
-    bench.generate()
-    bench.fake.misbehave("bad_request")
-
-    with pytest.raises(
-        EnhancerError, match="other requests to this model succeeded before"
-    ) as caught:
-        bench.generate(1)
+def rejected_three_times(ask: Callable[[], object]) -> EnhancerError:
+    """The error of the third rejection; after the first two the product waits."""
+    for seconds in (10, 20):
+        with pytest.raises(PartlyUnavailable, match="will be sent again") as waits:
+            ask()
+        assert waits.value.retry_after == seconds
+    with pytest.raises(EnhancerError) as caught:
+        ask()
     assert not caught.value.retryable
+    return caught.value
 
 
-def test_requests_that_are_wrong_for_one_product_after_the_other_are_no_products_fault(
-    bench: Bench,
+def test_a_request_google_rejects_alone_again_and_again_is_the_products(bench: Bench) -> None:
+    bench.generate()
+    bench.fake.misbehave("bad_request", times=3)
+
+    error = rejected_three_times(lambda: bench.generate(1))
+    assert "rejected picture 2 of product 12 3 times" in error.message
+
+
+@pytest.mark.parametrize("fault", ["bad_request", "bad_image", "html_413"])
+def test_what_google_or_a_proxy_rejects_for_several_products_fails_none(
+    bench: Bench, fault: str
 ) -> None:
     bench.generate()
-    bench.fake.misbehave("bad_request", times=9)
-    outcomes: list[type[PackshotError]] = []
-    for number in range(1, 6):
-        with pytest.raises(PackshotError) as caught:
+    bench.fake.misbehave(fault, times=99)
+    for number in (1, 2, 3, 4, 5, 1, 2, 1, 2):
+        with pytest.raises(Unavailable):
             bench.generate(brief=Brief(number, 1, "Shoes", 3))
-        outcomes.append(type(caught.value))
         bench.clock.now += 61
 
-    assert [each.__name__ for each in outcomes] == [*["EnhancerError"] * 2, *["NotConfigured"] * 3]
-    assert "check GEMINI_MODEL" in (bench.enhancer.health().problem or "")
+    assert "check the proxy, GEMINI_MODEL" in (bench.enhancer.health().problem or "")
     bench.fake.behave()
-    assert bench.generate().title == "Scene 0"
+    for number in (1, 2, 3):
+        assert bench.generate(brief=Brief(number, 1, "Shoes", 3)).title == "Scene 0"
+    assert bench.enhancer.health().problem is None
 
 
 # ---- refusals of the whole account
@@ -583,10 +595,8 @@ def test_a_400_about_one_products_content_stays_that_products(bench: Bench, mess
 
     bench.generate()
     reply = reply_of_refusal(ErrorAnswer(400, "INVALID_ARGUMENT", message))
-    bench.fake.misbehave(Fault(lambda good, asked: reply, works=False), call="12/1/1")
-    with pytest.raises(EnhancerError) as caught:
-        bench.generate(1)
-    assert (caught.value.code, caught.value.retryable) == ("gemini_bad_request", False)
+    bench.fake.misbehave(Fault(lambda good, asked: reply, works=False), 3, call="12/1/1")
+    assert rejected_three_times(lambda: bench.generate(1)).code == "gemini_bad_request"
     assert bench.enhancer.health().problem is None
     assert bench.generate(2).title == "Scene 2"
 
@@ -604,11 +614,11 @@ def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(fake: Fak
     photo = Photo(picture(2000, 1500), "image/jpeg", 2000, 1500)
     settings = Settings(gemini_api_key=SecretStr(KEY), google_gemini_base_url=fake.url)
     enhancer = GeminiEnhancer(settings, MemoryLedger(), lambda function, *args: b"no picture")
-    with pytest.raises(EnhancerError, match="use another photo") as caught:
-        enhancer.analyse(photo, BRIEF)
+    error = rejected_three_times(lambda: enhancer.analyse(photo, BRIEF))
     enhancer.close()
 
-    assert (caught.value.code, caught.value.retryable) == ("gemini_bad_photo", False)
+    assert error.code == "gemini_bad_photo"
+    assert error.message.endswith("use another photo.")
 
 
 def test_a_call_that_fails_alone_again_and_again_counts_as_its_own_fault(bench: Bench) -> None:

@@ -100,6 +100,7 @@ CODES: Final = frozenset(each.code for each in (*REFUSALS, PERMISSION, PRECONDIT
 
 #: The end of every 429 about a quota: it says nothing about billing.
 _PLAN_AND_BILLING: Final = re.compile(r"check your plan and billing details", re.IGNORECASE)
+_BY_STATUS: Final = {401: "bad_key", 402: "gemini_billing"}
 _STATUSES: Final = frozenset({400, 401, 402, 403, 412, 429})
 
 
@@ -118,9 +119,9 @@ def find(code: int, status: str, message: str, reasons: Collection[str]) -> Acco
     for refusal in REFUSALS:
         if re.search(refusal.words, said, re.IGNORECASE):
             return refusal
-    if code in {401, 403}:
+    if code == 403:
         return PERMISSION
-    if code == 402:
-        return next(each for each in REFUSALS if each.code == "gemini_billing")
+    if code in _BY_STATUS:
+        return next(each for each in REFUSALS if each.code == _BY_STATUS[code])
     # Google's documentation: the account or its location does not meet the API's requirements.
     return PRECONDITION if code == 400 and status == "FAILED_PRECONDITION" else None

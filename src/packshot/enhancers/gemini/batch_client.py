@@ -179,9 +179,10 @@ def _pieces(data: BinaryIO, sent: Callable[[], object]) -> Iterator[bytes]:
 
 
 def _is_gone(answer: httpx2.Response) -> bool:
-    """Whether a file is gone: Google then answers 403, "... or it may not exist"."""
-    code = answer.status_code
-    return code == 404 or (code == 403 and "may not exist" in answer.text)
+    """Whether Google says that it is gone: of a file by 403, "... or it may not exist". A proxy's
+    404 says nothing: the requests of a job that was given up are paid for again."""
+    words = {404: "NOT_FOUND", 403: "may not exist"}.get(answer.status_code)
+    return words is not None and words in answer.text
 
 
 def _about(path: str) -> str:

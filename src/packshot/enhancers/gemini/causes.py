@@ -42,21 +42,30 @@ class FailingCalls:
 
 
 class WrongRequests:
-    """Finds out whether a rejected request's photo or words are the cause, or the settings (or a
-    change at Google), which affect every request."""
+    """Finds out whether a rejected request's photo or words are the cause, or what affects every
+    request: the settings, a proxy, or Google."""
 
     def __init__(self) -> None:
         self._answered: set[str] = set()  # models
         self._refused: defaultdict[str, set[int]] = defaultdict(set)  # products, by model
+        self._times: LRUCache[str, int] = LRUCache(REMEMBERED)  # by call
         self._lock = threading.Lock()
 
-    def is_general(self, model: str, product_id: int) -> bool:
-        """Note a refusal. True while the model answers no request, or refuses several products."""
+    def is_general(self, model: str, product_id: int, *, of_photo: bool) -> bool:
+        """Note a refusal. True when the model refuses several products in a row, or when it never
+        answered and does not name the photo as the cause."""
         with self._lock:
             refused = self._refused[model]
             if len(refused) < REFUSED_PRODUCTS:
                 refused.add(product_id)
-            return model not in self._answered or len(refused) >= REFUSED_PRODUCTS
+            never = model not in self._answered and not of_photo
+            return never or len(refused) >= REFUSED_PRODUCTS
+
+    def count(self, call: str) -> int:
+        """Note that a call was refused without a general cause; returns how often it was."""
+        with self._lock:
+            self._times[call] = self._times.get(call, 0) + 1
+            return self._times[call]
 
     def note_success(self, model: str) -> None:
         """Note an answer."""

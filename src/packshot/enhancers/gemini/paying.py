@@ -34,6 +34,8 @@ log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
 LASTING_ERRORS = 3  # bursts of errors without a success between, from which on /readyz says so
+MOST_REJECTIONS = 3  # of one call, while other products are not rejected: then it is the cause
+REJECTED_SECONDS = 10.0  # a rejected request is sent again after this, and after twice this
 LASTING_FIRST = 2  # lasting problems pause for 8, 16, 32, 60 s, so that their end is noticed soon
 
 
@@ -174,23 +176,32 @@ class PaidCalls:
     def _wrong_request(
         self, error: EnhancerError, paid: PaidRequest, began: float
     ) -> PackshotError:
-        """The error for a rejected request: the product or the settings are the cause."""
-        about = f"{error.message} It is about {paid.subject}: "
-        if error.code == "gemini_bad_photo":
-            return EnhancerError(f"{about}use another photo.", code=error.code, retryable=False)
-        if not self._wrong_requests.is_general(paid.request.model, paid.brief.product_id):
-            return EnhancerError(
-                f"{about}other requests to this model succeeded before it. Use another photo, or "
-                "ask for a redo with other words.",
-                code=error.code,
-                retryable=False,
+        """The error for a rejected request: the product, or what affects every request, is the
+        cause. The first two times nobody knows, so the product waits: a rejection costs nothing.
+        """
+        of_photo = error.code == "gemini_bad_photo"
+        if self._wrong_requests.is_general(
+            paid.request.model, paid.brief.product_id, of_photo=of_photo
+        ):
+            wrong = NotConfigured(
+                f"{error.message} It rejects every request at the moment: check the proxy, "
+                "GEMINI_MODEL, GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
+                code="gemini_bad_request",
             )
-        wrong = NotConfigured(
-            f"{error.message} It rejects every request at the moment: check GEMINI_MODEL, "
-            "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
+            return self._after_error(wrong, paid, began)
+        times = self._wrong_requests.count(paid.request.call)
+        if times < MOST_REJECTIONS:
+            return PartlyUnavailable(
+                f"{error.message} It is about {paid.subject}, and will be sent again.",
+                code=error.code,
+                retry_after=times * REJECTED_SECONDS,
+            )
+        remedy = "" if of_photo else ", or ask for a redo with other words"
+        return EnhancerError(
+            f"{error.message} It rejected {paid.subject} {times} times: use another photo{remedy}.",
             code=error.code,
+            retryable=False,
         )
-        return self._after_error(wrong, paid, began)
 
 
 class _NotServed(EnhancerError):

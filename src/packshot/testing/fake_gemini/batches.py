@@ -31,8 +31,10 @@ LIFE_FAULTS: Final = (
     "create_overloaded",  # 503, and no job is made
     "create_limited",  # 429, and no job is made
     "create_refused",  # 400: the model takes no batches
+    "create_proxy_404",  # a proxy's page in place of Google's answer
     "unlisted",  # the next list does not show it
     "look_missing",  # 404 for a job that exists
+    "look_proxy_404",
     "look_slow",  # answers after SLOW_SECONDS
     "twins",  # one request makes two jobs of the same name
     "stuck",  # stays pending
@@ -50,6 +52,15 @@ LIFE_FAULTS: Final = (
     "delete_overloaded",  # 503, and nothing is deleted
     "delete_refused",  # 400 for a job, which stays
 )
+PROXY_404: Final = ErrorAnswer(404, "", "404 page not found")  # not in Google's words
+CREATE_ERRORS: Final = {
+    "create_overloaded": ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable."),
+    "create_limited": ErrorAnswer(429, "RESOURCE_EXHAUSTED", "Too many batch jobs."),
+    "create_refused": ErrorAnswer(
+        400, "INVALID_ARGUMENT", "The model is not supported for batchGenerateContent."
+    ),
+    "create_proxy_404": PROXY_404,
+}
 SLOW_SECONDS: Final = 5.5
 PAGE: Final = 3  # jobs on a page of the list: pages must be followed
 
@@ -209,12 +220,9 @@ class Batches:
     def create(self, model: str, body: Any) -> Reply:
         """POST models/{model}:batchGenerateContent."""
         self.asked["create"] += 1
-        if self._happens("create_overloaded"):
-            raise _overloaded()
-        if self._happens("create_limited"):
-            raise ErrorAnswer(429, "RESOURCE_EXHAUSTED", "Too many batch jobs.")
-        if self._happens("create_refused"):
-            raise _invalid(f"models/{model} is not supported for batchGenerateContent.")
+        for fault, error in CREATE_ERRORS.items():
+            if self._happens(fault):
+                raise error
         strict.check_model(model)
         strict.known(body, {"batch"}, "")
         batch = body.get("batch")
@@ -265,6 +273,8 @@ class Batches:
         self.asked["look"] += 1
         if self._happens("look_slow"):
             time.sleep(SLOW_SECONDS)
+        if self._happens("look_proxy_404"):
+            raise PROXY_404
         if self._happens("look_missing"):
             raise _missing("batch")
         with self._lock:

@@ -185,6 +185,9 @@ STATUS_FAULTS = {
     ),
     "bad_key": Fault(lambda good, asked: reply_of_refusal(bad_key()), works=False),
     "forbidden": _error(403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "not_signed_in": _error(
+        401, "UNAUTHENTICATED", "Request had invalid authentication credentials."
+    ),
     "unknown_model": Fault(
         lambda good, asked: reply_of_refusal(unknown_model(asked.model)), works=False
     ),
@@ -198,6 +201,8 @@ STATUS_FAULTS = {
     "cancelled": _error(499, "CANCELLED", "The operation was cancelled."),
     "proxy_sign_in": _page(407, HTML),
     "bad_image": _error(400, "INVALID_ARGUMENT", "Provided image is not valid."),
+    "html_404": _page(404, HTML),
+    "html_413": _page(413, HTML),
     "html_502": _page(502, HTML),
     "html_200": _page(200, HTML),
     "redirect": Fault(
