@@ -161,7 +161,15 @@ def test_many_photos_assigned_by_hand_cost_little() -> None:
 
 def test_every_file_has_its_place() -> None:
     files = ["A1.jpg", "IMG_0001.jpg", "notes.txt", "clip.mov", "._A1.jpg", "Thumbs.db"]
-    files += [".DS_Store", "a/desktop.ini", "__MACOSX/a/._b.jpg", "raw.CR3", "old.gif", "p.xlsx"]
+    files += [
+        ".DS_Store",
+        "a/desktop.ini",
+        "__MACOSX/a/._b.jpg",
+        "#recycle/a.jpg",
+        "raw.CR3",
+        "old.gif",
+        "p.xlsx",
+    ]
     files += ["A1.changes.webp", "a/B2.changes-2.webp"]  # as `packshot fidelity` writes them
     files += [".A1.jpg", "x/.old/B2.jpg", "A1.JPG_original", "A1.jpg~", "A1.jpg.crdownload"]
     found = match_photos(files, rows("A1", "B2"))

@@ -217,6 +217,8 @@ def test_what_is_not_read_is_named() -> None:
         ('"",a.jpg', ["", "a.jpg"]),
         ('"""",a.jpg', ['"', "a.jpg"]),
         ('"two\nlines",a.jpg', ["two\nlines", "a.jpg"]),
+        ('"6\\" Pan, \\"red\\"","a.jpg"', ['6" Pan, "red"', "a.jpg"]),
+        ('"C:\\photos\\","a.jpg"', ["C:\\photos\\", "a.jpg"]),
         ('"said\n""so""\n",a.jpg', ['said\n"so"', "a.jpg"]),
     ],
 )
@@ -233,6 +235,11 @@ def test_an_unclosed_quote_costs_its_own_row_only(after: str) -> None:
     assert (bad.number, bool(bad.problem)) == (2, True)
     assert (next_row.number, next_row.problem) == (3, None)
     assert last.cells == ("Bags", "c.jpg")
+
+
+def test_line_breaks_of_unicode_are_spaces() -> None:
+    text = "sku,category,name,image\nA,Cups,Red\u2028cup\x85,https://x.example/a.jpg\n"
+    assert [row.name for row in imported(text).rows] == ["Red cup"]
 
 
 def test_more_cells_than_the_header() -> None:
@@ -791,6 +798,8 @@ def test_written_numbers_are_read_back(
         ("https//a.example/1.jpg", ["https://a.example/1.jpg"]),
         ("https://a.example/1.jpg (front)", ["https://a.example/1.jpg"]),
         ("https://a.example/a (1).jpg", ["https://a.example/a%20(1).jpg"]),
+        ("https://a.example/1.jpg ! alt : Cup | https://a.example/2.jpg ! title : B", 2),
+        ("https://a.example/1.jpg ! alt : A cup ! title : T", ["https://a.example/1.jpg"]),
         ("https://a.example/1\nhttps://a.example/2", 2),
         ("https://a.example/1.jpg::https://a.example/2.jpg", 2),
         ("https://a.example/1.jpg#https://a.example/2.jpg", 2),

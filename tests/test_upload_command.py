@@ -206,6 +206,21 @@ def test_a_path_of_another_machine_is_looked_for_beside_the_spreadsheet(tmp_path
     assert [(row.photo, row.fields["filename"]) for row in rows] == [(photo, "cup.jpg")] * 2
 
 
+def test_a_path_may_be_written_as_in_an_address(tmp_path: Path) -> None:
+    photo = tmp_path / "my cup.jpg"
+    photo.write_bytes(PHOTO.read_bytes())
+    path = listed(tmp_path, "sku,category,image\nA1,Cups,Cups/my%20cup.jpg\n")
+    for paths in ([path], [path, tmp_path]):
+        assert [row.photo for row in read_rows(paths)] == [photo]
+
+
+def test_a_wrong_address_is_said_once(shop: Shop, tmp_path: Path) -> None:
+    path = listed(tmp_path, "sku,category,image\nA1,Cups,ftp://shop.example/a.jpg\n")
+    with served(shop.app) as url:
+        done = run(path, "--dry-run", "--url", url)
+    assert done.output.count("the address must start with https://") == 1
+
+
 def test_a_category_can_be_given_to_all(tmp_path: Path) -> None:
     path = listed(tmp_path, f"sku,image\nA1,{PHOTO}\n")
     cups = ReadOptions({"category": "Cups"})

@@ -75,6 +75,24 @@ def test_values_are_read_as_they_are_seen() -> None:
     assert first_cells(datetime(2026, 11, 28, 9, 30)) == ["2026-11-28 09:30:00"]
 
 
+def test_line_breaks_as_workbooks_escape_them() -> None:
+    data = edited(
+        workbook(("sku",), ("red",)), SHEET, lambda text: text.replace("red", "a_x000D_\nb")
+    )
+    assert read_table(data, "a.xlsx").records[1].cells == ("a\nb",)
+
+
+def test_a_strict_workbook_is_named() -> None:
+    plain, strict = (
+        f"http://{host}/spreadsheetml"
+        for host in ("schemas.openxmlformats.org", "purl.oclc.org/ooxml")
+    )
+    change = lambda text: text.replace(f"{plain}/2006/main", f"{strict}/main")  # noqa: E731
+    data = edited(workbook(("sku",), ("A",)), "xl/workbook.xml", change)
+    with pytest.raises(SpreadsheetError, match="in Excel's strict form: save it as an ordinary"):
+        read_table(data, "a.xlsx")
+
+
 def test_formats_that_change_what_is_read() -> None:
     def change(sheet: Worksheet) -> None:
         sheet["A2"].number_format = "00000"

@@ -198,7 +198,9 @@ def check_offline(rows: Sequence[Row]) -> list[Row]:
 def _check(row: Row, pixels: Pixels) -> Row:
     if not row.fields:  # it could not be read: its errors say why
         return row
-    found = [*row.errors, *_field_errors(row), *_picture_errors(row, pixels)]
+    said = {error.partition(": ")[2] for error in row.errors}  # of an address, its column says it
+    photo = [one for one in _picture_errors(row, pixels) if one.partition(": ")[2] not in said]
+    found = [*row.errors, *_field_errors(row), *photo]
     return replace(row, errors=list(dict.fromkeys(found)))
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import click
 
@@ -292,10 +293,11 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
 def _photo_of(folder: Path, given: str) -> Path:
     """The file that a row names: at its path, or beside the spreadsheet, because a path of another
     machine does not exist here."""
-    parts = path_parts(given)
-    for photo in (folder / given, folder.joinpath(*parts), folder / parts[-1]):
-        if photo.is_file():
-            return photo
+    for path in (given, unquote(given)):
+        parts = path_parts(path)
+        for photo in (folder / path, folder.joinpath(*parts), folder / parts[-1]):
+            if photo.is_file():
+                return photo
     return folder / given
 
 

@@ -25,6 +25,10 @@ _ERRORS: Final = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#ERROR!")
 )
 _WHOLE_ROW: Final = re.compile(r'"(?:[^"]|"")++"')
+#: A quoted cell with MySQL's and PHP's `\\"` for a quote; `"C:\\photos\\"` is none.
+_BACKSLASHED: Final = re.compile(
+    r"""(?:^|[,;\t|])"(?:[^"\\\n]|\\[^"\n])*+\\"(?:[^"\\\n]|\\.)*+"(?=[,;\t|\n]|\Z)""", re.MULTILINE
+)
 _QUOTES: Final = re.compile('"+')
 
 
@@ -43,6 +47,13 @@ def without_outer_quotes(text: str) -> str:
     if not all(_WHOLE_ROW.fullmatch(line) for line in lines if line):
         return text
     return "\n".join(line[1:-1].replace('""', '"') for line in lines)
+
+
+def without_backslashes(text: str) -> str:
+    """Write quotes within cells as spreadsheet programs do, if a backslash escapes them."""
+    if not _BACKSLASHED.search(text):
+        return text
+    return re.sub(r'\\(["\\])', lambda found: '""' if found[1] == '"' else found[1], text)
 
 
 def find_delimiter(text: str, preferred: str = ",") -> str:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import read_view
@@ -165,4 +166,6 @@ class PhotoIndex:
                 return found, hint
         if found := self._stems.get(caseless(stem_of(own[-1]))):
             return found, "the endings differ"
+        if (plain := unquote(path)) != path:  # as Notion writes it: my%20shoe.jpg
+            return self.find(plain, sku)
         return (), None

@@ -30,6 +30,7 @@ _SYSTEM_FOLDERS: Final = frozenset(
     (
         *("__macosx", "@eadir", ".appledouble", ".spotlight-v100", ".trashes", ".fseventsd"),
         *("$recycle.bin", "system volume information", ".thumbnails", ".git"),
+        *("#recycle", "@recycle", "lost+found"),
     )
 )
 #: Other files next to photos, and a message for each kind.

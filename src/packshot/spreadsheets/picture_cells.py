@@ -18,8 +18,9 @@ MOST: Final = 250
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
 _BROKEN_SCHEME: Final = re.compile(r"(https?)(?::[\\/]+|//)(?=[\w.-]+(?:[\\/]|\Z))", re.IGNORECASE)
 _ENDING: Final = "|".join(map(re.escape, ENDINGS))
-#: Words after an address, such as the view.
-_WORDS_BEHIND: Final = re.compile(r"(?<=\S)\s+\([^()]*\)\Z", re.IGNORECASE)
+#: Words after an address, such as the view,
+#: or WordPress' ` ! alt : Shoe ! title : Red`.
+_WORDS_BEHIND: Final = re.compile(r"(?<=\S)\s+(?:\([^()]*\)|! ?[a-z]+ ?:.*)\Z", re.DOTALL | re.I)
 _BETWEEN_QUOTES: Final = re.compile(r"[\"']\s*,\s*[\"']")
 #: Spaces between two names that have endings and no spaces.
 _BETWEEN_NAMES: Final = "|".join(

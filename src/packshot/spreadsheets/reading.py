@@ -13,6 +13,7 @@ from packshot.spreadsheets.csv_text import (
     find_delimiter,
     read_records,
     split_hint,
+    without_backslashes,
     without_outer_quotes,
 )
 from packshot.spreadsheets.table import (
@@ -134,7 +135,7 @@ def _refuse_others(data: bytes) -> None:
 def _read_csv(data: bytes, filename: str, limits: SheetLimits) -> Table:
     text, encoding = decode(data)
     text, invisible = without_invisible(one_newline(text))
-    text = without_outer_quotes(text)
+    text = without_backslashes(without_outer_quotes(text))
     hint, text = split_hint(text)
     preferred = "\t" if filename.lower().endswith((".tsv", ".tab")) else ","
     delimiter = hint or find_delimiter(text, preferred)

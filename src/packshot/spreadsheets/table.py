@@ -85,11 +85,13 @@ class Table:
 #: byte order mark, marks of direction, soft hyphen. The joiners U+200C and U+200D stay: Hindi,
 #: Persian and emoji need them.
 INVISIBLE: Final = re.compile("[\u200b\u200e\u200f\u2060\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
+#: Unicode's own line breaks, which end no row.
+_LINE_BREAKS: Final = str.maketrans("\x85\u2028\u2029", "   ")
 
 
 def without_invisible(text: str) -> tuple[str, int]:
     """The text without invisible characters, and how many there were."""
-    return INVISIBLE.subn("", text)
+    return INVISIBLE.subn("", text.translate(_LINE_BREAKS))
 
 
 def invisible_note(count: int) -> list[SheetProblem]:

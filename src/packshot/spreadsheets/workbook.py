@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -30,9 +31,13 @@ from packshot.spreadsheets.text import one_newline
 
 _MEDIA: Final = "xl/media/"
 _SMALL: Final = 100_000
+#: The namespace of "Strict Open XML", which openpyxl does not read.
+_STRICT: Final = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
 _SEARCHED_ROWS: Final = 30
 #: The most hidden columns that a note names.
 _NAMED: Final = 10
+#: How Excel's files write a control character: `_x000D_` is a line's end.
+_ESCAPED: Final = re.compile("_x00(0[9AD])_", re.IGNORECASE)
 _DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and save it again"
 
 
@@ -42,6 +47,10 @@ def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) ->
 
     _check_size(archive, limits)
     try:
+        if _STRICT in archive.read("xl/workbook.xml"):
+            raise SpreadsheetError(
+                "the workbook is in Excel's strict form: save it as an ordinary .xlsx file"
+            )
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         return _read(book, archive, limits)
     except (SpreadsheetError, MemoryError):  # a lack of memory says nothing about the file
@@ -225,7 +234,8 @@ def _text_of(cell: Any) -> tuple[str, CellKind | None]:
         return day if value.time() == time() else value.isoformat(sep=" "), "date"
     if isinstance(value, date | time):
         return value.isoformat(), "date"
-    return one_newline(str(value)), "error" if cell.data_type == "e" else None
+    text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), str(value))
+    return one_newline(text), "error" if cell.data_type == "e" else None
 
 
 def _number_text(value: float, style: str) -> str:
