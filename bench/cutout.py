@@ -593,7 +593,8 @@ def rembg_report(every: list[Case], name: str) -> None:
         if case.kind == "nothing":
             continue
         started = time.process_time()
-        mask = cutout_rembg.mask(case.rgb, name)
+        likelihood = cutout_rembg.likelihood(case.rgb, name)
+        mask = resize((likelihood * 255).astype(np.uint8), *case.rgb.shape[1::-1]) > 127
         seconds.append(time.process_time() - started)
         scores.append((case.kind, iou(mask, case.truth)))
     for kind in (*KINDS, "rendered"):

@@ -220,7 +220,7 @@ def time_samples() -> None:
             photo, cut = made.raw_photo(good, random)
             raw, picture = encode_array(photo), made.enhance(cut, "background", random)
             started = time.process_time()
-            side = checking.read_raw(raw, files)
+            side = comparing.read_raw(raw, files.network)
             photos.append(time.process_time() - started)
             checking.check(side, picture, files)
             started = time.process_time()

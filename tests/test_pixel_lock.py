@@ -61,7 +61,7 @@ class Pair:
         assert not change
 
     def fitted(self, full: float = 1.0) -> LockPlan:
-        found = lockable.measure_sides(
+        found = lockable.measure(
             side_of(self.photo, self.photo_cover),
             side_of(self.picture, self.there),
             self.photo,
@@ -254,7 +254,7 @@ def test_an_enlarged_product_is_refused() -> None:
 def test_a_mirrored_product_is_not_found() -> None:
     pair = Pair(shown=lambda rgb: np.ascontiguousarray(rgb[:, ::-1]))
     sides = side_of(pair.photo, pair.cover), side_of(pair.picture, pair.there)
-    assert lockable.measure_sides(*sides, pair.photo, pair.picture, 1.0) is None
+    assert lockable.measure(*sides, pair.photo, pair.picture, 1.0) is None
 
 
 def test_a_file_that_can_not_keep_the_pixels_is_refused() -> None:

@@ -41,22 +41,17 @@ def values_of(compared: Comparison) -> dict[str, float]:
     }
 
 
-def read_raw(data: bytes, files: FidelityFiles) -> RawSide | None:
-    """Measure the photo; None when no product was found in it."""
-    try:
-        return comparing.read_raw(data, files.network)
-    except NoProduct:
-        return None
-
-
 def check(
     raw: RawSide | None,
     data: bytes,
     files: FidelityFiles,
     with_views: Collection[FidelityVerdict | None] = (),
 ) -> CheckResult:
-    """Check one enhanced picture. For the verdicts in `with_views` the result has pictures to show
-    to a model. Raises NoNetwork, and PictureError when the picture can't be decoded."""
+    """Check one enhanced picture; `raw` is None when no product was found in the photo.
+
+    For the verdicts in `with_views` the result has pictures to show to a model. Raises NoNetwork,
+    and PictureError when the picture can't be decoded.
+    """
     weights = load_weights(files.weights)
     if raw is None:
         return CheckResult(_not_comparable("no_raw_product", weights))

@@ -162,7 +162,7 @@ def _regression(features: Any, labels: Any, importance: Any, ridge: float = 0.00
 
 
 def as_toml(found: scoring.Weights, note: str) -> str:
-    """The data file that `scoring.weights` reads."""
+    """The data file that `scoring.load_weights` reads."""
     lines = [
         f"# {note}",
         f'version = "{found.version}"',

@@ -18,9 +18,14 @@ def measure_raw(data: bytes, files: FidelityFiles) -> bytes:
 
     Raises NoNetwork, and PictureError when the photo can't be decoded.
     """
-    from packshot.fidelity.checking import read_raw
+    from packshot.fidelity.comparing import read_raw
+    from packshot.fidelity.sides import NoProduct
 
-    return pickle.dumps(read_raw(data, files), protocol=pickle.HIGHEST_PROTOCOL)
+    try:
+        side = read_raw(data, files.network)
+    except NoProduct:
+        side = None
+    return pickle.dumps(side, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def check_picture(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
-from packshot.fidelity import alignment, placing
+from packshot.fidelity import alignment
 from packshot.fidelity.measures import drop_neighbours
-from packshot.fidelity.placing import Placing
-from packshot.fidelity.sides import Side, disc, drop_specks, likelihood_of, side_of
+from packshot.fidelity.sides import Side, disc, drop_specks
+from packshot.fidelity.transform import (
+    Transform,
+    fit,
+    rotation,
+    to_whole_picture,
+    track_corners,
+)
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 
 # Lengths are in shares of the product's longer side.
@@ -59,52 +64,44 @@ class LockMeasures:
 @dataclass(frozen=True)
 class LockPlan:
     """How the lock would be made, at work size: `cover` is the photo's share of each pixel, 0..1;
-    `product` is the photo's product in the picture; `placing` maps the photo to the picture."""
+    `product` is the photo's product in the picture; `transform` maps the photo to the picture."""
 
     measured: LockMeasures
-    placing: Placing
+    transform: Transform
     cover: Floats
     product: Mask
 
 
 def measure(
-    raw: Side, photo: Bytes, picture: Bytes, network_file: Path, full: float
+    raw: Side, enhanced: Side, photo: Bytes, picture: Bytes, full: float
 ) -> LockPlan | None:
     """None when the two could not be aligned. `photo` and `picture` are RGB at work size;
     `full` turns their scale into that of the original photo and the finished picture."""
-    enhanced = side_of(picture, likelihood_of(picture, network_file))
-    return measure_sides(raw, enhanced, photo, picture, full)
-
-
-def measure_sides(
-    raw: Side, enhanced: Side, photo: Bytes, picture: Bytes, full: float
-) -> LockPlan | None:
-    """The same as `measure`, for sides that are already prepared."""
     found = alignment.align(raw, enhanced)
     if found is None:
         return None
-    source = placing.to_whole_picture(found.source, raw.frame)
-    target = placing.to_whole_picture(found.target, enhanced.frame)
-    first, off = placing.fit(source, target)
+    source = to_whole_picture(found.source, raw.frame)
+    target = to_whole_picture(found.target, enhanced.frame)
+    first, off = fit(source, target)
     masks = _masks(raw, enhanced, first, picture.shape[:2])
     if not masks.both.any():
         return None
-    place, bent, corners = _refine(first, photo, picture, masks.both)
+    transform, bent, corners = _refine(first, photo, picture, masks.both)
     depth = masks.depth
     cover = np.clip((depth / masks.size - RIM) / FEATHER, 0, 1).astype(np.float32)
-    labs = (to_lab(warp_photo(photo, place, picture.shape[:2])), to_lab(picture))
+    labs = (to_lab(warp_photo(photo, transform, picture.shape[:2])), to_lab(picture))
     values = _of_masks(masks, depth) | _of_colours(labs, masks, cover)
     measured = LockMeasures(
         points=float(found.inliers),
         off=float(np.percentile(off, 90)) / masks.size,
-        turned=placing.rotation(source, target),
-        enlarged=place.scale * full,
+        turned=rotation(source, target),
+        enlarged=transform.scale * full,
         corners=float(len(corners)),
         spread=_spread(corners, masks.box),
         bent=float(np.percentile(bent, 95)) / masks.size if len(bent) else 1.0,
         **values,
     )
-    return LockPlan(measured, place, cover, masks.ours)
+    return LockPlan(measured, transform, cover, masks.ours)
 
 
 def _of_masks(masks: Masks, depth: Floats) -> dict[str, float]:
@@ -132,15 +129,15 @@ def _of_colours(labs: tuple[Floats, Floats], masks: Masks, cover: Floats) -> dic
     }
 
 
-def warp_photo(photo: Bytes, place: Placing, shape: tuple[int, ...]) -> Bytes:
+def warp_photo(photo: Bytes, transform: Transform, shape: tuple[int, ...]) -> Bytes:
     """The photo, moved so that its product is where the picture shows it; H x W x 3 of `shape`."""
     soft: Floats = photo
-    if place.scale < 0.9:
-        soft = cv2.GaussianBlur(photo, (0, 0), 0.45 * (1 / place.scale**2 - 1) ** 0.5)
+    if transform.scale < 0.9:
+        soft = cv2.GaussianBlur(photo, (0, 0), 0.45 * (1 / transform.scale**2 - 1) ** 0.5)
     size = (shape[1], shape[0])
     return np.asarray(
         cv2.warpAffine(
-            soft, place.matrix(), size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            soft, transform.matrix(), size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         ),
         np.uint8,
     )
@@ -176,30 +173,30 @@ class Masks:
         return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1])
 
 
-def _masks(raw: Side, enhanced: Side, place: Placing, shape: tuple[int, ...]) -> Masks:
-    likely = _likelihood_in_picture(raw, place, shape)
-    other = _likelihood_in_picture(enhanced, Placing(1.0, 0.0, 0.0), shape)
+def _masks(raw: Side, enhanced: Side, transform: Transform, shape: tuple[int, ...]) -> Masks:
+    likely = _likelihood_in_picture(raw, transform, shape)
+    other = _likelihood_in_picture(enhanced, Transform(1.0, 0.0, 0.0), shape)
     ours, theirs = drop_specks(likely > 127), drop_specks(other > 127)
     ours = drop_neighbours(ours, theirs)
     return Masks(ours, theirs, 1 - np.minimum(likely, other) / np.float32(255))
 
 
-def _likelihood_in_picture(side: Side, place: Placing, shape: tuple[int, ...]) -> Bytes:
+def _likelihood_in_picture(side: Side, transform: Transform, shape: tuple[int, ...]) -> Bytes:
     frame = side.frame
-    put = Placing(frame.scale, frame.left, frame.top).then(place)
+    put = Transform(frame.scale, frame.left, frame.top).then(transform)
     size = (shape[1], shape[0])
     return np.asarray(cv2.warpAffine(side.likelihood, put.matrix(), size), np.uint8)
 
 
 def _refine(
-    first: Placing, photo: Bytes, picture: Bytes, product: Mask
-) -> tuple[Placing, Floats, Floats]:
-    """A better placing by the product's corners, the error of each in px, and their positions."""
+    first: Transform, photo: Bytes, picture: Bytes, product: Mask
+) -> tuple[Transform, Floats, Floats]:
+    """A better transform by the product's corners, the error of each in px, and their positions."""
     warped = warp_photo(photo, first, picture.shape)
-    source, target = placing.track_corners(warped, picture, product)
+    source, target = track_corners(warped, picture, product)
     if len(source) < 20:
         return first, np.zeros(0), source
-    rest, off = placing.fit(source, target)
+    rest, off = fit(source, target)
     return first.then(rest), off, source
 
 

@@ -19,7 +19,7 @@ from packshot.fidelity import change_map, lockable
 from packshot.fidelity.lockable import LockMeasures, LockPlan
 from packshot.fidelity.locks import Lock, LockRefused, LockResult, no_lock
 from packshot.fidelity.network import NoNetwork
-from packshot.fidelity.sides import WORK_SIDE, NoProduct, Side, prepare
+from packshot.fidelity.sides import WORK_SIDE, NoProduct, Side, likelihood_of, prepare, side_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, shrink
 from packshot.pictures.imaging import (
     Encoded,
@@ -108,9 +108,10 @@ def _photo_side(photo: bytes, network: Path) -> tuple[Side, Bytes]:
 
 def _measure(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: float) -> LockPlan:
     try:
-        fitted = lockable.measure(side, photo, work, network, enlarged)
+        made = side_of(work, likelihood_of(work, network))
     except NoProduct:
         raise LockRefused("no_product") from None
+    fitted = lockable.measure(side, made, photo, work, enlarged)
     if fitted is None:
         raise LockRefused("not_found")
     return fitted
@@ -165,7 +166,7 @@ class Scales:
 @dataclass(frozen=True)
 class Overlay:
     """The finished picture's pixels; where they are locked (`core`); the photo's product in the
-    picture; and the `matrix` from photo px to picture px, both counted as in Placing."""
+    picture; and the `matrix` from photo px to picture px, both counted as in Transform."""
 
     pixels: Bytes
     core: Mask
@@ -198,12 +199,12 @@ def overlay_product(photo: bytes, made: Bytes, fitted: LockPlan, scales: Scales)
 
 
 def _matrix(fitted: LockPlan, scales: Scales) -> Floats:
-    place = fitted.placing
+    transform = fitted.transform
     (across, down), (wide, tall) = scales.photo, scales.picture
     return np.array(
         [
-            [place.scale * wide / across, 0, place.dx * wide],
-            [0, place.scale * tall / down, place.dy * tall],
+            [transform.scale * wide / across, 0, transform.dx * wide],
+            [0, transform.scale * tall / down, transform.dy * tall],
         ]
     )
 

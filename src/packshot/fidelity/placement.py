@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from packshot.fidelity.comparing import Comparison
-from packshot.fidelity.placing import to_whole_picture
+from packshot.fidelity.transform import to_whole_picture
 from packshot.fidelity.verdicts import Placement
 from packshot.pictures.arrays import Floats
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.errors import NotConfigured
-from packshot.pictures.arrays import Bytes, Floats, Mask, resize, shrink
+from packshot.pictures.arrays import Bytes, Floats, shrink
 
 # Best first. rembg would download missing weights by itself; a worker must not fetch 170 MB in
 # the middle of a product, so only what lies in the folder already is used.
@@ -56,12 +56,6 @@ def likelihood(rgb: Bytes, model: str | None = None) -> Floats:
     answer = session.predict(image.fromarray(small))[0].convert("L")
     found: NDArray[Any] = np.nan_to_num(np.asarray(answer, np.float32)) / 255
     return found
-
-
-def mask(rgb: Bytes, model: str | None = None) -> Mask:
-    """Where the likelihood is above one half, as a mask of the picture's size (for the bench)."""
-    found = (likelihood(rgb, model) * 255).astype(np.uint8)
-    return resize(found, rgb.shape[1], rgb.shape[0]) > 127
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from packshot.database.models import PRODUCT_STATUSES
 from packshot.enhancers.contract import ADJUSTMENTS, OPPOSITES
 from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
@@ -51,7 +50,6 @@ from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 #: The most products that one address can name: gunicorn takes 4,094 bytes of a request's first
 #: line.
 MOST_NAMED = 300
-#: The largest of PostgreSQL's INTEGER.
 
 Adjustment = Literal[
     "lighter",
@@ -145,15 +143,12 @@ def row_of(field_error: FieldError) -> int | None:
             return None
 
 
-Batch36 = Annotated[
+BatchId = Annotated[
     str, *text_like(r"^[0-9a-f-]{36}$", "must be a batch_id: 36 of the characters 0-9, a-f and -")
 ]
 Cursor = Annotated[
     str, *text_like(r"^[A-Za-z0-9_-]{1,1400}$", "must be the next_cursor of an answer")
 ]
-_STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
-
-
 EnhancerName = Annotated[
     str, *text_like(r"^[a-z-]{1,20}$", "must be the name of an enhancer: local or gemini")
 ]
@@ -161,6 +156,11 @@ EnhancerName = Annotated[
 
 def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _empty_or(choice: Any) -> WithJsonSchema:
+    """One of a Literal's values, or empty."""
+    return WithJsonSchema({"type": "string", "enum": ["", *get_args(choice)]})
 
 
 class BulkQuery(StrictModel):
@@ -197,9 +197,11 @@ class DuplicatesIn(StrictModel):
 class ListQuery(StrictModel):
     """A query in which an empty value counts as unset, in the schema too."""
 
-    status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
+    status: Annotated[ProductStatus | None, BeforeValidator(_unset), _empty_or(ProductStatus)] = (
+        None
+    )
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
-    batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+    batch: Annotated[BatchId | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
     sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     q: Annotated[
         ProductName | None,
@@ -210,7 +212,7 @@ class ListQuery(StrictModel):
     reason: Annotated[
         RejectionReason | None,
         BeforeValidator(_unset),
-        WithJsonSchema({"type": "string", "enum": ["", *get_args(RejectionReason)]}),
+        _empty_or(RejectionReason),
         Field(description="products with a picture that is rejected for this reason"),
     ] = None
     enhancer: Annotated[
@@ -222,13 +224,13 @@ class ListQuery(StrictModel):
     doubt: Annotated[
         Doubt | None,
         BeforeValidator(_unset),
-        WithJsonSchema({"type": "string", "enum": ["", *get_args(Doubt)]}),
+        _empty_or(Doubt),
         Field(description="rounds with a warning, or with a change found after approval"),
     ] = None
     order: Annotated[
         ListOrder | None,
         BeforeValidator(_unset),
-        WithJsonSchema({"type": "string", "enum": ["", *get_args(ListOrder)]}),
+        _empty_or(ListOrder),
         Field(description="`doubt`: most warnings first; `sku`; newest first when unset"),
     ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
@@ -240,9 +242,11 @@ class ListQuery(StrictModel):
         return Filter(**self.model_dump(exclude={"limit", "cursor"}))
 
 
-def _template(value: Any) -> Any:
+def _check_template(value: str | None) -> str | None:
+    if value is None:
+        return None
     try:
-        NameTemplate.parse(str(value))
+        NameTemplate.parse(value)
     except ValueError as error:
         raise PydanticCustomError("bad_template", "{reason}", {"reason": str(error)}) from None
     return value
@@ -290,7 +294,7 @@ class ExportQuery(StrictModel):
 
     format: Literal["csv", "jsonl", "zip", "shopify", "woocommerce"] = "csv"
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
-    batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+    batch: Annotated[BatchId | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
     sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     products: Annotated[
         Annotated[list[Id], Field(max_length=MOST_NAMED)] | None,
@@ -307,7 +311,7 @@ class ExportQuery(StrictModel):
     names: Annotated[
         str | None,
         BeforeValidator(_unset),
-        AfterValidator(lambda value: value if value is None else _template(value)),
+        AfterValidator(_check_template),
         Field(description="names in a ZIP: {sku}_{n}, {sku}/{view}, {sku}.{code}, ..."),
     ] = None
 

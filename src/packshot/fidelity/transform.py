@@ -17,7 +17,7 @@ BACK_AND_FORTH: Final = 0.5  # px; corners that are tracked back less exactly ar
 
 
 @dataclass(frozen=True)
-class Placing:
+class Transform:
     """Photo px -> picture px: x * scale + shift. 0 is the outer corner of the first pixel."""
 
     scale: float
@@ -29,8 +29,8 @@ class Placing:
         half = 0.5 * self.scale - 0.5
         return np.array([[self.scale, 0, half + self.dx], [0, self.scale, half + self.dy]])
 
-    def then(self, other: Placing) -> Placing:
-        return Placing(
+    def then(self, other: Transform) -> Transform:
+        return Transform(
             self.scale * other.scale,
             self.dx * other.scale + other.dx,
             self.dy * other.scale + other.dy,
@@ -41,14 +41,14 @@ class Placing:
 
 
 def to_whole_picture(points: Floats, frame: Frame) -> Floats:
-    """Points of a crop in OpenCV's px -> px of the whole picture, counted as Placing does."""
+    """Points of a crop in OpenCV's px -> px of the whole picture, counted as Transform does."""
     return np.asarray((points + 0.5) * frame.scale + (frame.left, frame.top), np.float32)
 
 
-def fit(source: Floats, target: Floats) -> tuple[Placing, Floats]:
+def fit(source: Floats, target: Floats) -> tuple[Transform, Floats]:
     """The best shift and scale, ignoring outliers, and the error of each point in px."""
     kept = np.ones(len(source), bool)
-    found, off = Placing(1.0, 0.0, 0.0), np.zeros(len(source))
+    found, off = Transform(1.0, 0.0, 0.0), np.zeros(len(source))
     for _ in range(5):
         found = _least_squares(source[kept], target[kept])
         off = np.linalg.norm(found.apply(source) - target, axis=1)
@@ -56,12 +56,12 @@ def fit(source: Floats, target: Floats) -> tuple[Placing, Floats]:
     return found, off
 
 
-def _least_squares(source: Floats, target: Floats) -> Placing:
+def _least_squares(source: Floats, target: Floats) -> Transform:
     middle, there = source.mean(axis=0), target.mean(axis=0)
     spread = float(((source - middle) ** 2).sum())
     scale = float(((source - middle) * (target - there)).sum()) / max(spread, 1e-6)
     dx, dy = there - middle * scale
-    return Placing(scale, float(dx), float(dy))
+    return Transform(scale, float(dx), float(dy))
 
 
 def rotation(source: Floats, target: Floats) -> float:
