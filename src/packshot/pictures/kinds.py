@@ -10,7 +10,7 @@ from dataclasses import dataclass
 ACCEPTED_WORDS = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
 
 EXPORT = "export it as a JPEG and send that"
-LINK = "the address has to lead to the picture itself"
+ITSELF = "give the picture itself, or its own address"
 TEXT_BYTES = 65_536  # the part of a text that is examined
 
 
@@ -178,9 +178,9 @@ def _text(data: bytes) -> FileKind:
     if lower.startswith(b"<svg") or (lower.startswith(b"<") and b"<svg" in lower[:4096]):
         return FileKind("an SVG drawing", advice=EXPORT)
     if lower.startswith((b"<?xml", b"<error")):
-        return FileKind("an XML document", advice=LINK)
+        return FileKind("an XML document", advice=ITSELF)
     if start[:1] in (b"{", b"[") and _is_json(data):
-        return FileKind("JSON data", advice=LINK)
+        return FileKind("JSON data", advice=ITSELF)
     if re.match(rb"data:image/[\w.+-]+;base64,", start):
         return FileKind("a picture written as text (base64)", advice="send the picture itself")
     if _is_readable(start):
@@ -191,8 +191,8 @@ def _text(data: bytes) -> FileKind:
 def _page(lower: bytes) -> FileKind:
     """The kind of a web page; a private link leads to one that asks for a password."""
     if re.search(rb"type\s*=\s*[\"']?password|<title>[^<]*(sign in|log ?in)", lower):
-        return FileKind("a login page (HTML)", advice="the address has to be readable by everybody")
-    return FileKind("a web page (HTML)", advice=LINK)
+        return FileKind("a login page (HTML)", advice="give the picture itself, or an address that needs no sign-in")
+    return FileKind("a web page (HTML)", advice=ITSELF)
 
 
 def _is_json(data: bytes) -> bool:
