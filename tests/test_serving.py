@@ -27,6 +27,7 @@ from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.errors import SettingsError
 from packshot.listening import GIVEN_SOCKET, browser_warning, check_port
+from packshot.testing.fake_gemini import FakeGemini
 
 STARTED = "Worker thread started"
 FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
@@ -175,6 +176,26 @@ def test_the_worker_on_its_own_ends_with_0(tmp_path: Path, number: int) -> None:
     with PackshotProcess(tmp_path, WORKER, {"WORKER_ENABLED": "false"}) as worker:
         worker.wait_for_line(STARTED)
         assert worker.stop(number) == 0, worker.log()
+
+
+def test_the_documents_model_is_warned_of_once(tmp_path: Path) -> None:
+    """Each process said it twice, and so did every command."""
+    with FakeGemini() as fake:
+        gemini = {"GEMINI_API_KEY": "key", "GOOGLE_GEMINI_BASE_URL": fake.url}
+        chosen = gemini | {"GEMINI_MODEL": "gemini-1.5-flash"}
+        with PackshotProcess(tmp_path, WORKER, chosen) as worker:
+            worker.wait_for_line("was shut down")
+            time.sleep(0.5)
+            listed = subprocess.run(
+                [str(BIN / "packshot"), "webhooks", "list"],
+                cwd=tmp_path,
+                env=worker.environment,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert worker.log().count("was shut down") == 1
+    assert (listed.returncode, listed.stderr) == (0, "")
 
 
 @pytest.mark.extra

@@ -191,7 +191,10 @@ def _text(data: bytes) -> FileKind:
 def _page(lower: bytes) -> FileKind:
     """The kind of a web page; a private link leads to one that asks for a password."""
     if re.search(rb"type\s*=\s*[\"']?password|<title>[^<]*(sign in|log ?in)", lower):
-        return FileKind("a login page (HTML)", advice="give the picture itself, or an address that needs no sign-in")
+        return FileKind(
+            "a login page (HTML)",
+            advice="give the picture itself, or an address that needs no sign-in",
+        )
     return FileKind("a web page (HTML)", advice=ITSELF)
 
 

@@ -211,13 +211,13 @@ class GeminiEnhancer:
         """The model that is called; a retired name is replaced, and that is noted."""
         model, note = current_name(setting, named, self._today())
         if note:
-            self._problems.note(note)
+            self._problems.note_setting(note)
         return model
 
     def _check_grace(self) -> None:
         grace, flex = self._settings.grace_seconds, self._settings.gemini_flex_timeout
         if self._settings.gemini_lane == "flex" and grace < flex:
-            self._problems.note(
+            self._problems.note_setting(
                 f"GRACE_SECONDS={grace:g} is less than GEMINI_FLEX_TIMEOUT={flex:g}: a stop ends"
                 " calls of the flex lane that are paid for. Set it to at least that, and"
                 " let what stops this process (systemd, Docker) wait longer."
@@ -238,7 +238,7 @@ class GeminiEnhancer:
                     f"GEMINI_DAILY_BUDGET={self._settings.gemini_daily_budget:g} can't be kept: "
                     f"{unknown}. Use a model that has one, or unset the budget."
                 )
-            self._problems.note(f"{unknown}: such calls are counted without cost.")
+            self._problems.note_setting(f"{unknown}: such calls are counted without cost.")
 
 
 def _key(settings: Settings) -> str:

@@ -109,6 +109,11 @@ class Problems:
         present = [each for each in self._problems.values() if moment < each.until]
         return sorted(present, key=lambda each: each.seen)
 
+    def note_setting(self, sentence: str) -> None:
+        """Note a sentence on the settings; a server logs it at its start, a command does not."""
+        with self._lock:
+            self._notes.append(sentence)
+
     def note(self, sentence: str) -> None:
         """Note a sentence for operators that stops nothing; log it once."""
         with self._lock:
