@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.enhancers.local.near import distance_to_mixtures
 from packshot.pictures.arrays import Bytes, Floats, Mask
 
 SEARCH_DEPTH = 0.045  # of the mask's longer side: how far below the outline a strip is searched
@@ -61,7 +62,7 @@ def _measure_lengths(strips: Floats, inside: int, reach: int, least: int) -> NDA
     strips = np.nan_to_num(strips[:, inside:])
     light, at = strips.mean(axis=2), np.arange(len(strips))
     dark = _find_dark_line(light[:, :reach])
-    own = _distance_to_mixtures(strips, inner, strips[at, dark])
+    own = distance_to_mixtures(strips, inner[:, None], strips[at, dark][:, None])
     own[np.arange(strips.shape[1])[None] >= dark[:, None]] = 0
     ground = np.median(strips[:, reach:], axis=1)
     peak = strips[at, own.argmax(axis=1)]
@@ -78,15 +79,6 @@ def _find_dark_line(light: Floats) -> NDArray[np.int64]:
     after = np.where(rises.any(axis=1), rises.argmax(axis=1), 0)
     before = np.arange(light.shape[1])[None] < after[:, None]
     return np.asarray(np.where(before, light, np.inf).argmin(axis=1), np.int64)
-
-
-def _distance_to_mixtures(pixels: Floats, first: Floats, second: Floats) -> Floats:
-    """How far pixels (columns x pixels x 3) are from any mixture of their column's two colours."""
-    axis = (second - first)[:, None]
-    length = np.maximum((axis * axis).sum(axis=2), 1.0)
-    away = pixels - first[:, None]
-    part = np.clip((away * axis).sum(axis=2) / length, 0, 1)
-    return np.asarray(np.linalg.norm(away - part[..., None] * axis, axis=2), np.float32)
 
 
 def _keep_steady_runs(lengths: NDArray[np.int64], step: int, run: int) -> NDArray[np.int64]:

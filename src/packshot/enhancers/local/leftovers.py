@@ -17,6 +17,7 @@ from packshot.enhancers.local.near import (
     mean_near,
     shrink_both,
     slope_of,
+    without,
 )
 from packshot.pictures.arrays import Bytes, Floats, Mask
 
@@ -38,9 +39,7 @@ def remove_leftovers(crop: Bytes, mask: Mask) -> Mask:
     if not found.any():
         return mask
     # A little more than the pixels outside: the mask is drawn finer than `inside`.
-    gone = found | (grow(found, 2) & ~inside)
-    soft = cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 0.8)
-    return np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) < 0.5))
+    return without(mask, found | (grow(found, 2) & ~inside))
 
 
 def _find_leftovers(small: Bytes, inside: Mask) -> Mask:

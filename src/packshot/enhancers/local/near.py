@@ -1,4 +1,4 @@
-"""What is near the pixels along an outline: mean colours, shade, edges, distances."""
+"""What is near the pixels along an outline: mean colours, noise, shade, edges, distances."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ def mean_near(crop: Floats, weight: Floats, side: int, at: At) -> Floats:
     return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
 
 
+def noise_near(crop: Bytes, weight: Floats, side: int, at: At, mean: Floats) -> Floats:
+    """The standard deviation of the colours whose `mean` is that of `mean_near`."""
+    square = mean_near(crop.astype(np.float32) ** 2, weight, side, at)
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0).sum(axis=1)), np.float32)
+
+
+def distance_to_mixtures(colours: Floats, first: Floats, second: Floats) -> Floats:
+    """How far colours are from any mixture of two; colours are on the last axis."""
+    axis, off = second - first, colours - first
+    length = np.maximum((axis * axis).sum(axis=-1), 1.0)
+    part = np.clip((off * axis).sum(axis=-1) / length, 0, 1)
+    return np.asarray(np.linalg.norm(off - part[..., None] * axis, axis=-1), np.float32)
+
+
 def is_shade(colours: Floats, background: Floats) -> Mask:
     """Where colours, one row each, may be the background's in less light."""
     light, full = to_linear(as_bytes(colours)), to_linear(as_bytes(background))
@@ -60,6 +74,12 @@ def shrink_both(crop: Bytes, mask: Mask, side: int) -> tuple[Bytes, Mask]:
     return small, np.asarray(inside)
 
 
+def without(mask: Mask, gone: Mask) -> Mask:
+    """The mask without what is gone at the smaller scale of `shrink_both`."""
+    soft = cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 0.8)
+    return np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) < 0.5))
+
+
 def hull_of(mask: Mask) -> Mask:
     """The mask's convex hull, filled."""
     hull = np.zeros(mask.shape, np.uint8)
@@ -70,7 +90,7 @@ def hull_of(mask: Mask) -> Mask:
 
 
 def slope_of(colours: Floats, sigma: float) -> Floats:
-    """The colour's change per pixel: delta E of Lab colours."""
+    """The colours' change per pixel: in levels, or in delta E if they are Lab."""
     smooth = cv2.GaussianBlur(colours, (0, 0), sigma)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     squares = cv2.transform(across * across + down * down, np.ones((1, 3), np.float32))

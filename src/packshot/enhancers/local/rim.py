@@ -17,9 +17,11 @@ from packshot.enhancers.local.near import (
     At,
     disc,
     distance_to,
+    distance_to_mixtures,
     grow,
     is_shade,
     mean_near,
+    noise_near,
     shrink_both,
     slope_of,
 )
@@ -95,26 +97,20 @@ def _measure(small: Bytes, inside: Mask) -> _Ring:
 
 def _like_a_rim(ring: _Ring) -> Mask:
     """Which pixels have the third colour that is found just outside the mask near them."""
-    off = ring.colours - ring.outer
-    from_outer = np.linalg.norm(off, axis=1)
-    from_mixture = _distance_to_mixtures(off, ring.inner - ring.outer)
+    from_outer = np.linalg.norm(ring.colours - ring.outer, axis=1)
+    from_mixture = distance_to_mixtures(ring.colours, ring.outer, ring.inner)
     beside = ring.away[ring.at] <= BESIDE
     third = (np.minimum(from_mixture, from_outer) > OTHER_COLOUR) & ~ring.shade
     if (third & beside).sum() < LEAST * beside.sum() / BESIDE:  # too few for a rim
         return np.zeros_like(third)
-    third &= np.minimum(from_mixture, from_outer) > MORE_THAN_NOISE * _noise(ring)
+    noise = noise_near(ring.small, ring.outside, WINDOW, ring.at, ring.outer)
+    third &= np.minimum(from_mixture, from_outer) > MORE_THAN_NOISE * noise
     first = ring.drawn(third & beside)
     support = _box(first)[ring.at] / np.maximum(_box(ring.drawn(beside))[ring.at], 1e-6)
     rim = mean_near(ring.small, first.astype(np.float32), WINDOW, ring.at)
     from_rim = np.linalg.norm(ring.colours - rim, axis=1)
     like = (from_rim < from_outer) & (from_rim < from_mixture)
     return np.asarray((like | (third & beside)) & (support > LEAST_SUPPORT))
-
-
-def _noise(ring: _Ring) -> Floats:
-    """The standard deviation of the background's colours near each pixel of the ring."""
-    square = mean_near(ring.small.astype(np.float32) ** 2, ring.outside, WINDOW, ring.at)
-    return np.asarray(np.sqrt(np.maximum(square - ring.outer**2, 0).sum(axis=1)), np.float32)
 
 
 def _without_long_parts(strips: Mask, ring: _Ring) -> Mask:
@@ -176,14 +172,6 @@ def _is_lit_before_background(strip: Mask, ring: _Ring) -> bool:
     less = float(np.linalg.norm(there.mean(0)) / max(1.0, float(np.linalg.norm(here.mean(0)))))
     in_shadow = ring.shade[behind].mean() > IN_SHADOW and shaded < HARDLY_SHADE
     return less < (SHADOWED if in_shadow else BACKGROUND)
-
-
-def _distance_to_mixtures(off: Floats, axis: Floats) -> Floats:
-    """How far colours (relative to the background's) are from any mixture of background and
-    product; `axis` is the product's colour relative to the background's."""
-    length = np.maximum((axis * axis).sum(axis=1), 1.0)
-    part = np.clip((off * axis).sum(axis=1) / length, 0, 1)
-    return np.asarray(np.linalg.norm(off - part[:, None] * axis, axis=1), np.float32)
 
 
 def _box(mask: Mask) -> Floats:

@@ -16,8 +16,10 @@ from packshot.enhancers.local.near import (
     grow,
     is_shade,
     mean_near,
+    noise_near,
     shrink_both,
     slope_of,
+    without,
 )
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 
@@ -43,8 +45,7 @@ def remove_scraps(crop: Bytes, mask: Mask) -> Mask:
         return mask
     gone = grow(found, 2)  # at its border, colours are mixed
     gone |= _crumbs(inside & ~gone, gone)
-    soft = cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 0.8)
-    return np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) < 0.5))
+    return without(mask, gone)
 
 
 def _crumbs(left: Mask, gone: Mask) -> Mask:
@@ -81,8 +82,7 @@ def _like_background(small: Bytes, inside: Mask, deep: Floats) -> Mask:
     within = ((deep > DEEPEST // 2) & (deep <= 2 * DEEPEST)).astype(np.float32)
     at = np.nonzero((deep > 0) & (deep <= DEEPEST))
     outer, inner = mean_near(small, outside, WINDOW, at), mean_near(small, within, WINDOW, at)
-    square = mean_near(small.astype(np.float32) ** 2, outside, WINDOW, at)
-    noise = np.sqrt(np.maximum(square - outer**2, 0).sum(axis=1))
+    noise = noise_near(small, outside, WINDOW, at, outer)
     colours = cv2.GaussianBlur(small, (0, 0), 0.8)[at].astype(np.float32)
     from_outer = np.linalg.norm(colours - outer, axis=1)
     from_inner = np.linalg.norm(colours - inner, axis=1)
