@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CATEGORIES = ("Footwear", "Kitchen", "Beauty")
+#: As long as what Gemini is asked.
+KEEP_THE_PRODUCT = "Keep the product exactly the same, and add no text, no badge, no people. " * 12
 
 
 @cache
@@ -151,7 +153,7 @@ def _image(
         "object_key": key,
         "image_url": f"/media/{key}",
         "title": ("white", "studio", "shadow")[variant % 3],
-        "prompt": f"Make the box look its best, way {variant + 1}.",
+        "prompt": f"Make the box look its best, way {variant + 1}. {KEEP_THE_PRODUCT}",
         "enhancer": "local",
         "model": "classical-1",
         "width": side,

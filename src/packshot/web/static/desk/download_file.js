@@ -139,7 +139,8 @@ function listed(lines, words, file) {
   if (!lines.length) return [];
   const more = lines.length > 20 ? `and ${count(lines.length - 20)} more: see ${file}` : `See ${file} in it.`;
   const list = lines.slice(0, 20).map((line) => h("li", {}, line));
-  return [h("p", {}, words), h("ul", { class: "left-out-list" }, list), h("p", {}, more)];
+  const scrolled = { class: "left-out-list", tabindex: "0", "aria-label": words };
+  return [h("p", {}, words), h("ul", scrolled, list), h("p", {}, more)];
 }
 
 async function textOf(entries, path) {
