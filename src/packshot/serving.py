@@ -270,9 +270,8 @@ def drain_at_signals(worker: Worker) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
-        if (
-            before is not signal.SIG_IGN
-        ):  # ignored (nohup, `&` in a script): the server continues, and so does the worker
+        # Ignored (nohup, `&` in a script): the server continues, and so does the worker.
+        if before is not signal.SIG_IGN:
             signal.signal(number, _draining_handler(worker, before))
 
 
@@ -383,9 +382,8 @@ def report_alive(file: Path | None) -> None:
     if file is not None:
         with suppress(OSError):  # a full disk must not end the worker
             file.touch()
-    if systemd := os.environ.get(
-        "NOTIFY_SOCKET"
-    ):  # sd_notify(3): a leading "@" stands for an abstract socket name
+    if systemd := os.environ.get("NOTIFY_SOCKET"):
+        # sd_notify(3): a leading "@" stands for an abstract socket name.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, suppress(OSError):
             notify.sendto(b"WATCHDOG=1", re.sub("^@", "\0", systemd))
 

@@ -24,7 +24,7 @@ from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
 from packshot.products.history import corrections_of, decisions_of, rounds_of
 from packshot.products.idempotency import Idempotency, was_answered
-from packshot.products.intake import Created, FirstRound, Intake, create_in
+from packshot.products.intake import Created, FirstRound, Intake, create_batch
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.photo_replacement import replace_photo
@@ -119,7 +119,7 @@ class Catalog:
         The same idempotency key and body creates nothing and gives the same answer. Conflict:
         `idempotency_mismatch` for another body, `idempotency_running` while the first one runs."""
         intake = Intake(FirstRound(self.wanted, lane, pixel_lock), idempotency, skip_duplicates)
-        created = create_in(self.database, products, intake)
+        created = create_batch(self.database, products, intake)
         if not created.replayed:
             self.sender.send([product.id for product in created.products])
         return created

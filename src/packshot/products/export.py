@@ -76,6 +76,7 @@ class ApprovedImage(SellerFields, Out):
     approved_at: datetime | None
     found_after_approval: bool  # a check that ended after the approval found a change
     number: int | None = Field(None, exclude=True)
+    object_key: str | None = Field(None, exclude=True)
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
     pixel_lock: dict[str, Any] | None = Field(None, exclude=True)  # its record
     answer: dict[str, Any] | None = Field(None, exclude=True)  # the metadata in the model's answer
@@ -129,18 +130,16 @@ class Selection:
 ALL: Final = Selection()
 
 
-def count_approved(database: Database, chosen: Selection = ALL) -> int:
-    """How many pictures an export of this selection would have now."""
+def count_approved(
+    database: Database, chosen: Selection = ALL, *, only_found_later: bool = False
+) -> int:
+    """How many pictures an export of this selection would have now; `only_found_later`: of those
+    that were approved before their check found a change."""
     query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
+    if only_found_later:
+        query = query.where(FOUND_AFTER_APPROVAL)
     with database.read() as session:
         return session.scalar(query) or 0
-
-
-def count_found_after_approval(database: Database, chosen: Selection = ALL) -> int:
-    """How many of them were approved before their check found a change."""
-    query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
-    with database.read() as session:
-        return session.scalar(query.where(FOUND_AFTER_APPROVAL)) or 0
 
 
 def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:

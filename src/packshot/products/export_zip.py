@@ -150,7 +150,9 @@ def _group_pieces(
     fitting: dict[int, tuple[str, bool]] = {}
     sent: dict[str | None, tuple[str, ApprovedImage]] = {}  # its SHA-256 -> path, and picture
     for n, image in group:
-        path = names.give(_values(image, n), ending or PurePosixPath(_key(image)).suffix or ".jpg")
+        path = names.give(
+            _values(image, n), ending or PurePosixPath(image.object_key or "").suffix or ".jpg"
+        )
         by_product.setdefault(image.product_id, [])
         if reason := names.reason_without_name(n):
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
@@ -228,12 +230,8 @@ def _make_file(storage: Storage, prepare: Prepare, picture: Numbered) -> _File:
     return _File(prepared, known or sha256_of(prepared.data), is_signed(prepared.data))
 
 
-def _key(image: ApprovedImage) -> str:
-    return (image.media_url or "").removeprefix("/media/")
-
-
 def _read_picture(image: ApprovedImage, storage: Storage) -> bytes:
-    key = _key(image)
+    key = image.object_key or ""
     data = storage.get(key)
     if image.sha256 is not None:
         check_digest(key, data, {image.sha256})

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from packshot.database.models import PictureColumns
 from packshot.fidelity.verdicts import FidelityVerdict, Placement, Reason
 from packshot.fidelity.votes import Vote
+from packshot.products.media import media_url
 from packshot.products.object_keys import changes_key
 
 
@@ -63,7 +64,7 @@ def fidelity_of(made: PictureColumns, *, removed: bool) -> FidelityOut | None:
         judged=found.get("judged"),
         lines=found.get("lines"),
         placement=found.get("placement"),
-        change_map=f"/media/{changes_key(made.object_key or '')}" if shown else None,
+        change_map=media_url(changes_key(made.object_key or "")) if shown else None,
         judge=found.get("judge"),
         version=found.get("version"),
     )

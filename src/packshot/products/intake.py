@@ -86,7 +86,7 @@ OF_BATCH = ("status", "batch_id", "round", "queued_at", "created_at", "updated_a
 INSERT_ARRAYS = _insert_arrays()
 
 
-def create_in(database: Database, products: Sequence[NewProduct], intake: Intake) -> Created:
+def create_batch(database: Database, products: Sequence[NewProduct], intake: Intake) -> Created:
     """Insert a batch with its first rounds, or find the one that this Idempotency-Key made before.
 
     Raises Conflict: `idempotency_mismatch` for another body under the same key,
@@ -95,7 +95,7 @@ def create_in(database: Database, products: Sequence[NewProduct], intake: Intake
 
     def create() -> Created:
         with database.write() as session:
-            return create_batch(session, products, intake)
+            return _create(session, products, intake)
 
     with refuse_while_running():
         try:
@@ -104,8 +104,7 @@ def create_in(database: Database, products: Sequence[NewProduct], intake: Intake
             return create()
 
 
-def create_batch(session: Session, products: Sequence[NewProduct], intake: Intake) -> Created:
-    """See `create_in`."""
+def _create(session: Session, products: Sequence[NewProduct], intake: Intake) -> Created:
     before = earlier_answer(session, intake.idempotency)
     if before is not None:
         return _created_before(session, before)

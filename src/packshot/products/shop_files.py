@@ -63,8 +63,7 @@ def _table(columns: Sequence[str], rows: Iterable[CsvRow]) -> Iterator[Sequence[
 
 def public_address(image: ApprovedImage, storage: Storage) -> str:
     """The address at which anybody can download the picture, without a query. Raises Conflict."""
-    key = (image.media_url or "").removeprefix("/media/")
-    address = storage.url(key) if key else image.image_url
+    address = storage.url(image.object_key) if image.object_key else image.image_url
     parts = urlsplit(address)
     if parts.scheme in ("http", "https") and _is_public(parts.hostname or "") and not parts.query:
         return address

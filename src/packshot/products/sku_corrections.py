@@ -77,7 +77,7 @@ def correct_skus(
     """Correct the products of these SKUs in one transaction, each with an entry in the audit.
 
     The same idempotency key changes nothing and gives the same answer. Raises Conflict, as
-    `create_in` does.
+    `create_batch` does.
     """
     with refuse_while_running(), database.write() as session:
         before = earlier_answer(session, idempotency)

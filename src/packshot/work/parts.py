@@ -32,16 +32,13 @@ class Parts:
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
     locking: PixelLock = field(default_factory=PixelLock)
     with_checks: bool = False  # whether recorded pictures get a fidelity check
-    keep_trying: KeepTrying = field(
-        default_factory=KeepTrying
-    )  # repeats the saving of paid answers
-    reading_turns: threading.Semaphore = field(
-        default_factory=partial(threading.Semaphore, 2)
-    )  # for raw images in our own storage
+    #: Repeats the saving of paid answers.
+    keep_trying: KeepTrying = field(default_factory=KeepTrying)
+    #: For raw images in our own storage, see `normalised_copy.turn_to_read`.
+    reading_turns: threading.Semaphore = field(default_factory=partial(threading.Semaphore, 2))
     batches: bool = False  # whether requests of the batch lane go into batch jobs
-    stopping: threading.Event = field(
-        default_factory=threading.Event
-    )  # set when this process is about to end
+    #: Set when this process is about to end.
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def defer_to_batch_job(self, claim: Claim, variants: Sequence[int]) -> None:
         """Raises WaitsForBatch if some of these variants must still be requested in a batch job."""

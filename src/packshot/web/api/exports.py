@@ -27,7 +27,6 @@ from packshot.products.export import (
     approved_groups,
     approved_images,
     count_approved,
-    count_found_after_approval,
     write_lines,
 )
 from packshot.products.export_zip import PreparedPicture, zip_pieces
@@ -95,7 +94,7 @@ def export_approved(query: ExportQuery) -> Response:
     chosen = query.as_selection()
     same = find_same_views(services().database, chosen)
     response = _export(chosen, query, notes_of(same))
-    found = count_found_after_approval(services().database, chosen)
+    found = count_approved(services().database, chosen, only_found_later=True)
     response.headers[FOUND_AFTER_APPROVAL] = str(found)
     if same:
         response.headers[SAME_VIEW] = short(same)
