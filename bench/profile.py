@@ -27,7 +27,7 @@ def main() -> None:
         work = Work(2 * PRODUCTS + 1, sleep=0.0, slots=1)
         worker, _ = services_for(work, f"sqlite:///{folder}/packshot.db", None)
         parts = worker.parts
-        taken = [parts.claims.take() for number in range(2 * PRODUCTS)]
+        taken = [parts.claims.claim_next() for number in range(2 * PRODUCTS)]
         claims = [each for each in taken if isinstance(each, Claim)]
 
         def run(some: Iterable[Claim]) -> None:

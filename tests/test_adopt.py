@@ -102,7 +102,7 @@ def test_what_the_api_accepts_fits_and_can_fail(shop: Shop) -> None:
     product = shop.ask("GET", f"/api/products/{first['id']}").get_json()["data"]["product"]
     assert (product["raw_image"], product["mrp"]) == (address, 9999999999.99)
     claims = Claims(shop.services.database, 60, wanted=3)
-    claim = claims.take()
+    claim = claims.claim_next()
     assert isinstance(claim, Claim)
     claims.fail(claim, FetchError("404 from shop.example", code="not_found", retryable=False))
     assert shop.services.catalog.product(first["id"]).status == "failed"

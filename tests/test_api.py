@@ -828,7 +828,7 @@ def test_a_redo_keeps_its_adjustments_with_the_round(shop: Shop) -> None:
     product = shop.ask("POST", path, json=wish).get_json()["data"]["product"]
     assert (product["round"], product["adjustments"]) == (2, ["straighten", "lighter"])
     assert product["instructions"] is None
-    claim = Claims(shop.services.database, 60, wanted=3).take()
+    claim = Claims(shop.services.database, 60, wanted=3).claim_next()
     assert isinstance(claim, Claim)
     assert claim.brief.adjustments == ("straighten", "lighter")
     assert "lighter" in claim.brief.wishes
@@ -856,7 +856,7 @@ def test_a_redo_goes_on_from_what_the_redos_before_it_changed(shop: Shop) -> Non
             session.execute(text(f"UPDATE products SET {as_reviewed} WHERE id = {product_id}"))
         answer = shop.ask("POST", path, json={"adjustments": adjustments}).get_json()["data"]
         assert answer["product"]["adjustments"] == adjustments
-        claim = Claims(shop.services.database, 60, wanted=3).take()
+        claim = Claims(shop.services.database, 60, wanted=3).claim_next()
         assert isinstance(claim, Claim)
         seen.append(claim.brief)
     assert [brief.adjustments for brief in seen] == [

@@ -99,7 +99,7 @@ class Shop:
     def work(self) -> int:
         """Work on every product that is due; returns on how many."""
         claims, count = self.services.parts.claims, 0
-        while isinstance(claim := claims.take(), Claim):
+        while isinstance(claim := claims.claim_next(), Claim):
             job = ProductJob(Message(claim.product_id), claim)
             try:
                 pipeline.run(claim, self.services.parts)
@@ -922,7 +922,7 @@ def test_a_job_is_created_again_only_after_a_create_under_way_has_surely_ended(s
     other = shop.process(first_look=10.0, surely_not_created=batching.SURELY_NOT_CREATED)
     jobs = shop.batching.jobs
     jobs.gather("analysis", shop.batching.lane, 0.0)
-    creating = jobs.take()
+    creating = jobs.lease_next()
     assert creating is not None
     jobs.move(creating, batch_jobs.CREATING)
     shop.change(BatchJob, lease_until=now(-1), changed_at=now(-3600))
@@ -1105,7 +1105,7 @@ class Dying:
 
 PLACES = (
     ("jobs", "gather"),
-    ("jobs", "take"),
+    ("jobs", "lease_next"),
     ("lane", "upload"),
     ("jobs", "move"),
     ("lane", "create"),
@@ -1406,7 +1406,7 @@ def test_a_process_that_lost_its_job_writes_nothing_more(shop: Shop) -> None:
     shop.work()
     jobs, lane = shop.batching.jobs, shop.batching.lane
     jobs.gather("analysis", lane, 0.0)
-    frozen = jobs.take()
+    frozen = jobs.lease_next()
     assert frozen is not None
     shop.change(BatchJob, lease_until=now(-1))
     shop.finish()

@@ -162,7 +162,7 @@ def claim_one(shop: Shop, parts: Parts) -> Claim:
     """One claimed product, with a photo of 12 megapixels."""
     parts.storage.put("uploads/photo", photo_bytes(side=3464), "image/jpeg")
     shop.create(row(raw_image="/media/uploads/photo"))
-    claim = parts.claims.take()
+    claim = parts.claims.claim_next()
     assert isinstance(claim, Claim)
     return claim
 
@@ -219,7 +219,7 @@ def test_only_the_copy_that_gemini_uses_stays_in_memory(shop: Shop) -> None:
 def test_a_claim_stays_within_the_budget(shop: Shop) -> None:
     shop.create()
     with statements(shop.services.database.engine) as seen:
-        assert isinstance(shop.services.parts.claims.take(), Claim)
+        assert isinstance(shop.services.parts.claims.claim_next(), Claim)
     within("SQL statements for a claim", len(seen))
     check_purposes(seen, OF_A_CLAIM)
 

@@ -345,10 +345,10 @@ def test_a_row_written_by_hand_is_queued_on_request(
         )
     (row,) = catalog.products().products
     assert row.status == "pending"
-    assert not isinstance(claims.take(), Claim)
+    assert not isinstance(claims.claim_next(), Claim)
     catalog.enhance(row.id, who="ann")
     assert queue.waiting == [row.id]
-    assert isinstance(claims.take(), Claim)
+    assert isinstance(claims.claim_next(), Claim)
 
 
 def test_the_documents_queries_run_as_printed(catalog: Catalog, claims: Claims) -> None:

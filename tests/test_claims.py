@@ -42,7 +42,7 @@ def set_product(database: Database, **values: object) -> None:
 
 def test_one_of_many_gets_it(claims: Claims, product_id: int) -> None:
     got: list[object] = []
-    threads = [threading.Thread(target=lambda: got.append(claims.take())) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: got.append(claims.claim_next())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -58,7 +58,7 @@ def test_a_new_claim_has_what_the_database_has(claims: Claims, product_id: int) 
 
 def test_while_all_are_claimed_it_says_when_to_look_again(claims: Claims, product_id: int) -> None:
     taken(claims, product_id)
-    later = claims.take()
+    later = claims.claim_next()
     assert isinstance(later, NotNow)
     assert LEASE - 10 < later.seconds <= LEASE
 
@@ -70,12 +70,12 @@ def test_a_message_waits_for_the_product_it_names_or_for_the_next_one(
     first, second = (product.id for product in catalog.create([BOX] * 2).products)
     claim = taken(claims, first)
     claims.pause(taken(claims, second), FetchError("no answer"), 600)
-    waits = [claims.take(named=number) for number in (first, second, 4711)]
+    waits = [claims.claim_next(named=number) for number in (first, second, 4711)]
     seconds = [wait.seconds for wait in waits if isinstance(wait, NotNow)]
     assert LEASE - 10 < seconds[0] <= LEASE < 590 < seconds[1] <= 600
     assert LEASE - 10 < seconds[2] <= LEASE
     claims.complete(claim)
-    assert isinstance(claims.take(named=first), NotNow), "the message is still needed"
+    assert isinstance(claims.claim_next(named=first), NotNow), "the message is still needed"
 
 
 def test_a_message_comes_back_soon_for_a_product_that_is_only_locked_just_now(
@@ -90,7 +90,7 @@ def test_a_message_comes_back_soon_for_a_product_that_is_only_locked_just_now(
         taken(claims, first)
         with database.write() as session:  # as the sender does, when it notes what was sent
             session.execute(update(Product).where(Product.id == second).values(version=2))
-            later = claims.take(named=first)
+            later = claims.claim_next(named=first)
     assert isinstance(later, NotNow)
     assert later.seconds == 1
 
@@ -125,7 +125,7 @@ def test_a_saved_step_renews_the_lease(claims: Claims, product_id: int, step: st
         claims.save_analysis(claim, "local", {})
     else:
         claims.record_image(claim, record(0))
-    later = claims.take()
+    later = claims.claim_next()
     assert isinstance(later, NotNow)
     assert later.seconds > LEASE - 10
 
@@ -133,7 +133,7 @@ def test_a_saved_step_renews_the_lease(claims: Claims, product_id: int, step: st
 def test_a_lease_that_ends_too_late_counts_as_ended(claims: Claims, product_id: int) -> None:
     taken(claims, product_id)
     set_product(claims.database, lease_until=now(3600))
-    assert isinstance(claims.take(), Claim)
+    assert isinstance(claims.claim_next(), Claim)
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])
@@ -145,7 +145,7 @@ def test_the_heartbeat_corrects_a_lease_after_a_clock_jump(
     set_product(claims.database, lease_until=now(LEASE - jump))
     claims.check(claim)
     assert claims.renew([claim]) == []
-    assert isinstance(claims.take(), NotNow)
+    assert isinstance(claims.claim_next(), NotNow)
     claims.complete(claim)
 
 
@@ -153,7 +153,7 @@ def test_a_heartbeat_keeps_the_claim(claims: Claims, product_id: int) -> None:
     claim = taken(claims, product_id)
     set_product(claims.database, lease_until=now(1))
     assert claims.renew([claim]) == []
-    later = claims.take()
+    later = claims.claim_next()
     assert isinstance(later, NotNow)
     assert later.seconds > LEASE - 10
 
@@ -167,7 +167,7 @@ def test_five_claims_without_progress_fail_the_product(
         if claim.alone:
             claims.begin(claim)
         set_product(claims.database, lease_until=now(-1))
-    assert isinstance(claims.take(), NothingToDo)
+    assert isinstance(claims.claim_next(), NothingToDo)
     failed = catalog.product(product_id)
     assert (failed.status, failed.error_code) == ("failed", "worker_died")
     assert failed.error is not None
@@ -189,7 +189,7 @@ def test_an_outage_gives_the_attempt_back(
     claims.give_back(claim, 30, Unavailable("the store is away"))
     waiting = catalog.product(product_id)
     assert (waiting.attempts, waiting.error) == (0, "the store is away")
-    later = claims.take()
+    later = claims.claim_next()
     assert isinstance(later, NotNow)
     assert 20 < later.seconds <= 30
 
@@ -204,11 +204,11 @@ def test_a_refused_variant_is_not_missing(claims: Claims, product_id: int) -> No
 @pytest.mark.parametrize("status", ["pending_review", "approved", "rejected", "failed"])
 def test_only_pending_products_are_claimed(claims: Claims, product_id: int, status: str) -> None:
     set_product(claims.database, status=status)
-    assert isinstance(claims.take(), NothingToDo)
+    assert isinstance(claims.claim_next(), NothingToDo)
 
 
 def test_a_deleted_product_leaves_nothing_to_do(claims: Claims) -> None:
-    assert isinstance(claims.take(), NothingToDo)
+    assert isinstance(claims.claim_next(), NothingToDo)
 
 
 def test_dying_while_waiting_to_be_alone_costs_no_attempt(
@@ -239,5 +239,5 @@ def test_the_reason_is_the_death_and_not_an_older_error(
         claim = taken(claims, product_id)
         claims.begin(claim)
         set_product(claims.database, lease_until=now(-1))
-    assert isinstance(claims.take(), NothingToDo)
+    assert isinstance(claims.claim_next(), NothingToDo)
     assert catalog.product(product_id).error_code == "worker_died"

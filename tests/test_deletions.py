@@ -228,7 +228,7 @@ def test_a_delete_while_the_product_is_worked_on_leaves_no_object(shop: Shop) ->
 
 def test_a_worker_that_lost_its_product_to_another_removes_nothing(shop: Shop) -> None:
     product_id = create(shop, "https://example.com/a.jpg")
-    claim = shop.services.parts.claims.take()
+    claim = shop.services.parts.claims.claim_next()
     assert isinstance(claim, Claim)
     store(shop, normalised_key(claim.namespace, product_id))
     before = objects(shop)
@@ -251,7 +251,7 @@ def deletions(shop: Shop) -> int:
 def test_what_a_killed_worker_stored_late_is_removed(shop: Shop) -> None:
     """Its process is gone, but the store finished its request."""
     product_id = create(shop, "https://example.com/a.jpg")
-    claim = shop.services.parts.claims.take()
+    claim = shop.services.parts.claims.claim_next()
     assert isinstance(claim, Claim)
     delete(shop, product_id)
     late = list(keys_of_product(claim.namespace, product_id, 1, 3))
@@ -326,7 +326,7 @@ def test_every_object_of_a_product_has_a_key_that_is_known(shop: Shop) -> None:
     )
     product_id = create(shop, "https://example.com/a.jpg")
     for _ in range(2):  # rounds
-        claim = parts.claims.take()
+        claim = parts.claims.claim_next()
         assert isinstance(claim, Claim)
         pipeline.run(claim, parts)
         shop.services.catalog.review(product_id, "rejected", who="ann")

@@ -790,7 +790,7 @@ def find_later(shop: DeskShop, product_id: int) -> None:
             update(ProductImage).where(ProductImage.id == first).values(check_due=now())
         )
     checks = Checks(shop.services.database)
-    due = checks.take()
+    due = checks.claim_next()
     assert due is not None
     missing_part = Reason(code="missing", words="a part is missing")
     checks.save(due, Check(verdict="fail", score=0.1, reasons=[missing_part]), has_map=False)

@@ -66,7 +66,7 @@ def fail(shop: Shop, product_id: int) -> None:
 def normalise(shop: Shop) -> None:
     """What a worker does first with the waiting product."""
     parts = shop.services.parts
-    claim = parts.claims.take()
+    claim = parts.claims.claim_next()
     assert isinstance(claim, Claim)
     load_photo(claim, parts)
 

@@ -126,7 +126,7 @@ def test_each_picture_is_checked_once_and_its_photo_measured_once(desk: Desk) ->
     assert desk.being_checked() == 3
     desk.checker.run()
     assert (desk.pixels.raws, desk.being_checked()) == (1, 0)
-    assert desk.checks.take() is None
+    assert desk.checks.claim_next() is None
     [first, *_] = desk.shown()
     assert first["fidelity"]["verdict"] == "fail"
     assert first["doubt"] == "Something was added at the top"
@@ -155,14 +155,14 @@ def test_a_check_that_dies_is_tried_again_and_given_up(desk: Desk) -> None:
 
 @only_sqlite
 def test_a_process_that_was_killed_gives_its_picture_back(desk: Desk) -> None:
-    due = desk.checks.take()
+    due = desk.checks.claim_next()
     assert due is not None
-    others = [desk.checks.take(), desk.checks.take()]
-    assert desk.checks.take() is None  # all three are claimed; now the process dies
+    others = [desk.checks.claim_next(), desk.checks.claim_next()]
+    assert desk.checks.claim_next() is None  # all three are claimed; now the process dies
     assert None not in others
     for _ in range(MOST_TRIES - 1):
         desk.set(check_due=now())  # the lease is over
-        assert desk.checks.take() is not None
+        assert desk.checks.claim_next() is not None
     desk.set(check_due=now(), check_tries=MOST_TRIES)
     desk.checker.run()  # whatever kills it is not fed for ever
     assert "gave_up" in {one["fidelity"]["reasons"][0]["code"] for one in desk.shown()}
@@ -204,7 +204,7 @@ def test_a_check_whose_picture_another_process_has_asks_no_model(desk: Desk) -> 
     desk.pixels.answer = lambda: CheckResult(FAILED, None, ((b"a",), (b"b",)))
     judge = SlowJudge(lambda: None)
     desk.checker.judging = Judging(judge, "all", desk.shop.services.database)
-    due = desk.checks.take()
+    due = desk.checks.claim_next()
     assert due is not None
     desk.set(check_tries=2)  # claimed by another one
     desk.checker.check_one(due)
@@ -325,7 +325,7 @@ def test_a_process_that_ends_leaves_its_question_to_another(desk: Desk) -> None:
     doubtful = FAILED.model_copy(update={"verdict": "warn"})
     desk.pixels.answer = lambda: CheckResult(doubtful, None, ((b"a",), (b"b",)))
     desk.checker.judging = Judging(SlowJudge(end), "doubtful", desk.shop.services.database)
-    due = desk.checks.take()
+    due = desk.checks.claim_next()
     assert due is not None
     desk.checker.check_one(due)
     row = desk.row()

@@ -40,7 +40,7 @@ def check(shop: Shop, image_id: int, found: Check) -> None:
             update(ProductImage).where(ProductImage.id == image_id).values(check_due=now())
         )
     checks = Checks(shop.services.database)
-    due = checks.take()
+    due = checks.claim_next()
     assert due is not None and due.image_id == image_id
     checks.save(due, found, has_map=False)
 

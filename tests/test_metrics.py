@@ -56,7 +56,7 @@ def scrape(shop: Shop) -> Samples:
 
 
 def taken(shop: Shop, product_id: int) -> Claim:
-    claim = shop.services.parts.claims.take()
+    claim = shop.services.parts.claims.claim_next()
     assert isinstance(claim, Claim)
     return claim
 

@@ -60,7 +60,7 @@ def add(shop: Shop, seed: int, **fields: Any) -> int:
 
 
 def take(shop: Shop) -> Claim:
-    claim = shop.services.parts.claims.take()
+    claim = shop.services.parts.claims.claim_next()
     assert isinstance(claim, Claim)
     return claim
 

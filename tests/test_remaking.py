@@ -140,7 +140,7 @@ class Studio:
         body = {"products": [row(raw_image="/media/uploads/photo")], "lane": lane}
         answer = self.shop.ask("POST", "/api/products/bulk", json=body)
         self.product_id = answer.get_json()["data"]["products"][0]["id"]
-        claim = self.services.parts.claims.take()
+        claim = self.services.parts.claims.claim_next()
         assert isinstance(claim, Claim)
         parts = replace(self.services.parts, batches=False)  # jobs have tests of their own
         pipeline.run(claim, parts)
@@ -149,7 +149,7 @@ class Studio:
 
     def remake(self) -> None:
         """Make what is due, in this thread, and measure it."""
-        while (due := self.remaker.takes.take()) is not None:
+        while (due := self.remaker.takes.claim_next()) is not None:
             self.remaker.make(due)
         self.checker.run()
 
@@ -370,7 +370,7 @@ def test_with_checks_off_no_picture_waits_for_ever(plain: Studio) -> None:
 
 def test_with_checks_off_no_take_waits_for_ever(plain: Studio) -> None:
     plain.made("changed_product")
-    while (due := plain.remaker.takes.take()) is not None:
+    while (due := plain.remaker.takes.claim_next()) is not None:
         plain.remaker.make(due)
     parts = replace(plain.services.parts, with_checks=False)
     without = Remaker(plain.remaker.takes, parts, 0)
@@ -532,7 +532,7 @@ def choose(plain: Studio, take: int) -> int:
 def test_what_a_reviewer_decided_meanwhile_is_not_replaced(plain: Studio) -> None:
     plain.made("changed_product")
     first = plain.picture
-    due = plain.remaker.takes.take()
+    due = plain.remaker.takes.claim_next()
     assert due is not None
     plain.remaker.make(due)
     decide(plain, "approved")
@@ -677,7 +677,7 @@ def test_after_a_kill_the_paid_answer_is_used(
 
 def test_a_picture_made_again_is_counted_while_it_waits_for_its_check(plain: Studio) -> None:
     plain.made("changed_product")
-    due = plain.remaker.takes.take()
+    due = plain.remaker.takes.claim_next()
     assert due is not None
     plain.remaker.make(due)
     stats = plain.shop.ask("GET", "/api/stats").get_json()["data"]
@@ -687,7 +687,7 @@ def test_a_picture_made_again_is_counted_while_it_waits_for_its_check(plain: Stu
 
 def test_a_call_that_was_in_flight_at_a_kill_is_not_paid_for_again(plain: Studio) -> None:
     plain.made("changed_product")
-    due = plain.remaker.takes.take()
+    due = plain.remaker.takes.claim_next()
     assert due is not None
     with plain.services.database.write() as session:  # sent, and the process ended
         session.add(
@@ -710,11 +710,11 @@ def test_a_call_that_was_in_flight_at_a_kill_is_not_paid_for_again(plain: Studio
 def test_two_processes_never_make_the_same_take(plain: Studio) -> None:
     plain.made("changed_product")
     takes = plain.remaker.takes
-    mine = takes.take()
-    assert mine is not None and takes.take() is None
+    mine = takes.claim_next()
+    assert mine is not None and takes.claim_next() is None
     takes.renew([mine])
     due_now(plain)  # it froze, and another one takes over
-    theirs = takes.take()
+    theirs = takes.claim_next()
     assert theirs is not None
     plain.remaker.make(mine)
     assert plain.asked() == [f"{plain.product_id}/1/0"]
@@ -796,7 +796,7 @@ def test_a_check_that_was_overtaken_changes_nothing(plain: Studio) -> None:
         first = {"verdict": None, "fidelity": None, "fidelity_score": None, "check_due": now()}
         session.execute(update(ProductImage).values(first | {"check_tries": 0}))
     checks = plain.checker.checks
-    frozen = checks.take()
+    frozen = checks.claim_next()
     assert frozen is not None
     with plain.services.database.write() as session:  # its lease is over
         session.execute(update(ProductImage).values(check_due=now(-1)))
@@ -809,4 +809,4 @@ def test_a_check_that_was_overtaken_changes_nothing(plain: Studio) -> None:
     checks.save(frozen, late, has_map=False)
     checks.put_back(frozen, 0.0, counted=False)
     assert plain.product == before
-    assert len(before["images"][0]["remake"]["takes"]) == 2 and checks.take() is None
+    assert len(before["images"][0]["remake"]["takes"]) == 2 and checks.claim_next() is None

@@ -244,7 +244,7 @@ def test_a_redo_fetches_the_photo_again_or_says_why_not(
     shop.services.retention.prune()
     catalog, parts = shop.services.catalog, shop.services.parts
     assert catalog.enhance(product_id, who="ann").normalised is None
-    claim = parts.claims.take()
+    claim = parts.claims.claim_next()
     assert isinstance(claim, Claim)
     if own:
         with pytest.raises(FetchError, match="upload the picture again"):

@@ -28,24 +28,24 @@ def claims_of(shop: Shop) -> Claims:
 
 def test_a_cancelled_product_waits_until_it_is_requested_again(shop: Shop) -> None:
     [product] = shop.create()
-    claim = claims_of(shop).take()
+    claim = claims_of(shop).claim_next()
     assert isinstance(claim, Claim)
     answer = shop.ask("POST", f"/api/products/{product}/cancel")
     found = answer.get_json()["data"]["product"]
     assert (found["status"], found["error_code"]) == ("failed", "cancelled")
     with pytest.raises(LostClaim):
         claims_of(shop).save_analysis(claim, "local", {})
-    assert not isinstance(claims_of(shop).take(), Claim)
+    assert not isinstance(claims_of(shop).claim_next(), Claim)
     assert shop.ask("POST", f"/api/products/{product}/cancel").status_code == 409
     assert shop.ask("POST", f"/api/products/{product}/enhance").status_code == 200
-    again = claims_of(shop).take()
+    again = claims_of(shop).claim_next()
     assert isinstance(again, Claim) and again.product_id == product
 
 
 def failed(shop: Shop) -> int:
     """A product that failed after something was read off its photo."""
     [product] = shop.create()
-    claim = claims_of(shop).take()
+    claim = claims_of(shop).claim_next()
     assert isinstance(claim, Claim)
     claims_of(shop).save_digest(claim, "0" * 64)
     claims_of(shop).save_analysis(claim, "local", {"product": "a shoe"})
@@ -60,7 +60,7 @@ def test_a_failed_product_gets_another_photo_and_keeps_nothing_of_the_old(shop: 
     answer = shop.ask("PATCH", f"/api/products/{product}", json={"raw_image": new})
     assert answer.get_json()["data"]["product"]["raw_image"] == new
     assert shop.ask("POST", f"/api/products/{product}/enhance").status_code == 200
-    claim = claims_of(shop).take()
+    claim = claims_of(shop).claim_next()
     assert isinstance(claim, Claim)
     assert (claim.raw_image, claim.analysis, claim.normalised_sha256) == (new, None, None)
     assert claim.namespace != old
@@ -115,7 +115,7 @@ def test_products_that_no_worker_takes_are_noticed(shop: Shop) -> None:
         " start a worker (`packshot worker`), or read its log"
     )
     [other] = shop.create()
-    claim = claims_of(shop).take()
+    claim = claims_of(shop).claim_next()
     assert isinstance(claim, Claim) and claim.product_id == product
     wait_for(shop, other, 720)
     assert problem(shop) is None

@@ -222,7 +222,7 @@ def test_the_claim_is_of_the_key_in_turn_and_of_its_oldest_product(database: Dat
         seen.append(list(keys))
         return [(key, False) for key in ("bob", None, "ann") if key in keys]
 
-    taken = [claims.take(order) for _ in range(3)]
+    taken = [claims.claim_next(order) for _ in range(3)]
     assert [claim.product_id for claim in taken if isinstance(claim, Claim)] == [
         old,
         young,
@@ -241,7 +241,7 @@ def test_a_redo_is_found_among_its_keys_products_and_a_replaced_photo_is_none(
         replaced = update(Product).where(Product.id == young).values(round=3, photo_since=3)
         session.execute(replaced)
     claims = Claims(database, LEASE, wanted=1)
-    taken = [claims.take(bobs_redos_first) for _ in range(3)]
+    taken = [claims.claim_next(bobs_redos_first) for _ in range(3)]
     found = [claim.product_id for claim in taken if isinstance(claim, Claim)]
     assert found == [redone, old, young]
     assert others not in found
@@ -272,7 +272,9 @@ def test_a_claim_stays_quick_with_100_000_products_waiting(database: Database) -
     claims = Claims(database, LEASE, wanted=1)
 
     def take(first: str) -> None:
-        claim = claims.take(lambda keys: sorted(as_they_come(keys), key=lambda it: it[0] != first))
+        claim = claims.claim_next(
+            lambda keys: sorted(as_they_come(keys), key=lambda it: it[0] != first)
+        )
         assert isinstance(claim, Claim)
         assert claim.submitted_by == first
 
@@ -284,7 +286,7 @@ def test_a_claim_stays_quick_with_100_000_products_waiting(database: Database) -
     with database.write() as session:
         newest = session.scalars(of_ann.order_by(Product.queued_at.desc()).limit(1)).one()
         session.execute(update(Product).where(Product.id == newest).values(round=2))
-    claim = claims.take(redos_first)
+    claim = claims.claim_next(redos_first)
     assert isinstance(claim, Claim)
     assert claim.product_id == newest
     # It is claimed, and the next claim looks among the redos in vain: 3 ms on SQLite and 11 on
@@ -297,7 +299,7 @@ def redos_first(waiting: Mapping[KeyName, bool]) -> list[tuple[KeyName, bool]]:
 
 
 def take_a_redo_or_other(claims: Claims) -> None:
-    assert isinstance(claims.take(redos_first), Claim)
+    assert isinstance(claims.claim_next(redos_first), Claim)
 
 
 def best_of(times: int, work: Callable[[], object]) -> float:

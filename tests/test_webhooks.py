@@ -63,7 +63,7 @@ def make_due(shop: Shop) -> None:
 
 
 def taken(shop: Shop, product_id: int) -> Claim:
-    claim = shop.services.parts.claims.take()
+    claim = shop.services.parts.claims.claim_next()
     assert isinstance(claim, Claim)
     return claim
 
@@ -127,7 +127,7 @@ def test_a_product_whose_attempts_are_used_up_is_sent(make: ShopMaker) -> None:
 
         with shop.services.database.write() as session:
             session.execute(update(Product).values(attempts=5))
-        shop.services.parts.claims.take()
+        shop.services.parts.claims.claim_next()
         shop.services.webhooks.deliver()
     [(_, body)] = receiver.received
     assert json.loads(body)["data"]["error_code"] == "worker_died"

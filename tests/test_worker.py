@@ -34,7 +34,7 @@ from packshot.queues.database import DatabaseQueue
 from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
+from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, NextClaim
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
@@ -155,10 +155,10 @@ class FaultyClaims(Claims):
 
     broken = True
 
-    def take(self, *args: Any, **named: Any) -> Taken:
+    def claim_next(self, *args: Any, **named: Any) -> NextClaim:
         if self.broken:
             raise ZeroDivisionError
-        return super().take(*args, **named)
+        return super().claim_next(*args, **named)
 
 
 @only_sqlite
@@ -212,11 +212,11 @@ class EndingClaims(Claims):
 
     end: BaseException | None = None
 
-    def take(self, *args: Any, **named: Any) -> Taken:
+    def claim_next(self, *args: Any, **named: Any) -> NextClaim:
         end, self.end = self.end, None
         if end is not None:
             raise end
-        return super().take(*args, **named)
+        return super().claim_next(*args, **named)
 
 
 @only_sqlite
@@ -538,7 +538,7 @@ def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
     assert time.monotonic() - began < 6.5
     product = shop.catalog.product(product_id)
     assert (product.status, product.attempts) == ("pending", 0)
-    assert shop.worker().parts.claims.take()
+    assert shop.worker().parts.claims.claim_next()
     released.set()
     until(lambda: worker.slots._idle._value == worker.slots.count)  # it is done with the database
 

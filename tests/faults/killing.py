@@ -39,6 +39,9 @@ class Deadly:
     before: bool = False
     fatal: Callable[..., bool] = always
 
+    def __post_init__(self) -> None:
+        assert hasattr(self.part, self.method), f"nothing would die at {self.method}"
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.part, name)
         return self._kill if name == self.method else found
@@ -63,7 +66,7 @@ def is_finishing(function: object, *_: object) -> bool:
 #: step -> the part that is wrapped, and how.
 STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "after_receive": ("queue", {"method": "lease"}),
-    "after_claim": ("claims", {"method": "take"}),
+    "after_claim": ("claims", {"method": "claim_next"}),
     "after_fetch": ("read_raw", {}),
     "before_previews": ("storage", {"method": "put", "before": True}),
     "after_normalise": ("storage", {"method": "put_new"}),
@@ -76,7 +79,7 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "before_acknowledge": ("queue", {"method": "done", "before": True}),
     "after_acknowledge": ("queue", {"method": "done"}),
     "during_heartbeat": ("claims", {"method": "renew", "fatal": bool}),
-    "take_claimed": ("takes", {"method": "take"}),
+    "take_claimed": ("takes", {"method": "claim_next"}),
     "take_before_paying": ("takes", {"method": "check_before_paying"}),
     "take_recorded": ("takes", {"method": "record"}),
     "take_measured": ("checks", {"method": "save", "before": True}),

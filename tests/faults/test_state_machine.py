@@ -128,7 +128,7 @@ class Histories(RuleBasedStateMachine):
         self._take(Message(data.draw(st.sampled_from(sorted(self.tokens)))))
 
     def _take(self, message: Message) -> None:
-        claim = self.claims.take()
+        claim = self.claims.claim_next()
         if isinstance(claim, Claim):
             assert self.tokens[claim.product_id] is None, "two workers on one product"
             self.tokens[claim.product_id] = claim.token

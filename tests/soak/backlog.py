@@ -90,7 +90,7 @@ def _cost(database: Database, count: int) -> float:
     done, began = 0, time.perf_counter()
     while done < count:
         for _ in queue.lease(8):
-            claim = claims.take()
+            claim = claims.claim_next()
             if not isinstance(claim, Claim):
                 continue
             claims.save_analysis(claim, "gemini", analysis_of(3).model_dump())

@@ -27,7 +27,7 @@ def record(variant: int) -> ImageRecord:
 
 def taken(claims: Claims, product_id: int) -> Claim:
     """The claim of the next product, which is to be this one."""
-    claim = claims.take()
+    claim = claims.claim_next()
     assert isinstance(claim, Claim)
     assert claim.product_id == product_id
     return claim

@@ -79,12 +79,12 @@ class Checks:
     def __init__(self, database: Database, remakes: Remakes | None = None) -> None:
         self.database, self.remakes = database, remakes
 
-    def take(self) -> DueCheck | None:
+    def claim_next(self) -> DueCheck | None:
         """Claim the picture that has waited longest, preferring pictures that were made again.
         None when none is due."""
-        return self._take(Take) or self._take(ProductImage)
+        return self._claim_next(Take) or self._claim_next(ProductImage)
 
-    def _take(self, table: Checkable) -> DueCheck | None:
+    def _claim_next(self, table: Checkable) -> DueCheck | None:
         for _ in range(3):  # another process may be faster
             seen = self._next(table)
             if seen is None:

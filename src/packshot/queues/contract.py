@@ -30,7 +30,7 @@ class Queue(Protocol):
     """Says that products wait. Every method may raise Unavailable or NotConfigured.
 
     A message is only a hint: it may come twice, late or never. The claim decides which product is
-    next, and whether it may be worked on (`Claims.take`).
+    next, and whether it may be worked on (`Claims.claim_next`).
     """
 
     @property

@@ -201,7 +201,7 @@ class BatchJobs:
 
     # -- one process at a time -------------------------------------------------------------------
 
-    def take(self, but: Collection[int] = ()) -> LeasedJob | None:
+    def lease_next(self, but: Collection[int] = ()) -> LeasedJob | None:
         """Lease the job that has been due for longest and is not one of `but`, or return None.
 
         While nothing is due, this takes no lock.

@@ -101,7 +101,7 @@ class Batching:
     def _due(self) -> Iterator[LeasedJob]:
         """Yield each job that is due, once."""
         seen: list[int] = []
-        while not self.stopping.is_set() and (job := self.jobs.take(seen)) is not None:
+        while not self.stopping.is_set() and (job := self.jobs.lease_next(seen)) is not None:
             seen.append(job.id)
             yield job
 

@@ -83,7 +83,7 @@ class Checker:
 
     def _run(self) -> None:
         while not self.stop.is_set():
-            due = self.checks.take()
+            due = self.checks.claim_next()
             if due is None:
                 return
             self.check_one(due)

@@ -124,7 +124,7 @@ class Claim:
         )
 
 
-Taken: TypeAlias = Claim | NotNow | NothingToDo
+NextClaim: TypeAlias = Claim | NotNow | NothingToDo
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class ImageRecord:
 
 
 class Claims:
-    """Takes, renews and ends claims; every write checks the claim's token.
+    """Makes, renews and ends claims; every write checks the claim's token.
 
     Each method is one transaction.
     """
@@ -171,11 +171,11 @@ class Claims:
         self.outbox = outbox
         self.lane_deadline = lane_deadline
 
-    # -- take --------------------------------------------------------------------------------
+    # -- claim -------------------------------------------------------------------------------
 
-    def take(
+    def claim_next(
         self, order: KeyOrder = as_they_come, named: int | None = None, busy: Collection[int] = ()
-    ) -> Taken:
+    ) -> NextClaim:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
 
         Never one of `busy`, which this process is working on: after the clock jumps, their leases

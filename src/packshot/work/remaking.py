@@ -75,7 +75,7 @@ class Remaker:
         if not self.parts.with_checks:
             skip_checks(self.takes.database)
         while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
-            due = self.takes.take()
+            due = self.takes.claim_next()
             if due is None:
                 return
             with self._lock:

@@ -79,7 +79,7 @@ class TakeClaims:
 
     # -- one process at a time ---------------------------------------------------------------
 
-    def take(self) -> DueTake | None:
+    def claim_next(self) -> DueTake | None:
         """Claim the take that has waited longest; None when none is due."""
         due = select(Take).where(Take.due_at <= now())
         with self.database.read() as session:

@@ -172,7 +172,7 @@ class Worker:
         if self.parts.stopping.is_set():
             self.queue.extend([message], 0)
             return False
-        match self.parts.claims.take(self.turns.order, message.product_id, self.slots.busy()):
+        match self.parts.claims.claim_next(self.turns.order, message.product_id, self.slots.busy()):
             case NothingToDo():
                 self.queue.done([message])
             case NotNow(seconds):
