@@ -23,7 +23,7 @@ from soak.shops import shop
 
 #: What the worker logs when it waits for a part.
 WAITING = "nothing is lost"
-#: Seconds after which a used-up daily quota is tried again (enhancers/gemini/outcomes.py).
+#: Seconds after which a used-up daily quota is tried again (enhancers/gemini/failures.py).
 DAY_QUOTA_SECONDS = 600.0
 #: Faults after which it can't be known whether Google counted the call.
 UNKNOWN_IF_PAID = frozenset({"hang", "reset"})

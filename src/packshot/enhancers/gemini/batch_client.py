@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpcore2
 import httpx2
 
-from packshot.enhancers.gemini import outcomes
+from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.client import (
     API_VERSION,
     CUT,
@@ -146,7 +146,7 @@ class BatchClient:
         if answer.status_code >= 300:
             details = _error_of(without_key(answer.text, self._api_key))
             header = answer.headers.get("retry-after")
-            raise outcomes.of_status(answer.status_code, details, _about(path), header)
+            raise failures.of_status(answer.status_code, details, _about(path), header)
 
     @contextmanager
     def _calling(self, path: str, seconds: float) -> Iterator[httpx2.Client]:
@@ -207,13 +207,13 @@ def _error_of(text: str) -> Mapping[str, Any]:
 
 def _translate(error: Exception, about: str) -> Exception:
     if isinstance(error, NO_CONNECTION):
-        return outcomes.unreachable(about)
+        return failures.unreachable(about)
     if isinstance(error, Stalled):
-        return outcomes.stalled(about, STALL_SECONDS)
+        return failures.stalled(about, STALL_SECONDS)
     if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-        return outcomes.timed_out(about, "its time")
+        return failures.timed_out(about, "its time")
     if isinstance(error, CUT):
-        return outcomes.cut_off(about)
+        return failures.cut_off(about)
     if isinstance(error, (ValueError, httpx2.HTTPError)):
-        return outcomes.not_json(about)
+        return failures.not_json(about)
     return error

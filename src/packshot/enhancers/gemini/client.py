@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
-from packshot.enhancers.gemini import outcomes
+from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.filling import with_placeholders
 from packshot.enhancers.gemini.per_process import PerProcess
 from packshot.enhancers.gemini.transport import (
@@ -132,21 +132,21 @@ class GeminiClient:
         if isinstance(error, errors.APIError):
             return self._of_status(error, model)
         if isinstance(error, NO_CONNECTION):
-            return outcomes.unreachable(model)
+            return failures.unreachable(model)
         if isinstance(error, Stalled):
-            return outcomes.stalled(model, self._stall)
+            return failures.stalled(model, self._stall)
         if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-            return outcomes.timed_out(model, setting)
+            return failures.timed_out(model, setting)
         if isinstance(error, CUT):
-            return outcomes.cut_off(model)
+            return failures.cut_off(model)
         if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
-            return outcomes.not_json(model)
+            return failures.not_json(model)
         return error
 
     def _of_status(self, error: APIError, model: str) -> Exception:
         retry_after = getattr(error.response, "headers", {}).get("retry-after")
         details = json.loads(without_key(json.dumps(error.details), self._api_key))
-        return outcomes.of_status(error.code, details, model, retry_after)
+        return failures.of_status(error.code, details, model, retry_after)
 
     def _new(self) -> genai.Client:
         from google import genai  # half a second and 41 MB: only when Gemini is really used

@@ -23,7 +23,7 @@ from packshot.enhancers.contract import (
     RunPixels,
     Views,
 )
-from packshot.enhancers.gemini import outcomes
+from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.batches import GeminiBatches
@@ -111,7 +111,7 @@ class GeminiEnhancer:
                 return analysis_in(read_whole_answer(answer, paid), paid)
             return self._analyse_once(photo, brief, None)
         except EnhancerError as error:
-            if error.code not in outcomes.ONCE_MORE:
+            if error.code not in failures.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
             return self._analyse_once(photo, brief, str(error.__cause__ or "it contained no JSON"))
@@ -134,7 +134,7 @@ class GeminiEnhancer:
                 return self._read_stored(kept, paid, title)
             return self._calls.send(paid, accept)
         except EnhancerError as error:
-            if error.code not in outcomes.ONCE_MORE:
+            if error.code not in failures.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
             return self._calls.send(paid, accept)

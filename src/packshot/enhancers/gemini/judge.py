@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from packshot.enhancers.contract import Difference, Judgement
-from packshot.enhancers.gemini import outcomes, prompts
+from packshot.enhancers.gemini import failures, prompts
 from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.errors import EnhancerError
 
@@ -75,7 +75,7 @@ def judgement_in(answer: GeminiAnswer, subject: str, model: str) -> Judgement:
     """The opinion in an answer. `subject` is for messages; `model` was asked, if the answer names
     none. Raises EnhancerError when the answer is not in the requested form."""
     if not answer.text:
-        raise outcomes.nothing_usable(answer, subject, "judgement")
+        raise failures.nothing_usable(answer, subject, "judgement")
     try:
         found = _Comparison.model_validate_json(prompts.bare_object(answer.text))
     except ValidationError:

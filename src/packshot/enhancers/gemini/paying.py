@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from packshot.enhancers.contract import CallRecord, Ledger, Purchase
-from packshot.enhancers.gemini import outcomes
+from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.answers import GeminiAnswer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.causes import FailingCalls, WrongRequests
 from packshot.enhancers.gemini.client import GeminiClient
@@ -78,7 +78,7 @@ class PaidCalls:
             if error.code == "gemini_timeout":
                 log.info("%s Sending it again as standard.", error.message)
                 return self._send(in_standard(paid), accept)
-            raise _only_this_product(error) if error.code in outcomes.TOO_FAST else error from None
+            raise _only_this_product(error) if error.code in failures.TOO_FAST else error from None
 
     def _remember(self, model: str, error: _NotServed) -> None:
         self._not_in_flex.add(model)
@@ -114,13 +114,13 @@ class PaidCalls:
         try:
             answer = self._answer(paid, began)
             book(record, paid.request.model, answer, self._today())
-            refused = outcomes.refusal(answer, paid.subject)
+            refused = failures.refusal(answer, paid.subject)
             if refused is not None:
                 raise refused
             result = accept(answer)
         except PackshotError as error:
             record.outcome = error.code
-            if answer is None and error.code in outcomes.UNBILLED:
+            if answer is None and error.code in failures.UNBILLED:
                 record.cost = Decimal(0)
             raise
         record.outcome = "ok"
@@ -131,9 +131,9 @@ class PaidCalls:
         try:
             answer = read_answer(self._client.generate(paid.request))
             if answer.error is not None:
-                raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
+                raise failures.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
-            raise self._after_error(outcomes.not_json(model), paid, began) from None
+            raise self._after_error(failures.not_json(model), paid, began) from None
         except Stopping:
             raise
         except Unavailable as error:
@@ -150,7 +150,7 @@ class PaidCalls:
 
     def _after_error(self, error: Unavailable, paid: PaidRequest, began: float) -> PackshotError:
         """Slow down or pause after an error, and say how long to wait."""
-        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._failing.note_failure(
+        if error.code in failures.MAY_BE_THE_PRODUCT and self._failing.note_failure(
             paid.request.call
         ):
             return EnhancerError(
@@ -159,9 +159,9 @@ class PaidCalls:
                 code=error.code,
             )
         model, pace = paid.request.model, self._paces[paid.request.lane]
-        too_fast = error.code in outcomes.TOO_FAST
+        too_fast = error.code in failures.TOO_FAST
         errors = pace.note_error(began, slow_down=too_fast)
-        lasting = error.code in outcomes.LASTING
+        lasting = error.code in failures.LASTING
         if lasting:
             errors = LASTING_FIRST + self._problems.count_in_a_row(model, began)
             pace.single_file()
@@ -209,7 +209,7 @@ class _NotServed(EnhancerError):
 
     @property
     def is_certain(self) -> bool:
-        return outcomes.is_about_the_tier(self.message)
+        return failures.is_about_the_tier(self.message)
 
 
 def in_standard(paid: PaidRequest) -> PaidRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from packshot.enhancers.contract import Analysis, Picture, RunPixels
-from packshot.enhancers.gemini import outcomes, prompts
+from packshot.enhancers.gemini import failures, prompts
 from packshot.enhancers.gemini.answers import GeminiAnswer, picture_bytes, read_answer
 from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.paid_requests import PaidRequest
@@ -22,7 +22,7 @@ LOOK_TRIES = 3
 def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
     """Parse an answer that was stored whole. Raises VariantRefused when it is a refusal."""
     answer = read_answer(body)
-    refused = outcomes.refusal(answer, paid.subject)
+    refused = failures.refusal(answer, paid.subject)
     if refused is not None:
         raise refused
     return answer
@@ -31,7 +31,7 @@ def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
 def analysis_in(answer: GeminiAnswer, paid: PaidRequest) -> Analysis:
     """The analysis in an answer. Raises EnhancerError when there is none that can be used."""
     if not answer.text:
-        raise outcomes.nothing_usable(answer, paid.subject, "analysis")
+        raise failures.nothing_usable(answer, paid.subject, "analysis")
     try:
         return prompts.read_analysis(answer.text, paid.brief.wanted)
     except prompts.BadAnalysis as error:
@@ -45,7 +45,7 @@ def picture_data_in(answer: GeminiAnswer, paid: PaidRequest) -> bytes:
     """The bytes of the picture in an answer. Raises EnhancerError when there is none."""
     blob = answer.picture
     if blob is None:
-        raise outcomes.nothing_usable(answer, paid.subject, "picture")
+        raise failures.nothing_usable(answer, paid.subject, "picture")
     data = picture_bytes(blob)
     if data is None:
         raise EnhancerError(f"Gemini's data for {paid.subject} is not base64.", code="no_picture")
