@@ -17,6 +17,7 @@ from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.host_shares import HostShares
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
+from packshot.enhancers.gemini.sizes import longest_side
 from packshot.errors import FetchError, PackshotError, SettingsError
 from packshot.fidelity.files import FidelityFiles
 from packshot.marketplaces.names import NameTemplate
@@ -33,8 +34,9 @@ from packshot.products.shop import ShopMark
 from packshot.products.takes import Remakes
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue, read_untaken
+from packshot.queues.sqs import SqsQueue
 from packshot.settings import Settings
-from packshot.storage import LocalStorage, RawBuckets, Storage
+from packshot.storage import LocalStorage, RawBuckets, S3Storage, Storage
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.batch_jobs import BatchJobs
@@ -299,8 +301,6 @@ def make_webhooks(settings: Settings, database: Database) -> Webhooks:
 def choose_queue(settings: Settings, database: Database, shop: ShopMark) -> Queue:
     if settings.sqs_queue_url is None:
         return DatabaseQueue(database, settings.lease_seconds)
-    from packshot.queues.sqs import SqsQueue
-
     return SqsQueue(
         settings.sqs_queue_url,
         settings.queue_region,
@@ -313,8 +313,6 @@ def choose_queue(settings: Settings, database: Database, shop: ShopMark) -> Queu
 def choose_storage(settings: Settings) -> Storage:
     if settings.s3_bucket is None:
         return LocalStorage(settings.media_dir, settings.public_media_url)
-    from packshot.storage import S3Storage
-
     return S3Storage(
         settings.s3_bucket,
         settings.aws_region,
@@ -367,7 +365,5 @@ def output_spec(settings: Settings) -> OutputSpec:
     """The form of finished pictures. With Gemini every pixel that was paid for is kept."""
     aspect = settings.enhanced_image_aspect
     if settings.enhancer_name == "gemini":
-        from packshot.enhancers.gemini.sizes import longest_side
-
         return OutputSpec(aspect, max_side=longest_side(settings.enhanced_image_size, aspect))
     return OutputSpec(aspect)
