@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, REJECTED, Product
 from packshot.enhancers.contract import Photo
-from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
+from packshot.errors import FetchError, NotFound, PartlyUnavailable, PictureError
 from packshot.pictures import imaging
 from packshot.products.object_keys import normalised_key
 from packshot.spreadsheets.view_words import view_key
@@ -27,7 +27,7 @@ LOOKED_AT = 50
 
 @dataclass(frozen=True)
 class StoredView:
-    """Another view whose normalised copy is stored, and the digest of that copy."""
+    """A view whose normalised copy is stored, and the digest of that copy."""
 
     view: str | None
     key: str
@@ -37,12 +37,8 @@ class StoredView:
 def read_stored_photo(claim: Claim, parts: Parts) -> Photo:
     """The normalised copy as it was stored, with the other views. Raises NotFound, PictureError."""
     key = normalised_key(claim.namespace, claim.product_id, claim.photo_since)
-    data = parts.storage.get(key)
-    check_digest(key, data, {claim.normalised_sha256 or ""})
-    header = parts.pixels.run(imaging.read_header, data)
-    return with_other_views(
-        claim, Photo(data, header.mime_type, header.width, header.height), parts
-    )
+    own = _read(StoredView(None, key, claim.normalised_sha256 or ""), parts)
+    return with_other_views(claim, own, parts)
 
 
 def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
@@ -50,7 +46,7 @@ def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
     if not parts.reference_views or claim.sku is None:
         return photo
     found = find_views(parts.claims.database, claim)
-    others = (_read(each, parts) for each in found[: parts.reference_views])
+    others = (_read_if_possible(each, parts) for each in found[: parts.reference_views])
     return replace(photo, others=tuple(other for other in others if other is not None))
 
 
@@ -84,17 +80,17 @@ def find_views(database: Database, claim: Claim) -> list[StoredView]:
     return list(views.values())
 
 
-def _read(view: StoredView, parts: Parts) -> Photo | None:
+def _read_if_possible(view: StoredView, parts: Parts) -> Photo | None:
     """None when it is missing or changed: the picture is made without it."""
     try:
-        data = parts.storage.get(view.key)
-        check_digest(view.key, data, {view.sha256})
-        header = parts.pixels.run(imaging.read_header, data)
+        return _read(view, parts)
     except (NotFound, FetchError, PartlyUnavailable, PictureError) as error:
-        _log_missing(view, error)
+        log.warning("no reference view from %s: %s", view.key, error.message)
         return None
+
+
+def _read(view: StoredView, parts: Parts) -> Photo:
+    data = parts.storage.get(view.key)
+    check_digest(view.key, data, {view.sha256})
+    header = parts.pixels.run(imaging.read_header, data)
     return Photo(data, header.mime_type, header.width, header.height, view=view.view)
-
-
-def _log_missing(view: StoredView, error: PackshotError) -> None:
-    log.warning("no reference view from %s: %s", view.key, error.message)
