@@ -117,6 +117,10 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
         time.sleep(0.02)
 
 
+def all_idle(worker: Worker) -> bool:
+    return worker.slots._idle._value == worker.slots.count
+
+
 def test_products_are_done_and_the_documents_lines_are_logged(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -147,7 +151,7 @@ def test_no_slot_is_lost_after_any_failure(shop: Shop) -> None:
     claims.broken = False
     queue.waiting = list(ids)
     until(lambda: all(shop.status(number) == "pending_review" for number in ids))
-    until(lambda: worker.slots._idle._value == 2)
+    until(lambda: all_idle(worker))
 
 
 class FaultyClaims(Claims):
@@ -196,14 +200,14 @@ def test_an_exit_raised_inside_a_loop_ends_no_loop(shop: Shop, end: type[BaseExc
     queue.trouble, queue.waiting = end("from the depths"), []
     worker = shop.worker(concurrency=2, claims=claims)
     worker.start()
-    until(lambda: worker.slots._idle._value == 2)
+    until(lambda: all_idle(worker))
     claims.end = end("from the depths")
     queue.trouble, queue.waiting = None, list(ids)
     until(lambda: claims.end is None)
     until(lambda: not worker.slots.jobs)
     queue.waiting = list(ids)
     until(lambda: all(shop.status(number) == "pending_review" for number in ids))
-    until(lambda: worker.slots._idle._value == 2)
+    until(lambda: all_idle(worker))
     assert worker.problem() is None
 
 
@@ -465,7 +469,7 @@ def test_a_product_that_hangs_is_tried_again_and_its_slot_replaced(
     until(lambda: not worker.slots.abandoned)
     assert worker.problem() is None
     assert worker.stop(6)
-    assert worker.slots._idle._value == worker.slots.count
+    assert all_idle(worker)
 
 
 @only_sqlite
@@ -519,7 +523,7 @@ def test_the_drain_begins_at_the_signal_not_at_the_call_of_stop(shop: Shop) -> N
     until(lambda: worker.drain.left_behind == 1)
     assert shop.catalog.product(product_id).attempts == 0
     released.set()
-    until(lambda: worker.slots._idle._value == worker.slots.count)  # it is done with the database
+    until(lambda: all_idle(worker))  # it is done with the database
 
 
 def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
@@ -540,7 +544,7 @@ def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
     assert (product.status, product.attempts) == ("pending", 0)
     assert shop.worker().parts.claims.claim_next()
     released.set()
-    until(lambda: worker.slots._idle._value == worker.slots.count)  # it is done with the database
+    until(lambda: all_idle(worker))  # it is done with the database
 
 
 def test_messages_that_come_after_the_stop_are_released(shop: Shop) -> None:
