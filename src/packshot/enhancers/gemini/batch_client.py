@@ -15,21 +15,18 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import httpcore2
 import httpx2
 
 from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.client import (
     API_VERSION,
-    CUT,
     DEFAULT_BASE_URL,
-    NO_CONNECTION,
     check_key,
     check_url,
     without_key,
 )
 from packshot.enhancers.gemini.per_process import PerProcess
-from packshot.enhancers.gemini.transport import DeadlineTransport, Stalled, system_tls, within
+from packshot.enhancers.gemini.transport import DeadlineTransport, system_tls, within
 from packshot.errors import NotFound
 
 #: Seconds for a request without a file, for a file up, and for all of the results down.
@@ -206,14 +203,6 @@ def _error_of(text: str) -> Mapping[str, Any]:
 
 
 def _translate(error: Exception, about: str) -> Exception:
-    if isinstance(error, NO_CONNECTION):
-        return failures.unreachable(about)
-    if isinstance(error, Stalled):
-        return failures.stalled(about, STALL_SECONDS)
-    if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-        return failures.timed_out(about, "its time")
-    if isinstance(error, CUT):
-        return failures.cut_off(about)
-    if isinstance(error, (ValueError, httpx2.HTTPError)):
+    if isinstance(error, ValueError):
         return failures.not_json(about)
-    return error
+    return failures.of_transport(error, about, "its time", STALL_SECONDS) or error

@@ -11,16 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpcore2
-import httpx2
-
 from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.filling import with_placeholders
 from packshot.enhancers.gemini.per_process import PerProcess
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,
     DeadlineTransport,
-    Stalled,
     system_tls,
     within,
 )
@@ -131,17 +127,9 @@ class GeminiClient:
 
         if isinstance(error, errors.APIError):
             return self._of_status(error, model)
-        if isinstance(error, NO_CONNECTION):
-            return failures.unreachable(model)
-        if isinstance(error, Stalled):
-            return failures.stalled(model, self._stall)
-        if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-            return failures.timed_out(model, setting)
-        if isinstance(error, CUT):
-            return failures.cut_off(model)
-        if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
+        if isinstance(error, (errors.UnknownApiResponseError, UnicodeError)):
             return failures.not_json(model)
-        return error
+        return failures.of_transport(error, model, setting, self._stall) or error
 
     def _of_status(self, error: APIError, model: str) -> Exception:
         retry_after = getattr(error.response, "headers", {}).get("retry-after")
@@ -226,18 +214,3 @@ def _config(request: Request, timeout: float) -> types.GenerateContentConfig:
             aspect_ratio=request.aspect, image_size=request.size
         )
     return config
-
-
-NO_CONNECTION = (
-    httpcore2.ConnectError,
-    httpcore2.ConnectTimeout,
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-)
-CUT = (
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.ProxyError,
-    httpx2.NetworkError,
-    httpx2.ProtocolError,
-)

@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import httpcore2
+import httpx2
+
 from packshot.enhancers.gemini import account
 from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.enhancers.gemini.prompts import clean
+from packshot.enhancers.gemini.transport import Stalled
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -16,6 +20,20 @@ from packshot.errors import (
     RateLimited,
     Unavailable,
     VariantRefused,
+)
+
+NO_CONNECTION = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+)
+CUT = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpx2.NetworkError,
+    httpx2.ProtocolError,
 )
 
 # Seconds to wait before the next request when Google names no time.
@@ -158,6 +176,20 @@ def not_json(model: str) -> Unavailable:
         "if this persists, check the proxy and GOOGLE_GEMINI_BASE_URL.",
         code="gemini_garbled",
     )
+
+
+def of_transport(error: Exception, model: str, setting: str, stall: float) -> Unavailable | None:
+    """The error for one of the HTTP library; None for any other. `setting` has the time that a call
+    may take, `stall` the longest pause in an answer, in seconds."""
+    if isinstance(error, NO_CONNECTION):
+        return unreachable(model)
+    if isinstance(error, Stalled):
+        return stalled(model, stall)
+    if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
+        return timed_out(model, setting)
+    if isinstance(error, CUT):
+        return cut_off(model)
+    return not_json(model) if isinstance(error, httpx2.HTTPError) else None
 
 
 # --- Status codes --------------------------------------------------------------------------------
