@@ -36,7 +36,7 @@ from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.pixels import inspect, shrink
-from packshot.enhancers.gemini.prices import estimate, expected_cost, price_of
+from packshot.enhancers.gemini.prices import estimates, expected_cost, price_of
 from packshot.enhancers.gemini.transport import proxy_for
 from packshot.errors import (
     EnhancerError,
@@ -1145,7 +1145,7 @@ def test_prices_change_by_date() -> None:
 
 def test_a_batch_is_priced_before_it_is_sent() -> None:
     settings = Settings(gemini_api_key=SecretStr(KEY), enhanced_images_count=4, fidelity="on")
-    priced = estimate(1000, settings, TODAY)
+    priced = estimates(1000, settings, TODAY)[0]
 
     assert priced.pictures == 4000
     assert priced.per_product is not None
@@ -1157,22 +1157,22 @@ def test_a_batch_is_priced_before_it_is_sent() -> None:
         "Not counted: pictures made again after a failed check, about $0.0414 each.",
     )
     once = Settings(gemini_api_key=SecretStr(KEY), fidelity="on", fidelity_retries=0)
-    assert "made again" not in " ".join(estimate(1000, once, TODAY).notes)
+    assert "made again" not in " ".join(estimates(1000, once, TODAY)[0].notes)
     silent = Settings(gemini_api_key=SecretStr(KEY), fidelity="on", fidelity_judge="off")
-    assert "second opinions" not in " ".join(estimate(1000, silent, TODAY).notes)
-    assert estimate(10, Settings(), TODAY).total == 0
+    assert "second opinions" not in " ".join(estimates(1000, silent, TODAY)[0].notes)
+    assert estimates(10, Settings(), TODAY)[0].total == 0
     unknown = Settings(gemini_api_key=SecretStr(KEY), gemini_model="gemini-9")
-    assert estimate(10, unknown, TODAY).total is None
+    assert estimates(10, unknown, TODAY)[0].total is None
     large = Settings(gemini_api_key=SecretStr(KEY), enhanced_image_size="2K")
-    assert any("2K has no published price" in note for note in estimate(1, large, TODAY).notes)
+    assert any("2K has no published price" in note for note in estimates(1, large, TODAY)[0].notes)
 
 
 def test_a_retired_model_is_priced_as_its_successor() -> None:
     old = Settings(gemini_api_key=SecretStr(KEY), gemini_model="gemini-1.5-pro")
 
     assert (
-        estimate(1, old, TODAY).total
-        == estimate(1, Settings(gemini_api_key=SecretStr(KEY)), TODAY).total
+        estimates(1, old, TODAY)[0].total
+        == estimates(1, Settings(gemini_api_key=SecretStr(KEY)), TODAY)[0].total
     )
 
 

@@ -19,7 +19,7 @@ from packshot.database.models import FAILED, REJECTED, Product
 from packshot.database.types import now
 from packshot.enhancers.contract import Photo
 from packshot.enhancers.gemini.pixels import inspect
-from packshot.enhancers.gemini.prices import estimate, expected_cost
+from packshot.enhancers.gemini.prices import estimates, expected_cost
 from packshot.products.object_keys import normalised_key
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -183,7 +183,7 @@ def test_other_views_are_in_the_price() -> None:
         assert alone is not None and with_two is not None
         assert with_two > alone
     settings = Settings(gemini_api_key=SecretStr("test"))
-    plain, more = (estimate(3, settings, DAY, references=n).total for n in (0, 3))
+    plain, more = (estimates(3, settings, DAY, n)[0].total for n in (0, 3))
     assert plain is not None and more is not None
     # three views: an analysis at $0.75 and three pictures at $1.50 a million tokens look at each
     assert more - plain == 3 * 1100 * (Decimal("0.75") + 3 * Decimal("1.50")) / 1_000_000

@@ -93,10 +93,17 @@ class Estimate:
 def estimates(
     products: int, settings: Settings, on_date: date, references: int = 0
 ) -> list[Estimate]:
-    """What each lane costs, standard first; the local enhancer has one price and no lanes."""
+    """What `products` new products cost in each lane, as of `on_date`: standard first. The local
+    enhancer has no lanes, and costs nothing.
+
+    One analysis and N pictures each; retries and redone rounds are not counted. `references`: the
+    number of other views of their SKUs in all their calls together.
+    """
     if settings.enhancer_name == "gemini":
         return gemini_estimates(products, settings, on_date, references)
-    return [estimate(products, settings, on_date)]
+    pictures, nothing = products * settings.enhanced_images_count, Decimal(0)
+    notes = ("The local enhancer makes these pictures: nothing is paid for.",)
+    return [Estimate(products, pictures, nothing, nothing, nothing, nothing, notes=notes)]
 
 
 def gemini_estimates(
@@ -106,26 +113,6 @@ def gemini_estimates(
     return [_gemini_estimate(products, settings, on_date, lane, references) for lane in LANES]
 
 
-def estimate(
-    products: int,
-    settings: Settings,
-    on_date: date,
-    lane: Lane = "standard",
-    references: int = 0,
-) -> Estimate:
-    """Price `products` new products, with one analysis and N pictures each, as of `on_date`.
-
-    `references`: the number of other views of their SKUs in all their calls together. The
-    local enhancer costs nothing. Retries and redone rounds are not counted.
-    """
-    count = settings.enhanced_images_count
-    if settings.enhancer_name == "local":
-        nothing = Decimal(0)
-        notes = ("The local enhancer makes these pictures: nothing is paid for.",)
-        return Estimate(products, products * count, nothing, nothing, nothing, nothing, notes=notes)
-    return _gemini_estimate(products, settings, on_date, lane, references)
-
-
 def _gemini_estimate(
     products: int, settings: Settings, on_date: date, lane: Lane, references: int
 ) -> Estimate:
@@ -133,16 +120,19 @@ def _gemini_estimate(
     model, image_model = _models(settings, on_date)
     analysis = expected_cost("analysis", model, None, on_date, lane)
     picture = expected_cost("picture", image_model, settings.enhanced_image_size, on_date, lane)
-    known = analysis is not None and picture is not None
-    each = analysis + count * picture if analysis is not None and picture is not None else None
+    each = None if analysis is None or picture is None else analysis + count * picture
     return Estimate(
         products=products,
         pictures=products * count,
         analysis=analysis,
         picture=picture,
         per_product=each,
-        total=each * products + _of_views(settings, on_date, lane, references) if each else None,
-        notes=_notes(settings, on_date, known, lane),
+        total=(
+            None
+            if each is None
+            else each * products + _of_views(settings, on_date, lane, references)
+        ),
+        notes=_notes(settings, on_date, each is not None, lane),
         lane=lane,
     )
 
