@@ -212,7 +212,7 @@ def test_two_processes_deliver_once(make: ShopMaker) -> None:
         one.services.catalog.review(product_id, "approved", who="ann")
         [seen_by_two] = two.services.webhooks._due(receiver.url)
         assert one.services.webhooks.deliver() == 1
-        assert not two.services.webhooks._take(seen_by_two)
+        assert not two.services.webhooks._claim(seen_by_two)
     assert len(receiver.received) == 1
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy import Connection, CursorResult, Engine, Update, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from packshot import __version__
 from packshot.after_fork import after_fork
-from packshot.database import ids
+from packshot.database import ids, locks
 from packshot.database.failures import translate_errors
 from packshot.database.open_file import OpenFile, missing_file
 from packshot.database.postgresql import (
@@ -31,11 +31,7 @@ from packshot.errors import NotConfigured, SettingsError, Unavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
-IDS_LOCK = MIGRATION_LOCK + 1
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: Options of an UPDATE that leaves the rows in memory as they are.
-UNSYNCHRONISED: Final = {"synchronize_session": False}
 
 
 class IdsWereBehind(Unavailable):
@@ -151,12 +147,18 @@ class Database:
             if not ids.is_given_twice(error):
                 raise
             with self._writer.connect() as connection, connection.begin():
-                connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": IDS_LOCK})
+                locks.hold_lock(connection, locks.IDS)
                 ids.move_ahead(connection, ids.tables_behind(connection))
             raise IdsWereBehind() from error
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def update_rows(session: Session, change: Update) -> int:
+    """Change rows of the database, and none that are in memory; return how many were changed."""
+    done = session.execute(change, execution_options={"synchronize_session": False})
+    return cast("CursorResult[Any]", done).rowcount
 
 
 def _engine(database: DatabaseUrl, pool_size: int) -> Engine:
@@ -212,7 +214,7 @@ def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
+        locks.hold_lock(connection, locks.MIGRATION)
         yield connection
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -10,7 +9,6 @@ from typing import Any, Final, cast
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    Connection,
     ForeignKey,
     Index,
     String,
@@ -18,10 +16,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    bindparam,
     false,
     or_,
-    select,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -397,20 +393,3 @@ class Shop(Base):
 PRODUCTS: Final = cast(Table, Product.__table__)
 ROUNDS: Final = cast(Table, Round.__table__)
 IMAGES: Final = cast(Table, ProductImage.__table__)
-
-
-LOCKED: Final = (
-    select(PRODUCTS.c.id)
-    .where(PRODUCTS.c.id.in_(bindparam("wanted_ids", expanding=True)))
-    .order_by(PRODUCTS.c.id)
-    .with_for_update()
-)
-
-
-def lock_in_order(rows: Connection, product_ids: Iterable[int]) -> None:
-    """Lock these products until the commit, so that no two transactions wait for each other.
-
-    On SQLite one transaction writes at a time anyway.
-    """
-    if rows.dialect.name != "sqlite":
-        rows.execute(LOCKED, {"wanted_ids": list(product_ids)})

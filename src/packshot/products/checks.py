@@ -9,7 +9,6 @@ from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     and_,
     func,
     literal,
@@ -18,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from packshot.database.engine import UNSYNCHRONISED, Database
+from packshot.database.engine import Database, update_rows
 from packshot.database.models import (
     APPROVED,
     REJECTED,
@@ -128,16 +127,14 @@ class Checks:
         values = {"check_due": now(seconds), "check_tries": table.check_tries + 1}
         with self.database.write() as session:
             moved = update(table).where(mine, condition).values(values)
-            done = session.execute(moved, execution_options=UNSYNCHRONISED)
-            return isinstance(done, CursorResult) and done.rowcount == 1
+            return update_rows(session, moved) == 1
 
     def extend_lease(self, due: DueCheck, seconds: float) -> bool:
         """Extend the lease to `seconds` from now; False when another process has the picture."""
         table, _ = _row_of(due)
         with self.database.write() as session:
             longer = update(table).where(_is_mine(due)).values(check_due=now(seconds))
-            done = session.execute(longer, execution_options=UNSYNCHRONISED)
-            return isinstance(done, CursorResult) and done.rowcount == 1
+            return update_rows(session, longer) == 1
 
     def save(self, due: DueCheck, check: Check, *, has_map: bool) -> None:
         """Record a check and its consequence (another take, or which take is current); nothing if
@@ -193,7 +190,7 @@ class Checks:
             values["check_tries"] = table.check_tries - 1
         with self.database.write() as session:
             waiting = update(table).where(_is_mine(due))
-            session.execute(waiting.values(values), execution_options=UNSYNCHRONISED)
+            update_rows(session, waiting.values(values))
 
 
 def skip_checks(database: Database) -> None:
@@ -223,7 +220,7 @@ def _skip_checks_of_pictures(database: Database) -> None:
     newer = update(Product).where(Product.id.in_(products)).values(version=Product.version + 1)
     with database.write() as session:
         for change in (newer, update(ProductImage).where(waits).values(check_due=None)):
-            session.execute(change, execution_options=UNSYNCHRONISED)
+            update_rows(session, change)
 
 
 def _of_its_take(table: Checkable) -> tuple[Any, Any]:

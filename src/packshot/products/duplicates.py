@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from packshot.database import locks
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_answer
@@ -22,7 +23,6 @@ from packshot.spreadsheets.name_index import caseless, view_of_file
 from packshot.spreadsheets.photo_views import view_key_of_copy
 from packshot.spreadsheets.view_words import view_key
 
-DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
 DuplicateKey = tuple[str, ...]
 
 
@@ -134,11 +134,9 @@ def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[st
 def lock_duplicates(session: Session) -> None:
     """Keep other requests from looking for duplicates until the commit.
 
-    Two simultaneous requests with the same photo would both find none. On SQLite one transaction
-    writes at a time anyway.
+    Two simultaneous requests with the same photo would both find none.
     """
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": DUPLICATES_LOCK})
+    locks.hold_lock(session.connection(), locks.DUPLICATES)
 
 
 def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count, groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from packshot.database import locks
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, PENDING, PENDING_REVIEW, Product, ProductImage
 from packshot.spreadsheets.view_words import ViewPlace, place_of_view
 
-NUMBERS_LOCK: Final = 0x6E756D62  # PostgreSQL advisory lock: "numb"
 SortKey = tuple[ViewPlace, int, int]
 
 
@@ -29,8 +29,7 @@ def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
     if not _are_missing(database, column, keys):
         return
     with database.write() as session:
-        if not database.is_sqlite:  # SQLite has one writer anyway
-            session.execute(select(func.pg_advisory_xact_lock(NUMBERS_LOCK)))
+        locks.hold_lock(session.connection(), locks.NUMBERS)
         given = [
             {"id": image_id, "number": number}
             for _, group in groupby(_all(session, column, keys), attrgetter("key"))

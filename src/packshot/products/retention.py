@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Update, and_, false, func, select, update
 
-from packshot.database.engine import UNSYNCHRONISED, Database
+from packshot.database.engine import Database, update_rows
 from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Product, ProductImage
 from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
@@ -114,11 +114,9 @@ class Retention:
         with self.database.write() as session:
             products = session.scalars(due.with_for_update()).all()
             marked = update(Product).where(Product.id.in_([product.id for product in products]))
-            session.execute(
-                marked.values(
-                    raw_removed_at=now(), raw_deleted_at=None, version=Product.version + 1
-                ),
-                execution_options=UNSYNCHRONISED,
+            newer = Product.version + 1
+            update_rows(
+                session, marked.values(raw_removed_at=now(), raw_deleted_at=None, version=newer)
             )
         return products
 
@@ -132,7 +130,7 @@ class Retention:
                 .with_for_update()
             ).all()
             marked = update(ProductImage).where(ProductImage.id.in_([each.id for each in images]))
-            session.execute(marked.values(removed_at=now()), execution_options=UNSYNCHRONISED)
+            update_rows(session, marked.values(removed_at=now()))
             changed = update(Product).where(Product.id.in_({each.product_id for each in images}))
             session.execute(changed.values(version=Product.version + 1))
         return images
@@ -196,7 +194,7 @@ class Retention:
 
     def _save(self, deleted: Update) -> None:
         with self.database.write() as session:
-            session.execute(deleted, execution_options=UNSYNCHRONISED)
+            update_rows(session, deleted)
 
     def _remove(self, keys: Sequence[str]) -> None:
         self.storage.delete([each for key in keys for each in with_previews(key)])

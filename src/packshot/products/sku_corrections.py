@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, lock_in_order
+from packshot.database.locks import lock_products
+from packshot.database.models import Product
 from packshot.errors import Conflict, NotAllowed
 from packshot.products.corrections import (
     Changes,
@@ -88,7 +89,7 @@ def correct_skus(
             return correct_product(session, product, corrector.who, given)
 
         ids = {product.id for product in _products(session, facts)}
-        lock_in_order(session.connection(), ids)
+        lock_products(session.connection(), ids)
         session.expire_all()
         # A product that was created meanwhile has no lock, and is as new as the facts.
         locked = [product for product in _products(session, facts) if product.id in ids]

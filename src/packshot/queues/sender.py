@@ -13,7 +13,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, func, or_, select, update
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, PRODUCTS, Product, is_waiting_for_work, lock_in_order
+from packshot.database.locks import lock_products
+from packshot.database.models import PENDING, PRODUCTS, Product, is_waiting_for_work
 from packshot.database.types import now
 from packshot.errors import PackshotError
 from packshot.queues.contract import Queue
@@ -128,7 +129,7 @@ class Sender:
 
     def _mark_sent(self, product_ids: Collection[int]) -> None:
         with self.database.write_rows(lasting=False) as rows:  # unsent ones are sent again
-            lock_in_order(rows, product_ids)
+            lock_products(rows, product_ids)
             sent = update(PRODUCTS).where(PRODUCTS.c.id.in_(product_ids))
             rows.execute(sent.values(sent_at=now()))
 

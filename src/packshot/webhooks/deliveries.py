@@ -7,13 +7,13 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from standardwebhooks import Webhook
 
 from packshot.backoff import add_jitter
-from packshot.database.engine import Database
+from packshot.database.engine import Database, update_rows
 from packshot.database.models import Delivery
 from packshot.database.types import now
 from packshot.download.addresses import redact
@@ -83,7 +83,7 @@ class Webhooks:
         for delivery in self._due(url):
             if enough():
                 break
-            if not self._take(delivery):
+            if not self._claim(delivery):
                 continue
             try:
                 self.post(url, delivery.body.encode(), self._headers(delivery))
@@ -103,10 +103,10 @@ class Webhooks:
                 .limit(AT_ONCE)
             ).all()
 
-    def _take(self, delivery: Delivery) -> bool:
+    def _claim(self, delivery: Delivery) -> bool:
         """Claim the attempt by compare-and-set: it counts now, and no other process makes it."""
         with self.database.write() as session:
-            result = session.execute(
+            attempt = (
                 update(Delivery)
                 .where(
                     Delivery.id == delivery.id,
@@ -115,7 +115,7 @@ class Webhooks:
                 )
                 .values(attempts=Delivery.attempts + 1, not_before=now(ATTEMPT_SECONDS))
             )
-            return cast("CursorResult[Any]", result).rowcount > 0
+            return update_rows(session, attempt) > 0
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         moment = self.clock()
@@ -158,12 +158,12 @@ class Webhooks:
         Returns how many. They keep their `webhook-id`, so a receiver recognises them.
         """
         with self.database.write() as session:
-            result = session.execute(
+            again = (
                 update(Delivery)
                 .where(Delivery.url.in_(self.urls), *_selection(product_id, since_hours))
                 .values(attempts=0, not_before=now(), delivered_at=None, error=None)
             )
-            return cast("CursorResult[Any]", result).rowcount
+            return update_rows(session, again)
 
     def forget_old(self) -> None:
         """After 30 days, remove events that were delivered or given up, or have no receiver now."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from packshot.database.engine import Database
+from packshot.database.engine import Database, update_rows
 from packshot.database.models import (
     PENDING,
     BatchItem,
@@ -253,8 +253,7 @@ class BatchJobs:
         """A write transaction that renews the lease first. Raises LostClaim."""
         mine = update(BatchJob).where(BatchJob.id == job.id, BatchJob.token == job.token)
         with self.database.write() as session:
-            renewed = session.execute(mine.values(lease_until=now(JOB_LEASE_SECONDS)))
-            if not renewed.rowcount:  # type: ignore[attr-defined]
+            if not update_rows(session, mine.values(lease_until=now(JOB_LEASE_SECONDS))):
                 raise LostClaim(f"batch job {job.id} was taken over by another process")
             yield session
 
@@ -391,8 +390,7 @@ def _finish(
         BatchItem.take == item.take,
         BatchItem.state == SENT,
     )
-    finished = session.execute(update(BatchItem).where(mine).values(state=state))
-    if finished.rowcount:  # type: ignore[attr-defined]
+    if update_rows(session, update(BatchItem).where(mine).values(state=state)):
         booked = {name: value for name, value in vars(record).items() if value is not None}
         call = update(Call).where(Call.id == item.call_id)
         session.execute(call.values(completed_at=now(), **booked))

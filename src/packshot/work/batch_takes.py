@@ -7,12 +7,11 @@ the remaker finds the job's answer, or that there is none.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session
 
-from packshot.database.engine import UNSYNCHRONISED
+from packshot.database.engine import update_rows
 from packshot.database.models import BatchItem, Product, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
@@ -48,8 +47,7 @@ def is_wanted(session: Session, product: Product, take: Take, most: int) -> bool
 def make_due(session: Session, condition: ColumnElement[bool]) -> int:
     """Let the remaker continue with takes that waited for jobs; returns how many."""
     waiting = update(Take).where(WAITS, condition).values(due_at=now())
-    done: Any = session.execute(waiting, execution_options=UNSYNCHRONISED)
-    return int(done.rowcount)
+    return update_rows(session, waiting)
 
 
 def has_open_request() -> ColumnElement[bool]:

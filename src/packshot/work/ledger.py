@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from packshot.database import locks
 from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.database.types import now
@@ -23,7 +24,6 @@ log = logging.getLogger("packshot.ledger")
 
 WINDOW_SECONDS = 60.0
 BUDGET_SECONDS = 300.0  # between checks of a used-up budget; a new one starts at midnight
-ADMISSION_LOCK = 0x63616C6C  # PostgreSQL advisory lock: "call"
 
 
 class DatabaseLedger:
@@ -77,7 +77,7 @@ class DatabaseLedger:
     def _check_limits(self, session: Session, expected: Decimal) -> None:
         if self.rpm is None and self.daily_budget is None:
             return
-        self._lock_admission(session)
+        locks.hold_lock(session.connection(), locks.ADMISSION)
         if self.rpm is not None:
             _check_minute(session, self.rpm)
         if self.daily_budget is not None:
@@ -90,15 +90,11 @@ class DatabaseLedger:
         """
         if self.daily_budget is None or not price:
             return count
-        self._lock_admission(session)
+        locks.hold_lock(session.connection(), locks.ADMISSION)
         left = self.daily_budget - spent_today(session)
         if left < price:
             _check_day(session, self.daily_budget, price)
         return min(count, int(left / price))
-
-    def _lock_admission(self, session: Session) -> None:
-        if not self.database.is_sqlite:  # on SQLite BEGIN IMMEDIATE allows one write at a time
-            session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADMISSION_LOCK})
 
     def _save_outcome(self, call_id: int, record: CallRecord) -> None:
         """Save how the call ended. An error here must not lose the paid answer."""
