@@ -1,4 +1,4 @@
-"""Everything the API and the desk do with products; each call is one transaction."""
+"""What the API and the desk read and change about products, one short transaction each."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Stats(Counts):
 
 
 class Catalog:
-    """Everything the API and the desk do with products; one short transaction each."""
+    """Creates, reads, decides on, corrects and redoes products, and sends them to the queue."""
 
     def __init__(
         self,

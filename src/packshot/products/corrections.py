@@ -20,7 +20,7 @@ from packshot.products.duplicates import (
     lock_duplicates,
     others_of_sku,
 )
-from packshot.products.object_keys import name_of_answer
+from packshot.products.object_keys import name_of_upload
 from packshot.products.terms import SEARCHED, write_terms
 from packshot.spreadsheets.view_words import view_key
 
@@ -154,7 +154,7 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
             namespace=product.media_namespace,  # a copy of the old photo may be stored there
             rounds=max(product.round, 1),
             variants=max((each.wanted for each in rounds), default=0),
-            upload=name_of_answer(product.raw_image),
+            upload=name_of_upload(product.raw_image),
             not_before=now(),
         )
     )

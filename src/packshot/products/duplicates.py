@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from packshot.database import locks
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product, Upload
-from packshot.products.object_keys import name_of_answer
+from packshot.products.object_keys import name_of_upload
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY, OF_SKU
 from packshot.spreadsheets.name_index import caseless, view_of_file
 from packshot.spreadsheets.photo_views import view_key_of_copy
@@ -122,7 +122,7 @@ def find_elsewhere(
 
 def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[str, str]:
     """raw_image -> SHA-256 of the uploaded bytes, for those that are uploads."""
-    names = {raw_image: name_of_answer(raw_image) for raw_image in raw_images}
+    names = {raw_image: name_of_upload(raw_image) for raw_image in raw_images}
     wanted = {name for name in names.values() if name is not None}
     if not wanted:
         return {}

@@ -46,7 +46,7 @@ class FirstRound:
 
 @dataclass(frozen=True)
 class Intake:
-    """How a batch is created; `skip_duplicates` skips photos that already have a product."""
+    """How to create a batch; `skip_duplicates` skips photos that already have a product."""
 
     first: FirstRound
     idempotency: Idempotency | None = None
@@ -108,7 +108,7 @@ def _create(session: Session, products: Sequence[NewProduct], intake: Intake) ->
     before = earlier_answer(session, intake.idempotency)
     if before is not None:
         return _created_before(session, before)
-    created = _insert(session, _rows_of(session, products), intake)
+    created = _insert_batch(session, _rows_of(session, products), intake)
     answer = {"batch_id": created.batch_id, "skipped": created.skipped}
     remember_answer(session, intake.idempotency, answer)
     return created
@@ -123,7 +123,7 @@ def _rows_of(session: Session, products: Sequence[NewProduct]) -> list[dict[str,
     ]
 
 
-def _insert(session: Session, rows: list[dict[str, Any]], intake: Intake) -> Created:
+def _insert_batch(session: Session, rows: list[dict[str, Any]], intake: Intake) -> Created:
     batch_id, first = str(uuid.uuid4()), intake.first
     if not intake.skip_duplicates:
         return Created(batch_id, _insert_new(session, rows, batch_id, first))

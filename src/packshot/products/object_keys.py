@@ -106,8 +106,8 @@ def upload_name(key: str | None) -> str | None:
     return name if UPLOAD_NAME.fullmatch(name) and name != key else None
 
 
-def name_of_answer(raw_image: str) -> str | None:
-    """The name of the upload whose `raw_image` this is, as the API returned it; else None."""
+def name_of_upload(raw_image: str) -> str | None:
+    """The name of the upload that has this `raw_image`, as the API returned it; else None."""
     key = raw_image.removeprefix("/media/")
     return upload_name(key) if key != raw_image else None
 

@@ -20,7 +20,7 @@ from packshot.errors import Conflict
 from packshot.products.batch_items import forget
 from packshot.products.corrections import shown_changes
 from packshot.products.duplicates import digests_of_uploads
-from packshot.products.object_keys import name_of_answer
+from packshot.products.object_keys import name_of_upload
 from packshot.products.review import open_next_round
 from packshot.products.takes import MADE, skip_check
 
@@ -60,7 +60,7 @@ def replace_photo(
 
 def _remove_upload(session: Session, product: Product) -> None:
     """Let the upload of the photo be removed, if no other product needs it."""
-    upload = name_of_answer(product.raw_image)
+    upload = name_of_upload(product.raw_image)
     if upload is not None:
         session.add(
             Deletion(product_id=product.id, rounds=0, variants=0, upload=upload, not_before=now())

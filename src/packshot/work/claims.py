@@ -105,7 +105,7 @@ class Claim:
         return [n for n in range(self.wanted) if n not in self.made | self.refused]
 
     @property
-    def objects(self) -> tuple[int, str, int, int]:
+    def key_parts(self) -> tuple[int, str, int, int]:
         """What the keys of its objects are made of: product, namespace, rounds, variants."""
         return self.product_id, self.namespace, self.round, self.wanted
 

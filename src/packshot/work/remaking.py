@@ -193,6 +193,6 @@ class Remaker:
     def _delete_late_objects(self, due: DueTake) -> None:
         """If the product was deleted meanwhile, remove the objects stored since then."""
         try:
-            self.deletions.delete_late_objects(*due.claim.objects)
+            self.deletions.delete_late_objects(*due.claim.key_parts)
         except Unavailable as error:  # they are removed later
             log.warning("%s: %s", due, error.message)

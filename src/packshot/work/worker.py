@@ -194,7 +194,7 @@ class Worker:
         try:
             self._run(job)
         except LostClaim:
-            self.deletions.delete_late_objects(*job.claim.objects)
+            self.deletions.delete_late_objects(*job.claim.key_parts)
             raise
 
     def _guard(self, job: ProductJob, work: Callable[[], None]) -> None:
