@@ -23,9 +23,7 @@ _VALUES: Final = re.compile(r"^(DETAIL|CONTEXT):.*?\n(?=\[SQL:|\s*\n|\Z)", re.MU
 _about: ContextVar[LogFields | None] = ContextVar("about", default=None)
 
 
-def configure(
-    stream: TextIO | None = None, level: int = logging.INFO, as_format: LogFormat = "auto"
-) -> None:
+def configure(stream: TextIO | None = None, as_format: LogFormat = "auto") -> None:
     """Send all log lines to `stream` (standard error). May be called again."""
     stream = stream or sys.stderr
     for_people = stream.isatty() if as_format == "auto" else as_format == "text"
@@ -35,7 +33,7 @@ def configure(
     handler.addFilter(_without_style)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(logging.INFO)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
 

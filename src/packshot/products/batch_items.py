@@ -23,6 +23,8 @@ LEFT: Final = "left"  # it continues as a single call
 LATE: Final = "late"  # its deadline passed; the whole round continues as single calls
 #: States of an item that is still needed.
 OPEN: Final = (WAITING, SENT)
+#: The most products to queue again in one transaction.
+QUEUED_AT_ONCE: Final = 1000
 #: The number of an analysis among the variants.
 ANALYSIS: Final = -1
 #: The product waits for the answers of batch jobs.
@@ -87,9 +89,13 @@ def queue_again(session: Session, product_id: int) -> bool:
     return True
 
 
-def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
+def queue_forgotten(session: Session) -> list[int]:
     """Queue every product that waits for jobs but has no open request."""
-    idle = select(Product.id).where(IS_BATCHED, ~_waits(Product.id, Product.round)).limit(limit)
+    idle = (
+        select(Product.id)
+        .where(IS_BATCHED, ~_waits(Product.id, Product.round))
+        .limit(QUEUED_AT_ONCE)
+    )
     return [id_ for id_ in session.scalars(idle).all() if queue_again(session, id_)]
 
 

@@ -60,16 +60,11 @@ class Webhooks:
         post: Post,
         urls: Sequence[str] = (),
         secrets: Sequence[str] = (),
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        chance: Callable[[], float] = random.random,
     ) -> None:
         self.database = database
         self.post = post
         self.urls = tuple(urls)
         self.signers = [Webhook(secret) for secret in secrets]
-        self.clock = clock
-        self.chance = chance
 
     # -- deliver -----------------------------------------------------------------------------
 
@@ -118,7 +113,7 @@ class Webhooks:
             return update_rows(session, attempt) > 0
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
-        moment = self.clock()
+        moment = datetime.now(UTC)
         signatures = [
             signer.sign(delivery.message_id, moment, delivery.body) for signer in self.signers
         ]
@@ -135,7 +130,7 @@ class Webhooks:
             self._update(delivery, not_before=None, error=error.message)
             log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
-        pause = add_jitter(PAUSES[delivery.attempts], self.chance)
+        pause = add_jitter(PAUSES[delivery.attempts], random.random)
         pause = max(pause, error.retry_after or 0.0)
         self._update(delivery, not_before=now(pause), error=error.message)
         log.warning("%s is tried again in %.0f s: %s", delivery.message_id, pause, error.message)

@@ -272,8 +272,8 @@ class Claims:
         claim: Claim,
         variant: int,
         sha256: str,
-        warning: str | None = None,
-        lock: dict[str, Any] | None = None,
+        warning: str | None,
+        lock: dict[str, Any] | None,
     ) -> None:
         """Note a picture's digest, warning and pixel lock before it is stored: only noted ones are
         adopted.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from packshot.backoff import Chance, backoff
+from packshot.backoff import backoff
 from packshot.errors import Unavailable
 
 log = logging.getLogger("packshot.keep_trying")
@@ -31,10 +31,9 @@ class KeepTrying:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        chance: Chance = random.random,
     ) -> None:
         """`longest` is in seconds; 0 tries once."""
-        self.longest, self.clock, self.sleep, self.chance = longest, clock, sleep, chance
+        self.longest, self.clock, self.sleep = longest, clock, sleep
         self._logged_at = float("-inf")
 
     def __call__(self, call: Callable[[], T]) -> T:
@@ -48,7 +47,7 @@ class KeepTrying:
                 return call()
             except Unavailable as error:
                 tries += 1
-                pause = backoff(tries, self.chance, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+                pause = backoff(tries, random.random, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
                 if self.clock() + pause > ends:
                     raise
                 self.log_waiting(error)

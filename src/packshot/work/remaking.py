@@ -15,7 +15,7 @@ from typing import Final
 
 from packshot import logs
 from packshot.background import in_background
-from packshot.backoff import Chance, add_jitter
+from packshot.backoff import add_jitter
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import (
     LostClaim,
@@ -49,17 +49,8 @@ UNEXPECTED: Final = "an unexpected error: see the worker's log"
 class Remaker:
     """Makes due takes; one per process. `most` is how often a picture may be made again."""
 
-    def __init__(
-        self,
-        takes: TakeClaims,
-        parts: Parts,
-        most: int,
-        *,
-        at_once: int = AT_ONCE,
-        chance: Chance = random.random,
-    ) -> None:
+    def __init__(self, takes: TakeClaims, parts: Parts, most: int) -> None:
         self.takes, self.parts, self.most = takes, parts, most
-        self.at_once, self.chance = at_once, chance
         self.deletions = Deletions(takes.database, parts.storage)
         self._making: set[DueTake] = set()
         self._lock = threading.Lock()
@@ -71,10 +62,10 @@ class Remaker:
             return bool(self._making)
 
     def run(self) -> None:
-        """Begin due takes, up to `at_once` at the same time. Raises Unavailable."""
+        """Begin due takes, up to AT_ONCE at the same time. Raises Unavailable."""
         if not self.parts.with_checks:
             skip_checks(self.takes.database)
-        while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
+        while not self.parts.stopping.is_set() and len(self._making) < AT_ONCE:
             due = self.takes.claim_next()
             if due is None:
                 return
@@ -168,7 +159,7 @@ class Remaker:
         elif due.is_late and not self.takes.is_paid_for(due):
             self._end(due, error)
         else:
-            seconds = add_jitter(max(PAUSE_SECONDS, error.retry_after or 0.0), self.chance)
+            seconds = add_jitter(max(PAUSE_SECONDS, error.retry_after or 0.0), random.random)
             log.info("%s is tried again in %.0f s: %s", due, seconds, error.message)
             self._after(due, lambda: self.takes.put_back(due, seconds))
 

@@ -160,7 +160,7 @@ class TakeClaims:
     # -- results ----------------------------------------------------------------------------
 
     def announce(
-        self, due: DueTake, sha256: str, warning: str | None, lock: dict[str, Any] | None = None
+        self, due: DueTake, sha256: str, warning: str | None, lock: dict[str, Any] | None
     ) -> None:
         """Note a picture's digest before storing it: only such pictures are adopted later.
         Raises LostClaim."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
@@ -49,22 +48,14 @@ class BatchClient:
     """Sends each request once. Errors are Packshot's; a missing object raises NotFound,
     a closed client Stopping."""
 
-    def __init__(
-        self,
-        api_key: str,
-        base_url: str | None,
-        *,
-        ask_seconds: float = ASK_SECONDS,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, api_key: str, base_url: str | None) -> None:
         self._api_key = check_key(api_key)
         self._base_url = check_url(base_url or DEFAULT_BASE_URL).rstrip("/")
-        self._ask_seconds, self._tls = ask_seconds, tls
         self._clients = PerProcess(self._new)
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send one request of JSON and return its answer; `path` follows the API's version."""
-        with self._calling(path, self._ask_seconds) as client:
+        with self._calling(path, ASK_SECONDS) as client:
             answer = client.request(
                 method, f"{self._base_url}/{API_VERSION}/{path}", json=body, headers=self._headers()
             )
@@ -158,7 +149,7 @@ class BatchClient:
             raise _translate(error, _about(path)) from None
 
     def _new(self) -> httpx2.Client:
-        tls = self._tls or system_tls()
+        tls = system_tls()
         return httpx2.Client(
             transport=DeadlineTransport(self._base_url, 4, tls, MAX_RESULTS_BYTES),
             timeout=None,  # `within` ends each request; the library's own is 5 s

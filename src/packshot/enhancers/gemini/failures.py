@@ -39,6 +39,7 @@ CUT = (
 # Seconds to wait before the next request when Google names no time.
 DAY_QUOTA_SECONDS = 600.0  # the quota may be raised before midnight Pacific
 MAX_RETRY_AFTER = 3600.0
+LONGEST_QUOTE = 200  # characters of Google's words in a message
 
 SAFETY = frozenset(
     {
@@ -132,9 +133,9 @@ def _after_colon(message: str | None) -> str:
     return f": {_short(message).rstrip('.')}" if message else ""
 
 
-def _short(text: str, limit: int = 200) -> str:
-    text = clean(text, limit + 1)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _short(text: str) -> str:
+    text = clean(text, LONGEST_QUOTE + 1)
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 # --- The wire ------------------------------------------------------------------------------------
