@@ -241,8 +241,8 @@ def image_record(
     picture: Picture,
     stored: imaging.Encoded,
     parts: Parts,
-    answered: dict[str, Any] | None = None,
-    lock: dict[str, Any] | None = None,
+    answered: dict[str, Any] | None,
+    lock: dict[str, Any] | None,
 ) -> ImageRecord:
     return ImageRecord(
         variant=variant,
