@@ -11,6 +11,7 @@ from typing import Any
 from packshot.background import in_background
 from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Photo, Picture
+from packshot.enhancers.pixel_tries import run_for_paid_picture
 from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.fidelity.locks import LOCKED, LockResult
@@ -22,9 +23,6 @@ from packshot.storage.digests import sha256_of
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
-
-#: How often finishing a paid picture is tried when its pixel process dies.
-FINISH_TRIES = 3
 
 Outcome = ProductError | None  # of one variant; None: it was recorded
 #: Notes the digest, the warning and the pixel lock of a picture that is about to be stored.
@@ -221,18 +219,13 @@ def finish_and_sign(
 
 
 def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.Encoded:
-    """Finish a picture; try again when the pixel process dies, because the picture is paid for."""
-    for tries_left in reversed(range(FINISH_TRIES)):
-        try:
-            return parts.pixels.run(imaging.finish, picture.data, parts.output, provenance)
-        except PictureError as error:
-            if not (error.retryable and tries_left):
-                raise unusable(error) from error
-    raise AssertionError("unreachable")
-
-
-def unusable(error: PictureError) -> EnhancerError:
-    return EnhancerError(f"the enhancer's picture can't be used: {error.message}", code=error.code)
+    """Finish a picture. Raises EnhancerError when it can't be used."""
+    job = (imaging.finish, picture.data, parts.output, provenance)
+    try:
+        return run_for_paid_picture(parts.pixels.run, *job)
+    except PictureError as error:
+        words = f"the enhancer's picture can't be used: {error.message}"
+        raise EnhancerError(words, code=error.code) from error
 
 
 def image_record(

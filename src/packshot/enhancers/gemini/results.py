@@ -11,12 +11,12 @@ from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.pixels import Inspection, inspect
 from packshot.enhancers.gemini.sizes import nominal_side
+from packshot.enhancers.pixel_tries import run_for_paid_picture
 from packshot.errors import EnhancerError, PictureError
 
 LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 FAR_SMALLER = 0.7  # of the requested side
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
-LOOK_TRIES = 3
 
 
 def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
@@ -88,20 +88,14 @@ def _inspect(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspectio
 
 
 def _decode(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspection:
-    """Decode the picture; when a child process dies, try again, for the picture is paid for."""
-    for tries_left in reversed(range(LOOK_TRIES)):
-        try:
-            seen = run_pixels(inspect, data, paid.request.photo, paid.request.references)
-        except PictureError as error:
-            if error.retryable and tries_left:
-                continue
-            raise EnhancerError(
-                f"Gemini returned no usable picture as {paid.subject}: {error.message}",
-                code=error.code if error.retryable else "no_picture",
-            ) from None
-        assert isinstance(seen, Inspection)
-        return seen
-    raise AssertionError("unreachable")
+    sent = (paid.request.photo, paid.request.references)
+    try:
+        return run_for_paid_picture(run_pixels, inspect, data, *sent)
+    except PictureError as error:
+        raise EnhancerError(
+            f"Gemini returned no usable picture as {paid.subject}: {error.message}",
+            code=error.code if error.retryable else "no_picture",
+        ) from None
 
 
 def _plausible(seen: Inspection) -> bool:
