@@ -952,6 +952,20 @@ def test_shopify_with_variants_and_further_pictures() -> None:
     )
 
 
+def test_every_variant_has_the_names_of_its_shopify_products_options() -> None:
+    """Shopify writes them in the first row only, and imports no option's value without its name."""
+    text = (
+        "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Image Src\n"
+        "kurta,Kurta,Size,S,Colour,Red,K-S,\n"
+        "kurta,,,M,,Red,K-M,\n"
+        "cap,Cap,,,,,C,\n"
+    )
+    shown = [dict(row.attributes) for row in imported(text).rows]
+    names = {"Handle": "kurta", "Option1 Name": "Size", "Option2 Name": "Colour"}
+    assert shown[1] == names | {"Option1 Value": "M", "Option2 Value": "Red"}
+    assert shown[2] == {"Handle": "cap"}
+
+
 def test_shopify_without_pictures_waits_for_photos() -> None:
     found = imported("Handle,Title,Type,Variant SKU,Image Src\nmug,Mug,Mugs,M-R,\n")
     assert [(row.sku, row.raw_image, row.ready) for row in found.rows] == [("M-R", None, True)]

@@ -15,7 +15,7 @@ from packshot.spreadsheets.table import Record
 Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
 
 #: Attributes that are one variant's or one picture's, not the whole product's.
-_OWN: Final = re.compile(r"(?:option|variant|image)\d* ?.*|handle")
+_OWN: Final = re.compile(r"option\d+ value|(?:variant|image) ?.*|handle")
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
