@@ -15,12 +15,14 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from conftest import needs_shared
 from servers.loopback import served
 from sqlalchemy import text
 from support.shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, becomes, row
 from werkzeug.test import TestResponse
 
+from packshot.cli import main
 from packshot.errors import SettingsError
 from packshot.keys import digest_of, new_key
 from packshot.settings import Settings, load_settings
@@ -389,6 +391,12 @@ def test_a_new_key_can_be_read_back() -> None:
     assert (key.name, sorted(key.scopes)) == ("shop", ["review", "submit"])
     assert len(made.split(":")[1]) >= 43  # 256 bits
     assert new_key("shop") != new_key("shop")
+
+
+def test_a_new_key_is_shown_as_its_person_signs_in_with_it() -> None:
+    done = CliRunner().invoke(main, ["key", "priya", "--scope", "review"])
+    entry, secret = done.output.splitlines()[1::2]
+    assert entry == f"priya:{secret}:review"
 
 
 @pytest.mark.parametrize(

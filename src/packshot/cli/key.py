@@ -21,5 +21,7 @@ def key(name: str, scopes: tuple[Scope, ...]) -> None:
     if not NAME.fullmatch(name):
         raise click.UsageError("a name is 1 to 50 letters, digits, dots, dashes or underscores")
     entry = new_key(name, scopes or ALL_SCOPES)
-    click.echo("For API_KEYS, separated by commas; the secret is what follows the first colon:")
+    click.echo("For API_KEYS, separated by commas:")
     click.echo(entry)
+    click.echo(f"{name} signs in with the part between the colons, for --key and on the desk:")
+    click.echo(entry.split(":")[1])
