@@ -2027,6 +2027,41 @@ def test_without_a_usable_photo_others_can_be_chosen(
     expect(page.locator(".making-card")).to_have_count(1)
 
 
+def test_an_update_needs_no_photos_that_a_column_names(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    [number] = shop.stock(1)
+    shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
+    listed = tmp_path / "products.csv"
+    listed.write_text("sku,price,image\nCAP-1,1090,cap_1.jpg\nCAP-2,5,cap_2.jpg\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed)
+    facts = page.locator(".import-facts")
+    expect(facts).to_contain_text("2 missing")
+    page.get_by_label("Update 1 existing product").check()
+    expect(facts).to_contain_text("1 missing")
+    missing = page.locator(".import-list", has_text="Missing photos")
+    expect(missing).to_contain_text("Row 3, CAP-2")
+
+
+def test_what_was_sent_is_followed_from_the_top_of_the_page(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """The button may have been far below, with many columns above it."""
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes(1))
+    listed = tmp_path / "products.csv"
+    names = [f"c{number}" for number in range(30)]
+    lines = [f"B-{number}{',1' * 30}\n" for number in range(30)]
+    listed.write_text(f"sku,{','.join(names)}\nA-1{',1' * 30}\n{''.join(lines)}")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed, tmp_path / "A-1.jpg")
+    page.get_by_text("Columns and numbers").click()
+    page.get_by_text("Missing photos").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures of 1 product"))
+    expect(page.locator(".making-words")).to_be_in_viewport()
+    expect(page.get_by_text("no photo was given for B-1", exact=True)).not_to_be_visible()
+
+
 @pytest.mark.extra
 def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
     shop: DeskShop, open_desk: Open, tmp_path: Path

@@ -114,7 +114,7 @@ def test_the_choices_of_the_user_are_followed(shop: Shop) -> None:
     [question] = [each for each in asked["problems"] if each["level"] == "question"]
     assert (question["row"], question["column"], asked["rows"]) == (2, "cost", [])
     [left] = asked["photos"]["left_out"]
-    assert left["why"] == "row 2 must be corrected first"
+    assert left["why"] == "its row waits for the answer to a question"
     data = planned(
         shop,
         spreadsheet=sheet(text),
@@ -198,7 +198,10 @@ def test_a_row_with_an_error_may_lack_its_photo_too(shop: Shop) -> None:
     text = "sku,category,mrp,gst\nA-1,Mugs,5,500\nA-2,Mugs,8,5\n"
     data = planned(shop, spreadsheet=sheet(text))
     assert [problem["row"] for problem in data["problems"]] == [2]
-    assert data["photos"]["missing"] == [{"row": 2, "wanted": "A-1"}, {"row": 3, "wanted": "A-2"}]
+    assert data["photos"]["missing"] == [
+        {"row": 2, "wanted": "A-1", "sku": "A-1"},
+        {"row": 3, "wanted": "A-2", "sku": "A-2"},
+    ]
 
 
 def test_an_error_is_said_in_the_names_of_the_sheet(shop: Shop) -> None:
@@ -239,7 +242,7 @@ def test_a_zip_of_photos_is_looked_into_and_files_are_read_past(shop: Shop) -> N
 def test_a_row_without_its_photo_is_missing_and_one_that_shares_a_sku_is_named(shop: Shop) -> None:
     text = "sku,category,size\nA-1,Mugs,S\nA-1,Mugs,M\nA-2,Mugs,S\n"
     data = planned(shop, spreadsheet=sheet(text), photos="A-1.jpg")
-    assert data["photos"]["missing"] == [{"row": 4, "wanted": "A-2"}]
+    assert data["photos"]["missing"] == [{"row": 4, "wanted": "A-2", "sku": "A-2"}]
     [note] = data["problems"]
     assert (note["row"], note["level"]) == (3, "note")
     assert [row["sku"] for row in data["rows"]] == ["A-1", "A-2"]

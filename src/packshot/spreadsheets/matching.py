@@ -54,6 +54,7 @@ class Missing:
 
     row: int
     wanted: str
+    sku: str | None
 
 
 @dataclass(frozen=True)
@@ -383,10 +384,10 @@ class _Finder:
             if row.raw_image or index in self._with_photo:
                 continue
             if row.path:
-                yield Missing(row.row, row.path)
+                yield Missing(row.row, row.path, row.sku)
             elif row.sku and row.sku not in skus_with_photo and row.sku not in listed:
                 listed.add(row.sku)
-                yield Missing(row.row, row.sku)
+                yield Missing(row.row, row.sku, row.sku)
 
 
 def _join_view(first: str | None, second: str) -> str:

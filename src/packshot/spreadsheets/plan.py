@@ -29,6 +29,8 @@ from packshot.spreadsheets.table import SheetProblem, Table
 #: The most cells of a column to show as examples, and characters of each.
 _SAMPLES: Final = 3
 _SAMPLE_CHARACTERS: Final = 80
+#: Why a photo is left out while a question about its row's column has no answer.
+WAITS: Final = "its row waits for the answer to a question"
 
 #: Further problems of a product: pairs of a field and a sentence.
 Rules = Callable[[ProductRow], Sequence[tuple[str, str]]]
@@ -167,13 +169,17 @@ def _drop_refused(photos: MatchedPhotos, rules: Rules) -> MatchedPhotos:
 
 
 def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
-    """Explain photos that fit only a row with an error: the reason names that row. Such a row may
-    lack its photo, too."""
+    """Explain photos that fit only a row with an error: the reason names that row, unless all rows
+    wait for the answer to a question. Such a row may lack its photo, too."""
     waiting = [row for row in found.rows if not row.ready and not row.raw_image]
     unmatched = [left.file for left in photos.left_out]
     others = match_photos(unmatched, waiting)
+    wrong = {problem.row for problem in found.problems if problem.level == "error"}
     rows = {
-        match.photo: f"row {match.product.row} must be corrected first" for match in others.matched
+        match.photo: f"row {match.product.row} must be corrected first"
+        if match.product.row in wrong
+        else WAITS
+        for match in others.matched
     }
     if "sku" not in found.mapping.values():
         rows = {left.file: NO_SKU_COLUMN for left in photos.left_out if left.why == NO_FIT} | rows

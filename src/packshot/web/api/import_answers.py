@@ -55,7 +55,8 @@ class MissingOut(Out):
     """A row whose photo is missing; it is in `rows` without a `raw_image`, or has an error too."""
 
     row: int
-    wanted: str
+    wanted: str = Field(description="the name of its photo in the spreadsheet, else its SKU")
+    sku: str | None
 
 
 class LeftOutOut(Out):

@@ -12,11 +12,13 @@ export function showCounts(state) {
   }
   const parts = pulse(state);
   $("pulse").replaceChildren(...parts);
-  const words = parts.map((part) => part.textContent).filter(Boolean);
-  $("pulse").title = [...words, `${many(state.reviewed_last_hour, "product")} decided in the last hour`].join(
-    " · ",
-  );
+  const words = parts.map((part) => part.textContent);
+  if (toMake(state) > 0 && state.pace) words.push(paceWords(state.pace));
+  if (!words.includes(decidedWords(state))) words.push(decidedWords(state));
+  $("pulse").title = words.filter(Boolean).join(" · ");
 }
+
+const decidedWords = ({ reviewed_last_hour: n }) => `${many(n, "product")} decided in the last hour`;
 
 function pulse(state) {
   const parts = [];
@@ -24,10 +26,8 @@ function pulse(state) {
   if (state.worker)
     parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
   else if (now > 0) parts.push(h("span", { class: "dot live" }), h("span", {}, `${count(now)} to make`));
-  if (now > 0 && state.pace)
-    parts.push(h("span", { class: "rate" }, `${paceWords(state.pace)}, ${endWords(state)}`));
+  if (now > 0 && state.pace) parts.push(h("span", { class: "rate" }, endWords(state)));
   if (state.batched) parts.push(h("span", { class: "rate" }, `${count(state.batched)} in batch jobs`));
-  if (state.reviewed_last_hour)
-    parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
+  if (!parts.length && state.reviewed_last_hour) parts.push(h("span", { class: "rate" }, decidedWords(state)));
   return parts;
 }

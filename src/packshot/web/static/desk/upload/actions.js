@@ -70,7 +70,7 @@ function ticks(plan, choices, { lock, asks, made, same }, redraw) {
 /** Only a person knows whether another photo of a SKU and view replaces the first one. */
 function sameViewChoice(choices, same, changed) {
   const ways = {
-    [LEAVE]: "leave them out",
+    [LEAVE]: "leave these photos out",
     [REPLACE]: "replace the products' photos, and make their pictures again",
     [FURTHER]: "make further products",
   };
@@ -87,7 +87,7 @@ function sameViewChoice(choices, same, changed) {
       h("option", { value, selected: value === choices.sameView }, words),
     ),
   );
-  const words = `${many(same, "photo")} of a SKU and view that products have with another photo: `;
+  const words = `${many(same, "product")} with another photo of the same SKU and view: `;
   return h("label", { class: "tick" }, h("span", {}, words, select));
 }
 

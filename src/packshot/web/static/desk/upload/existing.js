@@ -123,11 +123,7 @@ export const sameViewLine = ({ row, same: { product_id, sku, view, status } }) =
       { href: at(`/products/${product_id}`), target: "_blank" },
       `Product ${product_id}, ${[sku, view].filter(Boolean).join(" · ")}`,
     ),
-    h(
-      "span",
-      { class: "warning" },
-      status === "pending" ? "Its pictures are being made from another photo" : "It has another photo",
-    ),
+    status === "pending" && h("span", { class: "warning" }, "Its pictures are being made from another photo"),
   );
 
 /** "price: 2,499 is kept, not 1,999". */

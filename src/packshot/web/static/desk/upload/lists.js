@@ -11,7 +11,7 @@ export function longList(items, draw, props = {}) {
   const list = h("ul", props, items.slice(0, FIRST).map(draw));
   if (items.length <= FIRST) return [list];
   const more = h("button", { type: "button", class: "button small", onclick: () => showMore() });
-  const say = () => (more.textContent = `Show more of ${count(items.length - list.children.length)}`);
+  const say = () => (more.textContent = `Show more: ${count(items.length - list.children.length)} left`);
   function showMore() {
     list.append(...items.slice(list.children.length, list.children.length + MORE).map(draw));
     if (list.children.length === items.length) more.remove();

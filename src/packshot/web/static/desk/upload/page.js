@@ -278,6 +278,7 @@ export class UploadPage {
     const left = leftBehind(this.#plan, this.#chosen, this.#choices);
     const notes = [...report({ refused, skipped, updated, replaced, created: created.length }), ...left];
     this.#chosen.clear();
+    scrollTo({ top: 0, behavior: "instant" }); // the result begins above what was chosen
     announce(createdWords(created.length, skipped.length));
     showResult(this.#place, created, notes.filter(Boolean));
   }

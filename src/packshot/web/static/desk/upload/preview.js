@@ -35,7 +35,7 @@ export function preview(plan, chosen, choices, change) {
       open: changing(plan.existing).length > 0,
     }),
     folded("Skipped: they have products already", skipped, skippedLine),
-    folded("Products have their SKU and view, with another photo", same, sameViewLine, BAD),
+    folded("Products with another photo of the same SKU and view", same, sameViewLine, BAD),
     folded(
       "Other products have these photos",
       rows.filter(isElsewhere),
@@ -48,7 +48,7 @@ export function preview(plan, chosen, choices, change) {
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
       assignedLine(photo, row, choices, change),
     ),
-    folded("Missing photos", missing, missingLine, { ...BAD, open: missing.length <= FEW }),
+    missingList(missing),
     folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
     folded("Good to know", notes, problemLine, { open: notes.length <= FEW }),
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
@@ -64,7 +64,7 @@ export function leftBehind(plan, chosen, choices) {
       folded("Left out: products have another photo", withSameView(plan, chosen.faults), sameViewLine, BAD),
     folded("To correct or to answer", errorsOf(plan), problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), BAD),
-    folded("Missing photos", missingOf(plan, choices), missingLine, BAD),
+    missingList(missingOf(plan, choices)),
     folded("Left out", [...chosen.refused, ...plan.photos.left_out], (one) => line(one.file, one.why)),
   ];
 }
@@ -83,8 +83,11 @@ const inOrder = (existing) => {
 /** Rows whose products are only to be corrected need no photo. */
 function missingOf(plan, choices) {
   const known = new Set(choices.update ? plan.existing.map((one) => one.sku) : []);
-  return plan.photos.missing.filter(({ wanted }) => !known.has(wanted));
+  return plan.photos.missing.filter(({ sku }) => !known.has(sku));
 }
+
+const missingList = (missing) =>
+  folded("Missing photos", missing, missingLine, { ...BAD, open: missing.length <= FEW });
 
 function badList(bad, chosen) {
   const draw = ({ photo }) => line(photo, chosen.faults.get(photo));
@@ -95,9 +98,9 @@ function badList(bad, chosen) {
 
 /** What becomes of photos whose SKU and view a product has with another photo. */
 const SAME_VIEW = {
-  [LEAVE]: "of a SKU and view that exist: left out",
+  [LEAVE]: "of products with another photo: left out",
   [REPLACE]: "replace the photos of products",
-  [FURTHER]: "further pictures of a SKU and view",
+  [FURTHER]: "further products of a SKU and view",
 };
 
 function summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }) {
@@ -163,7 +166,8 @@ function assignedLine(photo, row, choices, change) {
   return h("li", { class: "assign" }, h("strong", {}, photo), h("span", {}, words), undo);
 }
 
-const missingLine = ({ row, wanted }) => line(`Row ${row}`, `no photo was given for ${wanted}`);
+const missingLine = ({ row, wanted, sku }) =>
+  line(sku && sku !== wanted ? `Row ${row}, ${sku}` : `Row ${row}`, `no photo was given for ${wanted}`);
 
 function productLine(row, chosen) {
   const { sku, view, name, category, price, filename, raw_image: address } = row.fields;
