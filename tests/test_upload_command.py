@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rich.console import Console
 from servers.loopback import Application, losing_answers, served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
+from sqlalchemy import update
 from support.commands import run_upload as run
 from support.fakes import photo_bytes
 from support.shop import API_KEYS, SECRETS, Shop, becomes, row
@@ -32,7 +34,7 @@ from packshot.cli.rows import ReadOptions, Row, read_rows
 from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.client import ApiError, Client
-from packshot.database.models import PENDING_REVIEW
+from packshot.database.models import PENDING_REVIEW, Product
 from packshot.spreadsheets import ENDINGS, is_text_table
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
@@ -54,10 +56,10 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
         ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which is"),
         ("Mugs,,100,90,,", "has no SKU and no photo\n"),
         ('"Mugs,{photo},100,90,,', "a quote opens a cell in this row and is never closed"),
-        ("Mugs,text.jpg,100,90,,", "photo: The file is text, not a JPEG, PNG, WebP"),
-        ("Mugs,empty.jpg,100,90,,", "photo: The file is empty."),
-        ("Mugs,nothing.jpg,100,90,,", "photo: can't read "),
-        ("Mugs,/media/usb/phone.jpg,100,90,,", "photo: can't read "),
+        ("Mugs,text.jpg,100,90,,", "photo: text.jpg: The file is text, not a JPEG, PNG, WebP"),
+        ("Mugs,empty.jpg,100,90,,", "photo: empty.jpg: The file is empty."),
+        ("Mugs,nothing.jpg,100,90,,", "no photo was given for nothing.jpg\n"),
+        ("Mugs,/media/usb/phone.jpg,100,90,,", "no photo was given for /media/usb/phone.jpg\n"),
         ("Mugs,ftp://shop.example/a.jpg,100,90,,", "photo: "),
         ("Mugs,{photo},100,90,,,,x", "has more cells than the header"),
     ],
@@ -230,7 +232,7 @@ def test_a_category_can_be_given_to_all(tmp_path: Path) -> None:
 
 def test_a_file_below_media_is_a_file(tmp_path: Path) -> None:
     row = only_row(listed(tmp_path, f"{HEADER}Mugs,/media/usb/phone.jpg,2,1,,"))
-    assert row.photo == Path("/media/usb/phone.jpg")
+    assert row.errors == ["no photo was given for /media/usb/phone.jpg"]
 
 
 def test_a_folder_without_photos(tmp_path: Path) -> None:
@@ -602,6 +604,89 @@ def test_a_dry_run_names_the_photos_of_refused_rows(tmp_path: Path) -> None:
     sheet = listed(tmp_path, "sku,category,gst\nA-1,Pans,500\n")
     done = run(sheet, tmp_path / "A-1.jpg", "--dry-run")
     assert "left out A-1.jpg: row 2 must be corrected first" in done.output
+
+
+#: An ERP's export: stock in `Bestand`, photos under the names of another machine.
+ERP = "Artikelnr.;Bezeichnung;VK brutto;Bestand;Bild 1\n"
+
+
+def erp_export(folder: Path, prices: Iterable[str]) -> Path:
+    rows = [(f"47{number:02}-A", price) for number, price in enumerate(prices)]
+    lines = [f"{sku};Vase;{price};68;{sku}_01.jpg\n" for sku, price in rows]
+    return listed(folder, ERP + "".join(lines), "cp1252")
+
+
+def test_a_stock_column_is_no_file_name_and_case_needs_no_note(tmp_path: Path) -> None:
+    photo = tmp_path / "4700-A_01.JPG"
+    photo.write_bytes(PHOTO.read_bytes())
+    done = run(erp_export(tmp_path, ["19,90"]), photo, "--dry-run")
+    assert "read products.csv row 2: SKU 4700-A, view 1, name Vase" in done.output
+    assert "kept as attributes: Bestand" in done.output
+    assert "case" not in done.output
+
+
+def test_many_rows_without_their_photos_share_a_line(tmp_path: Path) -> None:
+    done = run(erp_export(tmp_path, ["19,90"] * 30), "--dry-run")
+    names = ", ".join(f"470{number}-A_01.jpg" for number in range(5))
+    assert f"refused products.csv rows 2-31: no photo was given for {names} and 25 more" in (
+        done.output
+    )
+    few = run(erp_export(tmp_path, ["19,90"] * 2), "--dry-run")
+    assert "refused products.csv row 3: no photo was given for 4701-A_01.jpg\n" in few.output
+
+
+def test_rows_that_wait_for_an_answer_are_not_said_to_lack_their_photos(tmp_path: Path) -> None:
+    sheet = erp_export(tmp_path, ["1,299"] * 6)
+    photos = [tmp_path / "photos" / f"470{number}-A_01.jpg" for number in range(6)]
+    photos[0].parent.mkdir()
+    for photo in photos:
+        photo.write_bytes(PHOTO.read_bytes())
+    done = run(sheet, photos[0].parent, "--dry-run")
+    assert "1,299 can be 1299 or 1.299" in done.output
+    assert "no photo was given" not in done.output
+    assert "left out 6 files: its row waits for the answer to a question: " in done.output
+
+
+def test_an_update_needs_no_photos_that_a_column_names(shop: Shop, tmp_path: Path) -> None:
+    photo = tmp_path / "4700-A_01.jpg"
+    photo.write_bytes(photo_bytes())
+    with served(shop.app) as url:
+        run(erp_export(tmp_path, ["19,90"]), "--url", url)
+        photo.unlink()
+        sheet = erp_export(tmp_path, ["17,50", "5,00"])
+        plain = run(sheet, "--dry-run", "--url", url)
+        done = run(sheet, "--update", "--url", url)
+    assert "no photo was given for 4700-A, which Packshot has: --update corrects it" in plain.output
+    assert "updated 4700-A (product 1, 1): price 19.90 -> 17.50" in done.output
+    assert "row 3: no product has the SKU 4701-A, and no photo was given to make one" in done.output
+    assert "1 row refused" in done.output
+
+
+def test_the_seconds_of_a_replaced_photo_begin_with_the_new_one(shop: Shop, tmp_path: Path) -> None:
+    photo = tmp_path / "A1_front.jpg"
+    photo.write_bytes(photo_bytes(1))
+    with served(shop.app) as url:
+        run(photo, "--url", url)
+        with shop.services.database.write() as session:
+            session.execute(update(Product).values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+            session.execute(update(Product).values(status=PENDING_REVIEW))
+        photo.write_bytes(photo_bytes(2))
+        done = run(photo, "--update", "--url", url)
+    assert "1 photo replaced" in done.output
+    line = next(line for line in done.output.splitlines() if "A1, front" in line)
+    assert float(line.split()[-1]) < 60
+
+
+def test_many_photos_of_views_that_exist_share_a_line(shop: Shop, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"A{number}_front.png").write_bytes(photo_bytes(number))
+    with served(shop.app) as url:
+        run(tmp_path, "--url", url)
+        for number in range(6):
+            (tmp_path / f"A{number}_front.png").write_bytes(photo_bytes(9 + number))
+        done = run(tmp_path, "--url", url)
+    first = ", ".join(f"product {number + 1} (A{number}, front)" for number in range(5))
+    assert f"refused 6 photos: photo: {first} and 1 more have another photo (" in done.output
 
 
 def test_a_photo_that_fits_no_row_is_no_row(tmp_path: Path) -> None:

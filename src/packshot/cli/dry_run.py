@@ -14,7 +14,15 @@ import urllib3
 
 from packshot.cli.photos import in_utf_8
 from packshot.cli.plain import pluralise
-from packshot.cli.rows import PHOTO, ReadOptions, Report, Row, is_spreadsheet, unreadable
+from packshot.cli.rows import (
+    PHOTO,
+    ReadOptions,
+    Report,
+    Row,
+    is_spreadsheet,
+    of_photo,
+    unreadable,
+)
 from packshot.cli.sending import (
     FoundPhotos,
     KnownProducts,
@@ -228,6 +236,6 @@ def _picture_errors(row: Row, pixels: Pixels) -> Iterator[str]:
         elif raw_image and not raw_image.startswith(("s3://", UPLOADED)):
             check_url(raw_image)
     except (FetchError, PictureError) as error:
-        yield f"{PHOTO}: {error.message}"
+        yield of_photo(row, error.message)
     except OSError as error:
         yield unreadable(error.filename, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -85,9 +85,14 @@ def _note(product: Json) -> str:
     return f"product {product['id']}"
 
 
-def print_table(products: Sequence[Json], console: Console, currency: str | None = None) -> None:
+def print_table(
+    products: Sequence[Json],
+    console: Console,
+    currency: str | None = None,
+    begun: Mapping[int, str] | None = None,
+) -> None:
     """Print the products as a table, and below it their notes: in a column they would be cut."""
-    console.print(table(products, currency))
+    console.print(table(products, currency, begun))
     by_note: dict[str, list[Json]] = {}
     for product in products:
         if note := product.get("error") or product.get("warning"):
@@ -113,10 +118,15 @@ def _name(product: Json) -> str:
     return ", ".join(filter(None, (sku, product.get("view")))) if sku else ""
 
 
-def table(products: Sequence[Json], currency: str | None = None) -> Table:
+def table(
+    products: Sequence[Json],
+    currency: str | None = None,
+    begun: Mapping[int, str] | None = None,
+) -> Table:
     """A table of the products: category, status, pictures, seconds until ready.
 
-    Also SKUs, and prices in the server's `currency`, if there are any.
+    Also SKUs, and prices in the server's `currency`, if there are any. `begun` has the times at
+    which pictures of older products were requested.
     """
     columns = ["product", *_known(products), "category", "status", "pictures", "seconds"]
     result = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
@@ -127,7 +137,7 @@ def table(products: Sequence[Json], currency: str | None = None) -> Table:
             column, justify="left" if left else "right", no_wrap=not names, overflow="fold"
         )
     for product in products:
-        result.add_row(*_cells(product, columns, currency))
+        result.add_row(*_cells(product, columns, currency, begun or {}))
     return result
 
 
@@ -135,13 +145,16 @@ def _known(products: Sequence[Json]) -> list[str]:
     return [name for name in ("sku", "price") if any(product.get(name) for product in products)]
 
 
-def _seconds(product: Json) -> float:
+def _seconds(product: Json, begun: Mapping[int, str]) -> float:
     """Seconds from the request until it was ready, with the wait in the queue."""
-    begin, end = (datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))
-    return (end - begin).total_seconds()
+    begin = begun.get(product["id"], product["created_at"])
+    end = datetime.fromisoformat(product["updated_at"])
+    return (end - datetime.fromisoformat(begin)).total_seconds()
 
 
-def _cells(product: Json, columns: Sequence[str], currency: str | None) -> list[str]:
+def _cells(
+    product: Json, columns: Sequence[str], currency: str | None, begun: Mapping[int, str]
+) -> list[str]:
     status = product["status"]
     style = STYLES.get(status, "default")
     price = product.get("price")
@@ -152,6 +165,6 @@ def _cells(product: Json, columns: Sequence[str], currency: str | None) -> list[
         "category": escape_text(product["category"]),
         "status": f"[{style}]{status}[/]",
         "pictures": str(len(product["images"])),
-        "seconds": f"{_seconds(product):.1f}",
+        "seconds": f"{_seconds(product, begun):.1f}",
     }
     return [cells[column] for column in columns]

@@ -55,11 +55,20 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Shared:
+    """An error that many rows may have, each about something of its own: `words` say it of all,
+    with {} in the place of these, `of`."""
+
+    words: str
+    of: str
+
+
+@dataclass(frozen=True)
 class Row:
     """One product to create: where it came from, its fields, and its photo when that is a file.
 
     `product` is what its spreadsheet, `sheet`, says. `lacks_photo`: its only error is that it has
-    no photo.
+    no photo. `shared` says its only error for many rows at once.
     """
 
     source: str
@@ -71,6 +80,7 @@ class Row:
     product: ProductRow | None = None
     sheet: Import | None = field(default=None, repr=False, compare=False)
     lacks_photo: bool = False
+    shared: Shared | None = None
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -138,9 +148,7 @@ def _unnamed_photos(rows: Sequence[Row], photos: PhotoFiles) -> Iterator[str]:
         others = files - {photo.name for photo in named | given if photo.parent == folder}
         found, _, _ = sort_files(sorted(others))
         if found:
-            more = f" and {len(found) - NAMED_ROWS} more" if len(found) > NAMED_ROWS else ""
-            names = ", ".join(found[:NAMED_ROWS])
-            yield f"left out {names}{more}: no row names it, though it lies in {folder}"
+            yield f"left out {first_and_number(found)}: no row names it, though it lies in {folder}"
 
 
 def is_spreadsheet(path: Path) -> bool:
@@ -227,6 +235,12 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
             yield f"left out {len(files):,} files: {why}: {', '.join(files)}"
 
 
+def first_and_number(names: Sequence[str]) -> str:
+    """`a, b, c, d, e and 3 more`."""
+    more = f" and {len(names) - NAMED_ROWS:,} more" if len(names) > NAMED_ROWS else ""
+    return f"{', '.join(names[:NAMED_ROWS])}{more}"
+
+
 def rows_of_sheet(
     path: Path, photos: PhotoFiles, options: ReadOptions, report: Report
 ) -> list[Row]:
@@ -282,23 +296,32 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
     made = Row(source, row.as_product(), None, errors, number=row.row, product=row)
     if row.raw_image:
         return made
-    if row.path:
-        photo = _photo_of(path.parent, row.path)
+    if row.path and (photo := _photo_of(path.parent, row.path)):
         wrong = _why_not_read(photo)
         return replace(made, photo=None if wrong else photo, errors=[*errors, *wrong])
-    missing = f"no photo was given for {row.sku}" if row.sku else "has no SKU and no photo"
-    return replace(made, errors=errors or [missing], lacks_photo=not errors)
+    if errors:
+        return made
+    if wanted := row.path or row.sku:
+        return without_photo(made, "no photo was given for {}", wanted)
+    return replace(made, errors=["has no SKU and no photo"], lacks_photo=True)
 
 
-def _photo_of(folder: Path, given: str) -> Path:
+def without_photo(row: Row, words: str, of: str) -> Row:
+    """The row with the error that it lacks a photo, in these words."""
+    return replace(row, errors=[words.format(of)], lacks_photo=True, shared=Shared(words, of))
+
+
+def _photo_of(folder: Path, given: str) -> Path | None:
     """The file that a row names: at its path, or beside the spreadsheet, because a path of another
-    machine does not exist here."""
-    for path in (given, unquote(given)):
-        parts = path_parts(path)
-        for photo in (folder / path, folder.joinpath(*parts), folder / parts[-1]):
-            if photo.is_file():
-                return photo
-    return folder / given
+    machine does not exist here. None if there is none."""
+    places = [
+        place
+        for path in dict.fromkeys((given, unquote(given)))
+        for parts in [path_parts(path)]
+        for place in (folder / path, folder.joinpath(*parts), folder / parts[-1])
+    ]
+    other = next((photo for photo in places if photo.exists()), None)
+    return next((photo for photo in places if photo.is_file()), other)
 
 
 def _why_not_read(photo: Path) -> list[str]:
@@ -359,14 +382,18 @@ def _notes(found: Import, problems: Sequence[SheetProblem]) -> Iterator[str]:
 def _list_rows(numbers: Sequence[int]) -> str:
     if not numbers:
         return ""
-    shown = ", ".join(map(str, numbers[:NAMED_ROWS]))
-    more = f" and {len(numbers) - NAMED_ROWS} more" if len(numbers) > NAMED_ROWS else ""
-    return f"row{'s' * (len(numbers) > 1)} {shown}{more}: "
+    return f"row{'s' * (len(numbers) > 1)} {first_and_number([*map(str, numbers)])}: "
 
 
 def is_of_photo(error: str) -> bool:
     """Whether a row's error is its photo's own."""
     return error.startswith(f"{PHOTO}: ")
+
+
+def of_photo(row: Row, error: str) -> str:
+    """The error of a row's photo; a spreadsheet's row may have several, so it is named."""
+    named = f"{row.photo.name}: " if row.photo and row.number else ""
+    return f"{PHOTO}: {named}{error}"
 
 
 def unreadable(photo: object, error: OSError) -> str:

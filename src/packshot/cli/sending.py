@@ -12,7 +12,7 @@ from typing import Any
 
 import urllib3
 
-from packshot.cli.rows import PHOTO, Row, unreadable
+from packshot.cli.rows import NAMED_ROWS, PHOTO, Row, Shared, first_and_number, of_photo, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json, split_for_requests
 from packshot.lanes import Lane
@@ -85,14 +85,19 @@ def elsewhere_words(row: Row, other: Json, made: str) -> str:
 
 def same_view_words(same: Json) -> str:
     """`product 1 (A-1, front) has another photo`."""
-    names = ", ".join(filter(None, (same["sku"], same["view"])))
-    return f"product {same['product_id']} ({names}) has another photo"
+    return f"{_same_view(same)} has another photo"
+
+
+def _same_view(same: Json) -> str:
+    """`product 1 (A-1, front)`."""
+    return f"product {same['product_id']} ({', '.join(filter(None, (same['sku'], same['view'])))})"
 
 
 def with_same_view(row: Row, same: Json) -> Row:
     """The row refused: only a person knows whether its photo replaces the product's."""
-    choices = "packshot upload --update replaces it, --further keeps both"
-    return replace(row, errors=[f"{PHOTO}: {same_view_words(same)} ({choices})"])
+    choices = "(packshot upload --update replaces it, --further keeps both)"
+    shared = Shared(f"{PHOTO}: {{}} have another photo {choices}", _same_view(same))
+    return replace(row, errors=[f"{PHOTO}: {same_view_words(same)} {choices}"], shared=shared)
 
 
 @dataclass
@@ -305,7 +310,7 @@ def _upload_photo(client: Client, row: Row) -> Row:
     except ApiError as error:
         if error.is_passing:
             raise
-        return replace(row, errors=[f"{PHOTO}: {error.message}"])
+        return replace(row, errors=[of_photo(row, error.message)])
     except OSError as error:
         return replace(row, errors=[unreadable(row.photo, error)])
     return replace(row, fields=fields)
@@ -367,18 +372,39 @@ def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
 
 def reasons(rows: Sequence[Row]) -> Iterator[str]:
     """One line for each refused row: its source, and all its errors. Rows of a spreadsheet with
-    the same errors share one."""
+    the same errors share one, and so do many with a shared error."""
+    kinds: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        is_shared = row.shared is not None and len(row.errors) == 1
+        words = [row.shared.words] if row.shared and is_shared else row.errors
+        of = _file_of(row) if row.number else "" if is_shared else row.source
+        kinds.setdefault((of, *words), []).append(row)
+    for of_kind in kinds.values():
+        shared = [row.shared for row in of_kind if row.shared]
+        names = list(dict.fromkeys(each.of for each in shared))
+        if len(names) > NAMED_ROWS:
+            yield f"{_sources(of_kind)}: {shared[0].words.format(first_and_number(names))}"
+        else:
+            yield from _reasons_of_few(of_kind)
+
+
+def _reasons_of_few(rows: Sequence[Row]) -> Iterator[str]:
     alike: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        key = (_file_of(row), *row.errors) if row.number else (row.source, *row.errors)
+        key = tuple(row.errors) if row.number else (row.source, *row.errors)
         alike.setdefault(key, []).append(row)
-    for of_all in alike.values():
-        words = "; ".join(of_all[0].errors)
-        numbers = list(dict.fromkeys(row.number for row in of_all))
-        if len(numbers) == 1:
-            yield f"{of_all[0].source}: {words}"
-            continue
-        yield f"{_file_of(of_all[0])} rows {', '.join(_ranges(numbers))}: {words}"
+    for same in alike.values():
+        yield f"{_sources(same)}: {'; '.join(same[0].errors)}"
+
+
+def _sources(rows: Sequence[Row]) -> str:
+    """`a.csv row 2`, `a.csv rows 2-5, 7`, `300 photos`."""
+    if len(dict.fromkeys(row.source for row in rows)) == 1:
+        return rows[0].source
+    if not rows[0].number:
+        return f"{len(rows):,} photos"
+    numbers = list(dict.fromkeys(row.number for row in rows))
+    return f"{_file_of(rows[0])} rows {', '.join(_ranges(numbers))}"
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[str]:

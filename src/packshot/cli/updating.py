@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import urllib3
 
 from packshot.cli.plain import pluralise
-from packshot.cli.rows import Row
+from packshot.cli.rows import Row, without_photo
 from packshot.client import ApiError, Client, Json, split_for_requests
 from packshot.spreadsheets import facts_of
 from packshot.spreadsheets.fields import NUMBERS, PERCENTAGES
 from packshot.spreadsheets.numbers import shown_amount
+
+#: The error of rows without a photo whose SKUs the server has.
+WITHOUT_UPDATE: Final = "no photo was given for {}, which Packshot has: --update corrects it"
 
 #: SKUs in one request: each may have several products, all corrected in one transaction.
 SKUS: Final = 200
@@ -165,9 +168,8 @@ def name_known(
         known = find_skus(list(dict.fromkeys(skus))) if skus else ()
     for row in rows:
         sku = row.fields.get("sku")
-        if row.lacks_photo and sku in known:
-            words = f"no photo was given for {sku}, which Packshot has: --update corrects it"
-            row = replace(row, errors=[words])
+        if row.lacks_photo and sku and sku in known:
+            row = without_photo(row, WITHOUT_UPDATE, sku)
         yield row
 
 
@@ -184,8 +186,7 @@ def _with_unknown_sku(row: Row, updated: Updated) -> Row:
     sku = row.fields.get("sku")
     if not (row.lacks_photo and sku and updated.is_complete):
         return row
-    words = f"no product has the SKU {sku}, and no photo was given to make one"
-    return replace(row, errors=[words])
+    return without_photo(row, "no product has the SKU {}, and no photo was given to make one", sku)
 
 
 # -- words ---------------------------------------------------------------------------------------

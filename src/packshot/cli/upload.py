@@ -228,7 +228,8 @@ def currency_of(client: Client, products: Sequence[Json]) -> str | None:
 
 def _report(sent: SendResult, products: list[Json], console: Console, currency: str | None) -> None:
     if products:
-        print_table(products, console, currency)
+        begun = {product["id"]: product["updated_at"] for _, product in sent.replaced}
+        print_table(products, console, currency, begun)
     print_refused(sent.refused, "refused", console)
     created = pluralise(len(sent.created), "product")
     replaced = f", {pluralise(len(sent.replaced), 'photo')} replaced" if sent.replaced else ""

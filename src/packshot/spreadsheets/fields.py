@@ -115,7 +115,8 @@ class Fields:
         *("наименование", "наименование товара", "назва", "назва товару", "найменування", "όνομα"),
         *("όνομα προϊόντος", "ονομασία", "περιγραφή", "商品名", "品名", "商品名称", "产品名称"),
         *("名称", "商品名稱", "标题", "상품명", "제품명", "품명", "اسم المنتج", "الاسم", "नाम"),
-        *("उत्पाद का नाम", "bez", "tytuł oferty", "product display name", "име", "nama produk"),
+        *("उत्पाद का नाम", "bez", "tytuł oferty", "product display name", "vendor article name"),
+        *("име", "nama produk"),
         *("nama barang", "tên sản phẩm", "שם מוצר", "שם המוצר", "ชื่อสินค้า"),
         of_sku=True,
     )
@@ -207,7 +208,7 @@ class Fields:
         *("dateiname", "datei", "dateien", "bilddatei", "bilddateiname", "bildname", "fotodatei"),
         *("nom de fichier", "nom du fichier", "nom fichier", "fichier", "fichier image"),
         *("fichier photo", "archivo", "nombre de archivo", "nombre del archivo", "nombre archivo"),
-        *("archivo de imagen", "fichero", "nome file", "file immagine", "bestand", "bestandsnaam"),
+        *("archivo de imagen", "fichero", "nome file", "file immagine", "bestandsnaam"),
         *("plik", "nazwa pliku", "plik zdjęcia"),
         shared=True,
     )

@@ -44,7 +44,7 @@ def _loose(text: str) -> str:
 #: How names are compared, the most exact way first, with the note for a match.
 _WAYS: Final = (
     (same_name, None),
-    (caseless, "upper and lower case differ"),
+    (caseless, None),
     (_loose, "signs such as - and _ differ"),
 )
 

@@ -28,6 +28,7 @@ function pulse(state) {
   else if (now > 0) parts.push(h("span", { class: "dot live" }), h("span", {}, `${count(now)} to make`));
   if (now > 0 && state.pace) parts.push(h("span", { class: "rate" }, endWords(state)));
   if (state.batched) parts.push(h("span", { class: "rate" }, `${count(state.batched)} in batch jobs`));
-  if (!parts.length && state.reviewed_last_hour) parts.push(h("span", { class: "rate" }, decidedWords(state)));
+  if (!parts.length && state.reviewed_last_hour)
+    parts.push(h("span", { class: "rate" }, decidedWords(state)));
   return parts;
 }
