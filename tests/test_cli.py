@@ -265,11 +265,19 @@ NOBODY = "http://127.0.0.1:9"
     [
         ({"DATABASE_URL": "mysql://shop"}, "settings", "DATABASE_URL must be"),
         ({"DATABASE_URL": "sqlite:///a-file/x.db"}, "settings", "DATABASE_URL: the folder a-file"),
+        ({"DATABASE_URL": "sqlite://"}, "settings", "DATABASE_URL must name SQLite's file"),
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "settings", "DATABASE_URL must name SQLite's"),
+        ({"DATABASE_URL": "sqlite:///a?b.db"}, "settings", "takes no ?"),
         ({"DATABASE_URL": "postgresql://127.0.0.1:9/x"}, "database", "check DATABASE_URL"),
         ({"DATABASE_URL": "sqlite:///new.db"}, "database", "run `packshot migrate`"),
         ({"MEDIA_DIR": "a-file"}, "storage", "MEDIA_DIR=a-file can't be used"),
         ({"S3_BUCKET": "no-such-bucket"}, "storage", "check S3_BUCKET"),
         ({"S3_BUCKET": "shop", "AWS_ENDPOINT_URL_S3": NOBODY}, "storage", "check S3_BUCKET and"),
+        (
+            {"S3_BUCKET": "shop", "AWS_ENDPOINT_URL_S3": "localhost:9"},
+            "storage",
+            "AWS_ENDPOINT_URL_S3",
+        ),
         ({"SQS_QUEUE_URL": "{aws}/123456789012/none"}, "queue", "check SQS_QUEUE_URL"),
         (
             {"SQS_QUEUE_URL": f"{NOBODY}/1/none", "AWS_ENDPOINT_URL_SQS": NOBODY},

@@ -208,6 +208,20 @@ def test_a_right_that_is_missing_later_is_named(
     database.close()
 
 
+def test_tables_that_vanish_for_a_while_are_no_internal_error(
+    postgres: Postgres, postgres_name: str, postgres_url: str
+) -> None:
+    """As while a backup is being restored."""
+    database = Database(postgres_url)
+    with postgres.connect(postgres_name) as connection:
+        connection.execute("ALTER TABLE products RENAME TO elsewhere")
+        says = '"products" does not exist; if no backup is being'
+        with pytest.raises(Unavailable, match=says), database.write() as session:
+            session.execute(insert(Product).values(**vars(BOX)))
+        connection.execute("ALTER TABLE elsewhere RENAME TO products")
+    database.close()
+
+
 def _problem(database: Database) -> str:
     try:
         return problem_with_tables(database) or ""

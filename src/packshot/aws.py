@@ -132,8 +132,18 @@ class Connection(Generic[ClientT]):
             with self._lock:
                 made = self._made
                 if made is None or made[0] != os.getpid():
-                    made = self._made = (os.getpid(), self._make(_session()))
+                    made = self._made = (os.getpid(), self._make_client())
         return made[1]
+
+    def _make_client(self) -> ClientT:
+        try:
+            return self._make(_session())
+        except ValueError as error:  # its message has the address, which may hold a password
+            raise NotConfigured(
+                f"{self.resource.words} can't be asked: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and"
+                " AWS_ENDPOINT_URL_SQS must be addresses like http://host:9000",
+                code="aws_setting",
+            ) from error
 
     def _remember(self, permission: str, unavailable: Unavailable) -> None:
         if isinstance(unavailable, NotConfigured):

@@ -77,11 +77,10 @@ class Database:
         self._set_up_file()
 
     def _set_up_file(self) -> None:
-        on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
         self._write_lock: AbstractContextManager[None] = (
             WriteLock() if self.is_sqlite else nullcontext()
         )
-        self._file = OpenFile(self.url.database or "") if on_disk else None
+        self._file = OpenFile(self.url.database or "") if self.is_sqlite else None
         self._to_disk = share_syncs(self._file.log, self._sync) if self._file else None
 
     def _check_file(self, *_: Any) -> None:

@@ -14,9 +14,12 @@ from packshot.errors import NotConfigured, Unavailable
 
 #: PostgreSQL's insufficient_privilege.
 DENIED: Final = "42501"
+#: PostgreSQL's undefined_table, as while a backup is being restored or the search path is another.
+NO_TABLE: Final = "42P01"
 #: What a person can do about an error, by PostgreSQL's code
 #: (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 ADVICE: Final = {
+    NO_TABLE: "if no backup is being restored, check DATABASE_URL and its role's search path",
     "25006": "a standby accepts no changes: check DATABASE_URL if this persists",
     "53100": "make room on the database server's disk",
     "53300": "raise max_connections there, or run fewer processes",
@@ -36,8 +39,8 @@ def translate_errors() -> Iterator[None]:
             "the database: all connections of this process were in use for too long"
         ) from error
     except DBAPIError as error:
-        denied = _sqlstate(error) == DENIED
-        if not (isinstance(error, OperationalError) or error.connection_invalidated or denied):
+        no_bug = isinstance(error, OperationalError) or error.connection_invalidated
+        if not no_bug and _sqlstate(error) not in {DENIED, NO_TABLE}:
             raise
         raise as_unavailable(error) from error
 

@@ -18,7 +18,7 @@ FileIdentity: TypeAlias = tuple[int, int]
 def missing_file(url: URL) -> str | None:
     """Why there is no SQLite file to work on, and what to do; None if there is one, or if another
     error says why there can't be one. A connection would create it, empty."""
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+    if url.get_backend_name() != "sqlite":
         return None
     file = Path(str(url.database)).absolute()
     if file.exists() or not existing_parent(file).is_dir():

@@ -73,8 +73,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
-    if url.database and url.database != ":memory:":
-        _make_folder(Path(url.database).parent)
+    _make_folder(Path(str(url.database)).parent)
     engine = create_engine(
         url,
         pool_size=pool_size,

@@ -99,9 +99,14 @@ def _sqlite(rest: str) -> URL:
         )
     if rest.startswith("/file:"):
         raise SettingsError("DATABASE_URL must name SQLite's file by its path, not as file:...")
+    if "?" in rest:
+        raise SettingsError("DATABASE_URL: SQLite's address takes no ? and no parameters after it")
     url = make_url(f"sqlite://{rest}")
-    if url.query:
-        raise SettingsError("DATABASE_URL: SQLite's address takes no parameters after a ?")
+    if url.database in {None, "", ":memory:"}:
+        raise SettingsError(
+            "DATABASE_URL must name SQLite's file (sqlite:///var/packshot.db): a database in memory"
+            " is not shared"
+        )
     return url
 
 
