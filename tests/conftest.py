@@ -23,6 +23,7 @@ from packshot.settings import Settings
 if TYPE_CHECKING:
     from servers.aws import Aws
     from servers.postgres import Postgres
+    from support.shop import Shop
 
 #: Photos, recorded answers and hostile files, used in place; see `needs_shared`.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -136,6 +137,16 @@ def sqlite_template() -> Path:
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """DATABASE_URL of a fresh SQLite file at head."""
     return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'packshot.db')}"
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """With the default settings, on SQLite; modules that need another one override it."""
+    from support.shop import Shop  # not at the top: most tests do without Flask
+
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
 
 
 #: A database that a test let grow to this is not emptied but replaced.

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +19,6 @@ from packshot.enhancers.contract import NOT_ANALYSED
 from packshot.products.alt_text import LONGEST, alt_text
 
 MUG = {"product": "Ceramic mug", "colours": ["blue", "white"], "material": "ceramic"}
-
-
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
 
 
 def words(analysis: dict[str, Any] | None = None, **fields: Any) -> str:

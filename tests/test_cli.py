@@ -58,13 +58,6 @@ def test_notes_stand_below_the_table_in_full() -> None:
 
 
 @pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
-
-
-@pytest.fixture
 def url(shop: Shop) -> Iterator[str]:
     with served(shop.app) as url:
         yield url

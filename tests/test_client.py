@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,6 @@ from support.shop import SECRETS, Json, Shop, becomes, row
 
 from packshot.client import ApiError, Client
 from packshot.database.models import FAILED, PENDING_REVIEW
-
-
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
 
 
 def test_its_key_goes_with_every_request(sqlite_url: str, tmp_path: Path) -> None:

@@ -26,13 +26,6 @@ PHOTO, OTHER = photo_bytes(), photo_bytes(side=300)
 
 
 @pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
-
-
-@pytest.fixture
 def each_shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
     """On each of the two databases."""
     shop = Shop(database_url, tmp_path / "media")

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,13 +40,6 @@ from packshot.settings import Settings
 from packshot.spreadsheets import read_table
 from packshot.storage.local import LocalStorage
 from packshot.wiring import build
-
-
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
 
 
 def approved(shop: Shop, variants: int = 1, **fields: Any) -> int:

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -401,13 +400,6 @@ def test_the_command_measures_any_picture(tmp_path: Path) -> None:
     unknown = run(main, ["comply", str(good), "--preset", "nowhere"])
     assert "known are ajio, amazon" in unknown.output
     assert run(main, ["comply"]).output.split() == OURS
-
-
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
 
 
 def with_pictures(shop: Shop) -> tuple[int, list[int]]:

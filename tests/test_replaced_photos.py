@@ -28,13 +28,6 @@ from packshot.work.worker import Worker
 OLD, NEW = photo_bytes(), photo_bytes(side=300)
 
 
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
-
-
 def uploaded(shop: Shop, photo: bytes) -> str:
     name = str(uuid.uuid4())
     shop.services.storage.put(f"uploads/{name}", photo, "image/jpeg")

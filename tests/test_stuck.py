@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select, update
 from support.shop import Shop
@@ -13,13 +10,6 @@ from packshot.database.models import Deletion, Product, Round
 from packshot.database.types import now
 from packshot.errors import LostClaim, Unavailable
 from packshot.work.claims import Claim, Claims
-
-
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
 
 
 def claims_of(shop: Shop) -> Claims:

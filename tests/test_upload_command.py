@@ -335,13 +335,6 @@ def test_a_dry_run_shows_every_row_on_demand_and_as_json(tmp_path: Path) -> None
 # -- twice is once ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
-
-
 def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

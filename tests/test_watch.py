@@ -40,13 +40,6 @@ PRODUCTS = {"category": "Mugs"}
 
 
 @pytest.fixture
-def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media")
-    yield shop
-    shop.close()
-
-
-@pytest.fixture
 def url(shop: Shop) -> Iterator[str]:
     with served(shop.app) as url:
         yield url

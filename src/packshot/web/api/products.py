@@ -333,10 +333,7 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
     if correction.model_fields_set & {"sku", "view"}:
         note = note_on_sku(services().database, product_id, view.sku)
         message = f"{message}; {note}" if note else message
-    body = ProductAnswer(message=message, data=ProductData(product=present(view)))
-    response = answer(body)
-    response.set_etag(str(view.version))
-    return response
+    return product_answer(view, message)
 
 
 @bp.put(f"{ONE}/photo")
