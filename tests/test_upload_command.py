@@ -671,15 +671,25 @@ def test_the_seconds_of_a_replaced_photo_begin_with_the_new_one(shop: Shop, tmp_
 
 
 def test_many_photos_of_views_that_exist_share_a_line(shop: Shop, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
     for number in range(6):
-        (tmp_path / f"A{number}_front.png").write_bytes(photo_bytes(number))
+        (photos / f"A{number}_front.png").write_bytes(photo_bytes(number))
     with served(shop.app) as url:
-        run(tmp_path, "--url", url)
+        run(photos, "--url", url)
+        again = [run(photos, *how, "--url", url).output for how in ((), ("--dry-run",))]
         for number in range(6):
-            (tmp_path / f"A{number}_front.png").write_bytes(photo_bytes(9 + number))
-        done = run(tmp_path, "--url", url)
-    first = ", ".join(f"product {number + 1} (A{number}, front)" for number in range(5))
-    assert f"refused 6 photos: photo: {first} and 1 more have another photo (" in done.output
+            (photos / f"A{number}_front.png").write_bytes(photo_bytes(9 + number))
+        done = run(photos, "--url", url)
+        dry = run(photos, "--dry-run", "--further", "--url", url)
+    products = ", ".join(f"product {number + 1}" for number in range(5))
+    skipped = f"6 photos: {products} and 1 more have these photos under these SKUs and views"
+    for words, output in zip(("skipped", "note would skip"), again, strict=True):
+        assert f"{words} {skipped} (--again)\n" in output
+    views = ", ".join(f"product {number + 1} (A{number}, front)" for number in range(5))
+    another = f"6 photos: photo: {views} and 1 more have another photo"
+    assert f"refused {another} (packshot upload --update" in done.output
+    assert f"note {another}; both would be kept" in dry.output
 
 
 def test_a_photo_that_fits_no_row_is_no_row(tmp_path: Path) -> None:
@@ -795,7 +805,7 @@ def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> 
         run(folder / "A-1_front.jpg", "--url", url)
         done = run(folder, "--dry-run", "--url", url)
         cheap = run(folder, "--dry-run", "--url", url, "--mrp", "1", "--price", "2")
-    words = "photos/A-1_front.jpg would be skipped: product 1 has this photo already"
+    words = "would skip photos/A-1_front.jpg: product 1 has this photo under this SKU and view"
     assert words in done.output
     assert "would be refused photos/damaged.jpg: photo: " in done.output
     look = "2 of 3 rows look good: 1 new, 1 exists already and is skipped"

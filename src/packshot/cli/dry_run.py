@@ -24,12 +24,14 @@ from packshot.cli.rows import (
     unreadable,
 )
 from packshot.cli.sending import (
+    SAME_VIEW_CHOICES,
     FoundPhotos,
     KnownProducts,
     SendOptions,
     elsewhere_words,
     find_known,
-    same_view_words,
+    reasons,
+    with_known,
     with_same_view,
 )
 from packshot.cli.updating import Updated, update_products
@@ -79,6 +81,7 @@ def report_known(
     """Report photos that have products already and would be skipped, and those whose SKU and view
     a product has with another photo. Those that would be refused have an error in the answer."""
     asked, found = list(rows), KnownProducts()
+    noted: list[Row] = []
     good = [place for place, row in enumerate(rows) if not row.errors]
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
         for start in range(0, len(good), BATCH):
@@ -89,12 +92,14 @@ def report_known(
             for place, same in photos.same_view.items():
                 row = rows[part[place]]
                 if choices.further:
-                    report(f"{row.source}: {same_view_words(same)}; both would be kept")
+                    noted.append(with_same_view(row, same, "; both would be kept"))
                 elif choices.update:
                     found.replaced[part[place]] = same["product_id"]
-                    report(f"{row.source}: {same_view_words(same)}; {_replaced_words(same)}")
+                    noted.append(with_same_view(row, same, _replaced_words(same)))
                 else:
-                    asked[part[place]] = with_same_view(row, same)
+                    asked[part[place]] = with_same_view(row, same, SAME_VIEW_CHOICES)
+    for line in reasons(noted):
+        report(line)
     return asked, found
 
 
@@ -107,19 +112,20 @@ def _report_skipped(
 ) -> None:
     for place, other in photos.elsewhere.items():
         report(elsewhere_words(rows[part[place]], other, "it would be made again as"))
+    skipped = []
     for place, known in photos.known.items():
         row = rows[part[place]]
         found.skipped[part[place]] = known.product_id
-        words = f"would be skipped: product {known.product_id} has this photo already"
         by_sku = row.product is not None and row.product.sku  # `preview_updates` says it
-        notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))
-        report("; ".join(filter(None, notes)))
+        skipped.append(with_known(row, known, "" if by_sku else known.difference(row)))
+    for line in reasons(skipped):
+        report(f"would skip {line}")
 
 
 def _replaced_words(same: Json) -> str:
     if same["status"] == "pending":
-        return "it could not be replaced now, because pictures are being made from it"
-    return "it would be replaced, and the pictures made again"
+        return "; not replaced now, because pictures are being made from it"
+    return "; the new one would replace it, and the pictures be made again"
 
 
 def preview_updates(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import urllib3
 
@@ -83,21 +83,29 @@ def elsewhere_words(row: Row, other: Json, made: str) -> str:
     return f"{row.source}: product {other['product_id']} ({names}) has this photo; {made} {again}"
 
 
-def same_view_words(same: Json) -> str:
-    """`product 1 (A-1, front) has another photo`."""
-    return f"{_same_view(same)} has another photo"
-
-
 def _same_view(same: Json) -> str:
     """`product 1 (A-1, front)`."""
     return f"product {same['product_id']} ({', '.join(filter(None, (same['sku'], same['view'])))})"
 
 
-def with_same_view(row: Row, same: Json) -> Row:
-    """The row refused: only a person knows whether its photo replaces the product's."""
-    choices = "(packshot upload --update replaces it, --further keeps both)"
-    shared = Shared(f"{PHOTO}: {{}} have another photo {choices}", _same_view(same))
-    return replace(row, errors=[f"{PHOTO}: {same_view_words(same)} {choices}"], shared=shared)
+#: Only a person knows whether a photo replaces its product's, so that its row is refused.
+SAME_VIEW_CHOICES: Final = " (packshot upload --update replaces it, --further keeps both)"
+
+
+def with_same_view(row: Row, same: Json, what: str) -> Row:
+    """The row with the product that has another photo, and what that means."""
+    shared = Shared(f"{PHOTO}: {{}} have another photo{what}", _same_view(same))
+    return replace(
+        row, errors=[f"{PHOTO}: {_same_view(same)} has another photo{what}"], shared=shared
+    )
+
+
+def with_known(row: Row, known: ExistingProduct, difference: str) -> Row:
+    """The row with the product that has its photo, and in what it differs."""
+    product = f"product {known.product_id}"
+    words = [f"{product} has this photo under this SKU and view (--again)", difference]
+    shared = Shared("{} have these photos under these SKUs and views (--again)", product)
+    return replace(row, errors=[*filter(None, words)], shared=shared)
 
 
 @dataclass
@@ -196,7 +204,9 @@ def _send_part(
     taken = {} if choices.further else found.same_view
     done = set(found.known)
     if not choices.update:
-        sent.refused += [with_same_view(rows[place], same) for place, same in taken.items()]
+        sent.refused += [
+            with_same_view(rows[place], same, SAME_VIEW_CHOICES) for place, same in taken.items()
+        ]
         done |= taken.keys()
     new = [place for place in range(len(rows)) if place not in done]
     ready: list[Row] = []

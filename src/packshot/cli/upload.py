@@ -28,6 +28,7 @@ from packshot.cli.sending import (
     find_repeated_photos,
     reasons,
     send_rows,
+    with_known,
 )
 from packshot.cli.updating import Updated, name_known, update_products, without_known
 from packshot.client import ApiError, Client, Json
@@ -247,12 +248,10 @@ def _count_sources(rows: Sequence[Row]) -> str:
 
 
 def print_skipped(skipped: Sequence[tuple[Row, ExistingProduct]], console: Console) -> None:
-    """Print a line for each row whose photo has a product already."""
-    for row, known in skipped:
-        words = f"product {known.product_id} has this photo under this SKU and view"
-        console.print(f"skipped {escape_text(row.source)}: {words} (--again)", soft_wrap=True)
-        if words := known.difference(row):
-            console.print(f"[yellow]  {escape_text(words)}[/]", soft_wrap=True)
+    """Print a line for each row whose photo has a product already; many share one."""
+    rows = [with_known(row, known, known.difference(row)) for row, known in skipped]
+    for line in reasons(rows):
+        console.print(f"skipped {escape_text(line)}", soft_wrap=True)
 
 
 @dataclass(frozen=True)
