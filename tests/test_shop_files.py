@@ -98,9 +98,10 @@ def test_an_importer_gets_a_picture_once(make: Maker, as_format: str) -> None:
     assert len(read(shop, as_format)) == 1
 
 
-def test_the_handles_and_options_of_the_shops_own_file_come_back(make: Maker) -> None:
+@pytest.mark.parametrize("name", ["Handle", "URL handle"])
+def test_the_handles_and_options_of_the_shops_own_file_come_back(make: Maker, name: str) -> None:
     shop = make(public_media_url=CDN)
-    both = {"Handle": "shirt"}
+    both = {name: "shirt"}
     red = both | {"Option1 Name": "Colour", "Option1 Value": "red"}
     approve(shop, sku="S-B", name="Shirt", attributes=both | {"Option1 Value": "blue"})
     approve(shop, sku="OTHER", name="Cap")

@@ -409,6 +409,11 @@ def test_ten_thousand_rows_take_less_than_three_seconds() -> None:
         ('"מק""ט"|שם מוצר|מחיר מחירון|מחיר', "sku|name|mrp|price"),
         ("รหัสสินค้า|ชื่อสินค้า|รูปภาพ|ราคา", "sku|name|raw_image|price"),
         ("SKU|Price in €|UVP €|Brand", "sku|price|mrp|attribute"),
+        (
+            "SKU / Artikelnummer|Name / Bezeichnung|Bild / Image|Preis / Price",
+            "sku|name|raw_image|price",
+        ),
+        ("sku|base_image|base_image_label|VK-Preis netto", "sku|raw_image|attribute|price"),
         ("SKU|Discount pct|% Discount|Price (5% off)", "sku|attribute|attribute|price"),
     ],
 )
@@ -964,6 +969,28 @@ def test_every_variant_has_the_names_of_its_shopify_products_options() -> None:
     names = {"Handle": "kurta", "Option1 Name": "Size", "Option2 Name": "Colour"}
     assert shown[1] == names | {"Option1 Value": "M", "Option2 Value": "Red"}
     assert shown[2] == {"Handle": "cap"}
+
+
+def test_shopify_since_2025() -> None:
+    text = (
+        "Title,URL handle,Product category,Type,SKU,Option1 name,Option1 value,Price,"
+        "Compare-at price,Product image URL,Image position,Variant image URL\n"
+        "Mug,mug,Home,Mugs,M-R,Color,Red,9.00,10.00,//cdn.shop.com/1.jpg,1,\n"
+        ",mug,,,M-B,,Blue,8.00,,//cdn.shop.com/2.jpg,2,//cdn.shop.com/2.jpg\n"
+        ",mug,,,,,,,,//cdn.shop.com/3.jpg,3,\n"
+    )
+    found = imported(text)
+    assert found.layout == "Shopify"
+    assert [(row.row, row.sku, row.name, row.view, row.category) for row in found.rows] == [
+        (2, "M-R", "Mug", "1", "Mugs"),
+        (3, "M-B", "Mug", "2", "Mugs"),
+        (4, "M-R", "Mug", "3", "Mugs"),
+    ]
+    assert [row.price for row in found.rows] == [9, 8, 9]
+    assert [row.mrp for row in found.rows] == [10, None, 10]
+    assert reported(found) == []
+    [no_sku] = imported("Title,URL handle,SKU,Image URL\nMug,mug,,//cdn.shop.com/1.jpg\n").rows
+    assert no_sku.sku == "mug"
 
 
 def test_shopify_without_pictures_waits_for_photos() -> None:

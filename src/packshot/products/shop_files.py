@@ -111,7 +111,7 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
     own_handles: set[str] = set()
     for group in groups:
         first = group[0][1]
-        given = _attribute(group, "Handle")
+        given = _attribute(group, "Handle") or _attribute(group, "URL handle")
         handle = given or _free_handle(first, listings)
         if given is None:
             own_handles.add(handle)

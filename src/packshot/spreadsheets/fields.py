@@ -161,7 +161,15 @@ class Fields:
         *("image links", "image address", "image path", "main image", "main image url"),
         *("main image src", "base image", "primary image", "primary image url", "featured image"),
         *("product image", "product images", "product image url", "product image urls"),
-        *("variant image", "photo", "photos", "photo url", "photo urls", "photo link"),
+        *(
+            "variant image",
+            "variant image url",
+            "photo",
+            "photos",
+            "photo url",
+            "photo urls",
+            "photo link",
+        ),
         *("product photo", "picture", "pictures", "picture url", "img", "img url", "img src"),
         *("imgs", "image src url", "raw photo", "front image", "back image", "additional image"),
         *("additional images", "additional image link", "additional image url"),
@@ -272,6 +280,7 @@ class Fields:
         *("trendyol da satılacak fiyat", "價格", "售價", "特価", "促销价", "折扣价", "할인가"),
         *("할인가격", "سعر العرض", "new price", "brutto vk", "tarif promo", "prezzo in offerta"),
         *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
+        *("vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
         *("rate",),  # on wholesalers' lists in India
     )
     discount: Decimal | None = _number(

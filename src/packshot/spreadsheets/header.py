@@ -82,9 +82,14 @@ def field_of(name: str) -> tuple[str, int] | None:
     plain = plain_name(name)
     if found := _RANKS.get(_compared(plain)):
         return None if found[0] == "discount" and _is_percentage(name) else found
+    meant = [field_of(part) for part in name.split("/")] if "/" in name else []
+    if meant and len({each and each[0] for each in meant}) == 1:  # "SKU / Artikelnummer"
+        return meant[0]
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
     sideless = " ".join(  # "left image"
-        word for word in unnumbered.split() if without_accents(word) not in VIEW_WORDS
+        word
+        for word in unnumbered.split()
+        if word == "label" or without_accents(word) not in VIEW_WORDS  # Magento's base_image_label
     )
     found = _RANKS.get(_compared(unnumbered)) or _RANKS.get(_compared(sideless))
     return found if found and found[0] in SHARED else None

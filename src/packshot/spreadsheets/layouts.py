@@ -15,7 +15,9 @@ from packshot.spreadsheets.table import Record
 Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
 
 #: Attributes that are one variant's or one picture's, not the whole product's.
-_OWN: Final = re.compile(r"option\d+ value|(?:variant|image) ?.*|handle")
+_OWN: Final = re.compile(r"option\d+ value|(?:variant|image) ?.*|(?:url )?handle")
+#: Shopify's names of the column that all rows of a product share, until 2025 and since.
+_HANDLES: Final = frozenset({"handle", "url handle"})
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
@@ -26,7 +28,7 @@ _CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
 def layout_of(columns: Sequence[Column]) -> Layout:
     """The shop system of an export, by names of columns that only it uses together."""
     names = {plain_name(column.name) for column in columns}
-    if "handle" in names and names & {"image src", "variant sku", "variant price", "title"}:
+    if names & _HANDLES and names & {"image src", "variant sku", "variant price", "title"}:
         return "Shopify"
     if {"regular price", "sku"} <= names and names & {"images", "categories", "published"}:
         return "WooCommerce"
@@ -47,7 +49,8 @@ def with_layout(
     if layout != "Shopify":
         return mapping
     if "sku" not in mapping.values():
-        mapping = mapping | {by_name["handle"].name: "sku"}
+        handle = next(by_name[name] for name in by_name if name in _HANDLES)
+        mapping = mapping | {handle.name: "sku"}
     own_type = by_name.get("type")
     if own_type and any(record.cell(own_type.index) for record in records):
         # The shop's own word; "Product Category" is a path of Shopify's taxonomy.
@@ -87,7 +90,7 @@ def _complete_shopify(
 ) -> list[Record]:
     """Complete Shopify's rows: a row with only a handle and a picture adds the picture to the
     handle's first row; without any SKU the handle is the SKU."""
-    handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
+    handle = _place_of(columns, lambda column: plain_name(column.name) in _HANDLES)
     sku = _place_of(columns, lambda column: mapping[column.name] == "sku")
     if handle is None:
         return records
@@ -117,7 +120,7 @@ def without_picture(
     layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> set[int]:
     """Shopify's variant rows without a picture whose product has one, such as sizes of a shoe."""
-    handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
+    handle = _place_of(columns, lambda column: plain_name(column.name) in _HANDLES)
     if layout != "Shopify" or handle is None:
         return set()
     indexes = [column.index for column in columns if mapping[column.name] in SHARED]
