@@ -30,10 +30,8 @@ def import_before_forks() -> None:
     if early_setting("GEMINI_API_KEY"):
         import google.genai  # noqa: F401
 
-        import packshot.enhancers.gemini.enhancer
+        import packshot.enhancers.gemini.enhancer  # noqa: F401
     if early_setting("SQS_QUEUE_URL"):
-        import packshot.queues.sqs  # noqa: F401
-
         read_descriptions("sqs")
     if early_setting("S3_BUCKET"):
         read_descriptions("s3")
