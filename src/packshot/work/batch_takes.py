@@ -15,13 +15,11 @@ from packshot.database.engine import update_rows
 from packshot.database.models import BatchItem, Product, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
-from packshot.products.batch_items import OPEN, WAITING
-from packshot.products.takes import NO_BUDGET, end, is_request_for, is_undecided, picture_of
-from packshot.products.takes import WAITING as TO_BE_MADE
+from packshot.products import batch_items, takes
 from packshot.work.claims import Claim
 
 #: The take waits for a batch job to begin or to end.
-WAITS = and_(Take.state == TO_BE_MADE, Take.due_at.is_(None))
+WAITS = and_(Take.state == takes.WAITING, Take.due_at.is_(None))
 
 
 def brief_of(claim: Claim, take: Take) -> Brief:
@@ -38,10 +36,10 @@ def take_of(session: Session, item: BatchItem) -> Take | None:
 
 def is_wanted(session: Session, product: Product, take: Take, most: int) -> bool:
     """Whether the take still waits, the settings allow it, and nobody decided the picture yet."""
-    if take.state != TO_BE_MADE or take.number > most + 1:
+    if take.state != takes.WAITING or take.number > most + 1:
         return False
-    image = picture_of(session, take)
-    return image is not None and is_undecided(product, image)
+    image = takes.picture_of(session, take)
+    return image is not None and takes.is_undecided(product, image)
 
 
 def make_due(session: Session, condition: ColumnElement[bool]) -> int:
@@ -51,16 +49,16 @@ def make_due(session: Session, condition: ColumnElement[bool]) -> int:
 
 
 def has_open_request() -> ColumnElement[bool]:
-    return exists().where(is_request_for(Take), BatchItem.state.in_(OPEN))
+    return exists().where(takes.is_request_for(Take), BatchItem.state.in_(batch_items.OPEN))
 
 
 def end_for_budget(session: Session) -> None:
     """End the takes that wait for a batch job, because the day's budget is spent."""
-    waiting = select(BatchItem).where(BatchItem.state == WAITING, BatchItem.take > 1)
+    waiting = select(BatchItem).where(BatchItem.state == batch_items.WAITING, BatchItem.take > 1)
     for item in session.scalars(waiting).all():
         take = take_of(session, item)
         session.delete(item)
         product = session.get(Product, item.product_id)
         if take is not None and product is not None:
-            end(take, "budget", NO_BUDGET)
+            takes.end(take, "budget", takes.NO_BUDGET)
             product.version += 1
