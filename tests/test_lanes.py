@@ -18,7 +18,7 @@ from support.shop import Shop, row
 
 from packshot.cli.estimate import estimate as estimate_command
 from packshot.database.models import FAILED, BatchItem, Call, Product
-from packshot.enhancers.gemini.lanes import all_ready_in
+from packshot.enhancers.gemini.lane_words import all_ready_in
 from packshot.enhancers.gemini.prices import estimates, expected_cost, price_of
 from packshot.lanes import LANES
 from packshot.products.batch_items import SENT, WAITING

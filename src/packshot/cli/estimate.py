@@ -16,7 +16,7 @@ import click
 from packshot.cli.aws_costs import AwsCost, aws_cost
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import read_rows
-from packshot.enhancers.gemini.lanes import all_ready_in
+from packshot.enhancers.gemini.lane_words import all_ready_in
 from packshot.enhancers.gemini.prices import Estimate, estimates, gemini_estimates
 from packshot.errors import SettingsError
 from packshot.serving import load_environment

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
 from packshot.database.models import APPROVED, PENDING_REVIEW, REJECTED
-from packshot.enhancers.gemini.lanes import one_ready_in
+from packshot.enhancers.gemini.lane_words import one_ready_in
 from packshot.enhancers.gemini.prices import estimates
 from packshot.errors import NotFound
 from packshot.marketplaces.presets import preset_titles
