@@ -28,7 +28,7 @@ from packshot.database.models import Call, Product, ProductImage
 from packshot.enhancers.contract import Brief, Photo
 from packshot.enhancers.gemini import prompts
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
-from packshot.errors import EnhancerError, VariantRefused
+from packshot.errors import PackshotError, VariantRefused
 from packshot.pictures import imaging
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -195,7 +195,7 @@ def test_googles_words_are_one_plain_line_in_errors(
         assert refused.value.message.isprintable()
         error = {"error": {"code": 400, "status": "X", "message": f"input image {hostile}"}}
         fake.misbehave(answering(reply_of(error, 400, paid=False)), kind="picture")
-        with pytest.raises(EnhancerError) as wrong:
+        with pytest.raises(PackshotError, match="input image") as wrong:
             enhancer.generate(photo, analysis, brief, 0)
         assert wrong.value.message.isprintable()
 
