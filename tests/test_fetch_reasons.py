@@ -189,6 +189,8 @@ def test_tls_instead_of_http_is_named() -> None:
             raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"),
             "closed the connection before its answer was complete",
         ),
+        (raw(b"HTTP/1.1 200 OK\r\nServer: x\r\n"), "closed the connection before its answer was"),
+        (raw(b"HTTP/1.1 302 Found\r\nLocation: /pic"), "closed the connection before its answer"),
         (
             raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
             "closed the connection before its answer was complete",
@@ -234,12 +236,32 @@ def test_what_is_wrong_with_an_address_is_named(url: str, words: str) -> None:
         (404, "404 from {} (not found); check"),
         (406, "406 from {} (not acceptable)"),
         (410, "410 from {} (gone)"),
-        (418, "418 from {}"),
+        (418, "418 from {}; check that the address opens in a browser"),
+        (206, "206 from {}; check that"),
+        (302, "302 from {} (a redirect that leads nowhere)"),
     ],
 )
 def test_a_refusal_is_named_with_its_status(status: int, words: str) -> None:
     with PhotoHost({"/a.jpg": refusal(status)}) as host:
         assert words.format(host.address) in refused_by(host, "/a.jpg").message
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDenied", "(refused: AccessDenied); the object is not public, or not there"),
+        ("SignatureDoesNotMatch", "(refused: SignatureDoesNotMatch); the signature does not fit"),
+        ("InvalidObjectState", "(refused: InvalidObjectState); the object is in an archive"),
+        ("AccountProblem", "(refused: AccountProblem)"),
+    ],
+)
+def test_a_stores_own_reason_is_named(code: str, words: str) -> None:
+    page = f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode()
+    with PhotoHost({"/a.jpg": photo(page, 403)}) as host:
+        error = refused_by(host, "/a.jpg")
+    assert words in error.message
+    assert "FETCH_USER_AGENT" not in error.message
+    assert (error.code, error.retryable) == ("forbidden", False)
 
 
 S3_EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"

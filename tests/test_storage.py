@@ -520,8 +520,20 @@ def test_a_missing_object_that_looks_forbidden_names_the_permission() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_slow_down_is_rate_limited() -> None:
-    with CannedAws(s3_error("SlowDown", 503)) as server:
+def test_the_region_that_a_refusal_names_is_the_one_to_set() -> None:
+    body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region></Error>"
+    with CannedAws(Answer(body, 400, {"Content-Type": "application/xml"})) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        with pytest.raises(NotConfigured, match="set AWS_REGION=eu-central-1"):
+            storage.get(KEY)
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("code", "status"), [("SlowDown", 503), ("SlowDownRead", 503), ("TooManyRequests", 429)]
+)
+def test_slow_down_is_rate_limited(code: str, status: int) -> None:
+    with CannedAws(s3_error(code, status)) as server:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
         with pytest.raises(RateLimited):
             storage.get(KEY)

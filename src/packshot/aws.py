@@ -274,7 +274,8 @@ def status_of(error: ClientError) -> int:
 
 def _refusal(error: ClientError, resource: Resource, permission: str) -> Unavailable:
     code = code_of(error)
-    if code in SLOW_DOWN or "Throttl" in code:
+    slow_down = code in SLOW_DOWN or "Throttl" in code or code.startswith("SlowDown")
+    if slow_down or status_of(error) == 429:
         return RateLimited(f"{resource.words} asks to slow down ({code})")
     if advice := _advice(error, code, resource, permission):
         kind, words = advice
@@ -343,9 +344,9 @@ def _advice_on_location(
 
 
 def bucket_region(answer: Any) -> str | None:
-    """The region that S3 names in the headers of its answers."""
+    """The region that S3 names in its answers: in a header, or in the body of a refusal."""
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    region = headers.get("x-amz-bucket-region")
+    region = headers.get("x-amz-bucket-region") or answer.get("Error", {}).get("Region")
     return str(region) if region else None
 
 

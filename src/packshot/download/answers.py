@@ -66,6 +66,8 @@ class _Head:
         """The next status line, wanted header or empty line. Raises HeadTooLarge."""
         while True:
             line = self._wire.readline(limit)
+            if not line and self._lines:  # http.client would take this for the head's end
+                raise http.client.IncompleteRead(b"")
             self._count(line)
             if len(line) > limit - 1:
                 return line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 
@@ -20,6 +21,7 @@ _WANTS_MORE = (
     "if the address opens in a browser, the host may want a browser's User-Agent, a Referer or a"
     " token: Packshot's operator can set FETCH_USER_AGENT or FETCH_HEADERS"
 )
+_IN_A_BROWSER = "; check that the address opens in a browser"
 _STATUS_ADVICE = {
     401: ("forbidden", f" (a sign-in or a token is missing); {_WANTS_MORE}"),
     403: ("forbidden", f" (refused); {_WANTS_MORE}"),
@@ -27,8 +29,16 @@ _STATUS_ADVICE = {
     406: ("refused", f" (not acceptable); {_WANTS_MORE}"),
     407: ("refused", " (a proxy wants a sign-in)"),
     410: ("not_found", " (gone); give another address"),
-    416: ("refused", ""),
     451: ("refused", " (not shown for legal reasons)"),
+} | dict.fromkeys(
+    (301, 302, 303, 307, 308), ("refused", f" (a redirect that leads nowhere){_IN_A_BROWSER}")
+)
+#: What S3 and compatible stores call a refusal, in XML.
+_STORE_CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
+_STORE_ADVICE = {
+    "AccessDenied": "; the object is not public, or not there: make it public, or sign its address",
+    "InvalidObjectState": "; the object is in an archive: restore it first",
+    "SignatureDoesNotMatch": "; the signature does not fit the address: copy it whole",
 }
 NOT_DOWNLOADED = "the picture could not be downloaded: "
 _LONGEST_RETRY_AFTER = 3600  # seconds: a host's header can't make a product wait for a year
@@ -251,7 +261,10 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> Fe
             " one that never expires",
             code="address_expired",
         )
-    code, advice = _STATUS_ADVICE.get(status, ("refused", ""))
+    code, advice = _STATUS_ADVICE.get(status, ("refused", _IN_A_BROWSER))
+    if status == 403 and (said := _STORE_CODE.search(body)):
+        word = said[1].decode()
+        advice = f" (refused: {word}){_STORE_ADVICE.get(word, '')}"
     return failed(f"{status} from {page.place}{advice}", code=code)
 
 
