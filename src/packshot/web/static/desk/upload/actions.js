@@ -2,7 +2,7 @@
 
 import { h, icon } from "../dom.js";
 import { many } from "../words.js";
-import { changing } from "./existing.js";
+import { changing } from "./corrections.js";
 import { lacksSku } from "./mapping.js";
 import { badPhotos, FURTHER, LEAVE, REPLACE, withSameView } from "./plan.js";
 

@@ -1,7 +1,7 @@
 // Asks the server for a plan of the chosen files; creates nothing.
 
 import { call } from "../api.js";
-import { correctSkus } from "./existing.js";
+import { correctSkus } from "./corrections.js";
 
 const TIMEOUT_MS = 90_000;
 /** What becomes of a photo whose SKU and view a product has with another photo. */

@@ -2,14 +2,8 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money, noun } from "../words.js";
-import {
-  changing,
-  elsewhereLine,
-  existingLine,
-  repeatedLine,
-  sameViewLine,
-  skippedLine,
-} from "./existing.js";
+import { changing } from "./corrections.js";
+import { elsewhereLine, existingLine, repeatedLine, sameViewLine, skippedLine } from "./lines.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
 import { badPhotos, FURTHER, LEAVE, REPLACE, toMake, toSkip, withSameView } from "./plan.js";

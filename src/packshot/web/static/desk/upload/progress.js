@@ -7,7 +7,7 @@ import { Poll } from "../poll.js";
 import { toast } from "../toast.js";
 import { count, duration, ended, many } from "../words.js";
 import { isDone, progressCard, wantedOf } from "./making.js";
-import { Pace } from "./pace.js";
+import { TimeLeft } from "./time_left.js";
 
 const FOLLOW_MS = 1_500;
 const PAGE = 200;
@@ -49,7 +49,7 @@ class Pages {
 export class Progress {
   #batches;
   #pages;
-  #pace = new Pace();
+  #timeLeft = new TimeLeft();
   #cards = new Map();
   #all = h("ul", { class: "making-list" });
   #words = h("p", { class: "making-words" });
@@ -124,9 +124,9 @@ export class Progress {
     const ready = products.filter(isDone).length;
     const failed = products.filter((product) => product.status === "failed").length;
     const finished = ready === products.length && !this.#pages.open.length;
-    if (!this.#pages.areKnown) this.#pace = new Pace();
-    this.#pace.note(made);
-    const seconds = finished ? null : this.#pace.seconds(wanted - made);
+    if (!this.#pages.areKnown) this.#timeLeft = new TimeLeft();
+    this.#timeLeft.note(made);
+    const seconds = finished ? null : this.#timeLeft.seconds(wanted - made);
     this.#words.replaceChildren(
       h(
         "strong",

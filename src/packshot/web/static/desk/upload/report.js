@@ -1,9 +1,9 @@
 // What was not created when everything was sent: what was updated, refused and skipped.
 
 import { h } from "../dom.js";
-import { at } from "../place.js";
 import { count, many } from "../words.js";
-import { changing, existingLine, skippedLine } from "./existing.js";
+import { changing } from "./corrections.js";
+import { existingLine, replacedLine, skippedLine } from "./lines.js";
 import { folded } from "./lists.js";
 import { skipWords } from "./preview.js";
 
@@ -21,14 +21,6 @@ export function report({ updated, refused, skipped, replaced, created }) {
     folded("Skipped: they have products already", skipped, skippedLine, { open: !created }),
   ];
 }
-
-const replacedLine = ({ id, sku, view }) =>
-  h(
-    "li",
-    {},
-    h("strong", {}, [sku, view].filter(Boolean).join(" · ")),
-    h("a", { href: at(`/products/${id}`), target: "_blank" }, `Product ${id}`),
-  );
 
 const refusedLine = ({ row, why }) =>
   h("li", {}, h("strong", {}, row.photo ?? row.fields.raw_image), h("span", {}, why));

@@ -2,7 +2,7 @@
 
 const WINDOW_MS = 180_000;
 
-export class Pace {
+export class TimeLeft {
   #seen = [];
 
   /** Note how many pictures are made by now. */
