@@ -888,8 +888,13 @@ def test_products_per_day_over_all_processes(limited: list[Shop]) -> None:
     response = second.bulk(*[row()] * 5, secret=secret)
     assert response.status_code == 429
     assert 1 <= int(response.headers["Retry-After"]) <= 86_400
+    assert "per day has 4 left, and this request has 5; wait " in response.get_json()["detail"]
+    many = second.bulk(*[row()] * 11, secret=secret).get_json()["detail"]
+    assert many == "the limit of products per day is 10, and this request alone has 11"
     assert second.bulk(*[row()] * 4, secret=secret).status_code == 201
-    assert second.bulk(secret=secret).status_code == 429
+    none_left = second.bulk(secret=secret)
+    assert none_left.status_code == 429
+    assert "the limit of products per day is used up; wait " in none_left.get_json()["detail"]
     assert second.services.catalog.stats().products == {"pending": 10}
     second.clock.moment += 86_400
     assert second.bulk(secret=secret).status_code == 201

@@ -781,7 +781,7 @@ def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: 
         "1 product created, nothing refused." in done.output or "2 products created" in done.output
     )
     assert " without a result; the same command continues." in done.output
-    assert "bytes per day is used up" in done.output
+    assert "the limit of bytes per day is 1,000,000, and this request alone has 1,0" in done.output
 
 
 def test_prices_are_printed_in_the_currency_of_the_server(sqlite_url: str, tmp_path: Path) -> None:

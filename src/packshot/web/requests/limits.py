@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, cast
 
 from flask import Flask, current_app, g, request
@@ -109,16 +110,25 @@ class RequestLimits:
         """Take `amount`, or refuse with 429 and Retry-After."""
         window = self.window(who, what, seconds)
         if not self.take(window, amount, limit):
-            raise self.refusal(window)
+            raise self.refusal(window, amount, limit)
         return window
 
-    def refusal(self, window: Window) -> Refused:
+    def refusal(self, window: Window, amount: int = 1, limit: int = 1) -> Refused:
         seconds = window.left(self.clock())
         return Refused(
             "too_many_requests",
-            f"the limit of {window.what} is used up; wait {seconds} seconds",
+            f"the limit of {window.what} {self._why(window, amount, limit, seconds)}",
             {"Retry-After": str(seconds)},
         )
+
+    def _why(self, window: Window, amount: int, limit: int, seconds: int) -> str:
+        if amount > limit:
+            return f"is {limit:,}, and this request alone has {amount:,}"
+        left = limit - self._read_count(window) if amount > 1 else 0
+        full = f"has {left:,} left, and this request has {amount:,}" if left > 0 else "is used up"
+        end = datetime.fromtimestamp(window.starts_at + window.seconds, UTC)
+        wait = f"for {seconds} seconds" if seconds <= QUARTER else f"until {end:%H:%M} UTC"
+        return f"{full}; wait {wait}"
 
     def count_request(self, who: str, limit: int) -> None:
         """Count one request of this minute, out of those this process has reserved."""
