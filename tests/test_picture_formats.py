@@ -723,6 +723,13 @@ TIFF_START = b"II*\0\x08\0\0\0"
         (b"BMW 320d, silver, front left", "text"),
         (b"Dear customer,\nyour picture was moved.", "text"),
         (b"data:image/png;base64,iVBORw0KGgo=", "a picture written as text (base64)"),
+        (b"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBD", "a picture written as text (base64)"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI" + bytes(40), "a PNG for iOS apps (CgBI)"),
+        (b"\xef\xbb\xbf\xff\xd8\xff\xe0" + bytes(40), "a picture with 3 other bytes before it"),
+        (
+            b"Content-Type: image/png\r\n\r\n\x89PNG\r\n\x1a\n" + bytes(40),
+            "a picture with 27 other bytes before it",
+        ),
         (bytes(5000), "nothing but zero bytes"),
         (bytes(range(1, 9)) * 20, "not a picture of a known kind"),
     ],

@@ -36,6 +36,7 @@ UNKNOWN = FileKind("not a picture of a known kind", advice=f"send {ACCEPTED_WORD
 #: Kinds by their first bytes.
 SIGNATURES = (
     (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI", FileKind("a PNG for iOS apps (CgBI)", advice=EXPORT)),
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"FUJIFILMCCD-RAW", FileKind("a RAW photo (Fujifilm RAF)", advice=EXPORT)),
     (b"FOVb", FileKind("a RAW photo (Sigma X3F)", advice=EXPORT)),
@@ -86,6 +87,9 @@ SIGNATURES = (
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 RAW_COMPRESSIONS = {32767: "Sony ARW", 34713: "Nikon NEF", 65535: "Pentax PEF", 34892: "DNG"}
 RAW_MAKERS = {b"NIKON": "Nikon NEF", b"SONY": "Sony ARW", b"PENTAX": "Pentax PEF"}
+
+
+_PICTURE = re.compile(rb"\xff\xd8\xff[\xe0-\xef\xdb]|\x89PNG\r\n\x1a\n")
 
 
 def recognise(data: bytes) -> FileKind:
@@ -181,10 +185,13 @@ def _text(data: bytes) -> FileKind:
         return FileKind("an XML document", advice=ITSELF)
     if start[:1] in (b"{", b"[") and _is_json(data):
         return FileKind("JSON data", advice=ITSELF)
-    if re.match(rb"data:image/[\w.+-]+;base64,", start):
+    if re.match(rb"data:image/[\w.+-]+;base64,|/9j/[\w+/]{2}|iVBORw0KGgo", start):
         return FileKind("a picture written as text (base64)", advice="send the picture itself")
     if _is_readable(start):
         return FileKind("text", advice="send a picture")
+    if before := _PICTURE.search(data, 1, 1024):  # a BOM, or a mail's or an answer's header
+        words = f"a picture with {before.start()} other bytes before it"
+        return FileKind(words, advice="send the picture itself")
     return UNKNOWN
 
 
