@@ -450,6 +450,24 @@ def test_a_percentage_in_a_column_of_discounts_is_left_out() -> None:
     assert reported(found, "note") == [(2, "discount", "10% is read as no amount")]
 
 
+@pytest.mark.parametrize(
+    ("rows", "discounts"),
+    [
+        (("100,80,20", "250,200,20", "1299,999,23", "5,5,0"), [None] * 4),
+        (("100,80,20", "250,200,50"), [20, 50]),
+        (("100,80,20", "250,200,7"), [20, 7]),
+        (("100,80,20", "250,,20"), [20, 20]),
+    ],
+)
+def test_discounts_that_are_percentages_without_a_sign_are_left_out(
+    rows: tuple[str, ...], discounts: list[int | None]
+) -> None:
+    found = imported("sku,category,mrp,price,discount\n" + "".join(f"A,C,{one}\n" for one in rows))
+    assert [row.discount for row in found.rows] == discounts
+    noted = [detail for _, column, detail in reported(found, "note") if column == "discount"]
+    assert (noted != []) == (discounts[0] is None)
+
+
 def test_the_sku_of_a_product_feed_is_its_id() -> None:
     text = "id,title,image_link,availability,gtin,mpn\nA-1,Mug,https://a.example/1.jpg,x,400,M-9\n"
     found = imported(text, defaults={"category": "Cups"})

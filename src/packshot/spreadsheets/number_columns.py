@@ -95,7 +95,25 @@ def read_numbers(
     _settle_by_neighbours(found)
     for column in found:
         _read(column)
+    _leave_out_rates({column.field: column for column in found})
     return found
+
+
+def _leave_out_rates(by_field: Mapping[str, NumberColumn]) -> None:
+    """Leave out discounts that are percentages without a sign: 20 of 250 and 200."""
+    if not {"mrp", "price", "discount"} <= by_field.keys():
+        return
+    mrps, prices, column = (by_field[field] for field in ("mrp", "price", "discount"))
+    rows = [
+        (mrps.values[row], prices.values[row], discount)
+        for row, discount in column.values.items()
+        if discount and row in mrps.values and row in prices.values
+    ]
+    if all(mrp - price == discount for mrp, price, discount in rows):
+        return
+    if all(abs(mrp * discount / 100 - (mrp - price)) <= mrp / 100 for mrp, price, discount in rows):
+        column.values.clear()
+        column.note(None, "has percentages, not amounts: left out, because MRP and price say them")
 
 
 def _check_choices(found: Sequence[NumberColumn], chosen: Mapping[str, DecimalSign]) -> None:
