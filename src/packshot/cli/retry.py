@@ -17,7 +17,10 @@ from packshot.client import ApiError, Client
 @click.option("--json", "as_json", is_flag=True, help="Print the retried ids as JSON.")
 @connection
 def retry(product_ids: tuple[int, ...], all_failed: bool, as_json: bool, client: Client) -> None:
-    """Queue failed products again: the ids given, or all. Exits with 1 when one could not be."""
+    """Queue failed products again: the ids given, or --all-failed.
+
+    Exits with 1 when one could not be.
+    """
     if bool(product_ids) == all_failed:
         raise click.UsageError("give product ids, or --all-failed")
     wanted = product_ids or tuple(product["id"] for product in client.products(status="failed"))

@@ -64,7 +64,8 @@ def _check_faults(
     help="With --fake-gemini: make it fail at random, as in overloaded=0.1; default: never.",
 )
 def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
-    """Serve on HOST and PORT with gunicorn; every process has its worker thread.
+    """Serve with gunicorn on HOST and PORT (`PORT=5055 packshot serve`); every process has its
+    worker thread.
 
     --fake-gemini runs the whole Gemini path against a server on this machine that answers as
     Google's does, with pictures it paints itself, so no key is needed. Its products and

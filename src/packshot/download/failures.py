@@ -155,7 +155,9 @@ def timed_out(page: ParsedUrl, seconds: float) -> FetchError:
 
 def no_such_host(page: ParsedUrl) -> FetchError:
     return failed(
-        f"the name {page.host} has no address; check it for a typing error", code="no_such_host"
+        f"the name {page.host} has no address; check it for a typing error, and that this"
+        " machine reaches the internet",
+        code="no_such_host",
     )
 
 
