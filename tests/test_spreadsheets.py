@@ -1228,6 +1228,11 @@ def test_known_names_of_columns_show_the_encoding(names: str, text: str, encodin
     assert "the file is not in UTF-8" in reported(found, "note")[0][2]
 
 
+def test_the_accents_of_one_name_of_a_column_show_the_encoding() -> None:
+    text = "Kod;Nazwa;Kategoria;Zdjęcie\nA-1;But;Buty;https://x.example/a.jpg\n"
+    assert "Zdjęcie" in imported(text.encode("cp1250")).mapping
+
+
 @pytest.mark.parametrize(
     ("texts", "amounts", "reason"),
     [

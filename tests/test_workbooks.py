@@ -160,6 +160,8 @@ def test_a_calculated_price_is_what_the_program_shows() -> None:
     rows = [(f"A{row}", "Cups", "a.jpg", 12.345) for row in range(len(styles))]
     found = imported(workbook(HEADER, *rows, change=change))
     assert [str(row.price) for row in found.rows[:4]] == ["12.35"] * 4
+    [up] = imported(workbook(HEADER, ("A", "Cups", "a.jpg", 9.999), change=change)).rows
+    assert str(up.price) == "10.00"
     detail = "must have at most two decimals, not 12.345"
     assert reported(found) == [(6, "price", detail), (7, "price", detail)]
 

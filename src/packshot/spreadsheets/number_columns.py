@@ -167,7 +167,8 @@ def _take_number(column: NumberColumn, record: Record, text: str) -> None:
         return
     shown = decimals_shown(record.formats.get(column.column.index, ""))
     if shown is not None and shown <= 2 and not column.is_percentage and 0 < value < MOST_MONEY:
-        value = min(value, value.quantize(_CENT, ROUND_HALF_UP), key=lambda one: len(str(one)))
+        rounded = value.quantize(_CENT, ROUND_HALF_UP)
+        value = value if value == rounded else rounded  # 12.5 stays as it is
     column.values[row] = value
 
 

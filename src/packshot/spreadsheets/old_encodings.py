@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from packshot.spreadsheets.header import count_recognised
+from packshot.spreadsheets.fields import PRODUCT_FIELDS
+from packshot.spreadsheets.header import count_recognised, plain_name
 
 #: Signs that are no letters, but usual in texts of all languages.
 USUAL_SIGNS: Final = frozenset("“”‘’„‚«»‹›–—…•€£©®™°²³½¼¾×±§\xa0")
@@ -47,6 +48,7 @@ _OTHER_ALPHABETS: Final = (
     *(("cp949", "Korean 949"), ("cp874", "Windows-874")),
 )
 _COLUMNS_NAMED: Final = 2
+_NAMES: Final = frozenset(name for field in PRODUCT_FIELDS.values() for name in field.columns)
 _HEADER_BYTES: Final = 65_536
 _HEADER_LINES: Final = 30
 _BETWEEN_CELLS: Final = re.compile("[,;\t|]")
@@ -107,7 +109,7 @@ def find_by_column_names(data: bytes) -> tuple[str, str] | None:
     lines = data[:_HEADER_BYTES].splitlines()
     beginning = b"\n".join(lines[: min(_HEADER_LINES, max(1, len(lines) - 1))])
 
-    def count(codec: str) -> int:
+    def count(codec: str) -> tuple[int, int]:
         return _count_columns_named(_decode(beginning, codec) or "")
 
     latin = [(codec, name) for codec, name, _ in (*_OTHERS, *_RARE)]
@@ -115,16 +117,20 @@ def find_by_column_names(data: bytes) -> tuple[str, str] | None:
     most = max(named.values())
     found = [one for one in named if named[one] == most]
     enough = 1 if found[0] in latin else _COLUMNS_NAMED
-    if len(found) != 1 or most < enough or count("cp1252") >= most:
+    if len(found) != 1 or most[0] < enough or count("cp1252") >= most:
         return None
     [(codec, name)] = found
     text = _decode(data, codec)
     return None if text is None else (text, name)
 
 
-def _count_columns_named(text: str) -> int:
+def _count_columns_named(text: str) -> tuple[int, int]:
+    """The most fields that a row names, and how many of the names have the right accents."""
     rows = ([cell.strip(' "') for cell in _BETWEEN_CELLS.split(line)] for line in text.split("\n"))
-    return max(count_recognised([cell for cell in row if not cell.isascii()]) for row in rows)
+    foreign = [[cell for cell in row if not cell.isascii()] for row in rows]
+    return max(
+        (count_recognised(row), sum(plain_name(one) in _NAMES for one in row)) for row in foreign
+    )
 
 
 def decode_name(raw: bytes) -> str | None:
