@@ -14,8 +14,8 @@ REGIONS = 220
 
 
 def saliency(lab: Floats) -> Floats:
-    """Saliency 0..1 per pixel of a small Lab picture, from about 220 superpixels."""
-    labels = superpixels(lab, REGIONS)
+    """Saliency 0..1 per pixel of a small Lab picture, from about REGIONS superpixels."""
+    labels = _superpixels(lab)
     colours, places, area = _region_means(lab, labels)
     count = len(colours)
     links = _neighbours(labels, count)
@@ -30,10 +30,10 @@ def saliency(lab: Floats) -> Floats:
     return scaled[labels].astype(np.float32)
 
 
-def superpixels(lab: Floats, count: int) -> NDArray[np.int32]:
+def _superpixels(lab: Floats) -> NDArray[np.int32]:
     """Compact regions: watershed of the colour gradient from a grid of seeds (waterpixels)."""
     height, width = lab.shape[:2]
-    step = max(4, int(np.sqrt(height * width / count)))
+    step = max(4, int(np.sqrt(height * width / REGIONS)))
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
     markers = _place_seeds(_gradient(smooth), step)
     byte = np.clip(smooth + np.array([0, 128, 128], np.float32), 0, 255).astype(np.uint8)

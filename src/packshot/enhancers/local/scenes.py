@@ -86,10 +86,10 @@ def soft(findings: Findings) -> FramedPicture:
 def shows_the_same(findings: Findings, title: str) -> bool:
     """Whether this recipe would make the picture of `natural` again: "close" where there is nothing
     to crop, "soft" where there is no background to blur."""
-    natural = _natural_window(findings)
+    window = _natural_window(findings)
     if title == "close":
-        return framing.overlap(natural, _close_window(findings)) > ALIKE
-    return title == "soft" and _blurred_share(findings, natural) < BLURRED
+        return framing.overlap(window, _close_window(findings)) > ALIKE
+    return title == "soft" and _blurred_share(findings, window) < BLURRED
 
 
 def _blurred_share(findings: Findings, window: Box) -> float:

@@ -27,11 +27,11 @@ NEUTRAL_SHARES = (0.15, 0.25)  # of the things before a backdrop: no sign, and a
 
 def gains(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
     """Gains of linear red, green and blue that make the light neutral."""
-    gains = np.exp(-_part_of_light(_light_tint(small, backdrop)))
-    gains = gains / float(np.dot(gains, LUMA))
-    if np.abs(np.log(gains)).max() < 0.03:
+    found = np.exp(-_part_of_light(_light_tint(small, backdrop)))
+    found = found / float(np.dot(found, LUMA))
+    if np.abs(np.log(found)).max() < 0.03:
         return (1.0, 1.0, 1.0)
-    red, green, blue = (round(float(gain), 3) for gain in gains)
+    red, green, blue = (round(float(gain), 3) for gain in found)
     return (red, green, blue)
 
 

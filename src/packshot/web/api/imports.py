@@ -37,7 +37,7 @@ from packshot.web.requests.thread_shares import thread_shares
 MAX_BODY: Final = 64_000_000
 MAX_ZIP: Final = 50_000_000
 MAX_SPREADSHEET: Final = SheetLimits().bytes
-#: Bytes of one photo's name, and of a JSON list of all names.
+#: Photos in one import, and the bytes of their names as one JSON list.
 MAX_NAMES: Final = 20_000
 MAX_NAMES_BYTES: Final = 8_000_000
 #: Bytes of each choice as JSON.
