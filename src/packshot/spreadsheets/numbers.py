@@ -50,13 +50,15 @@ _AFTER: Final = re.compile(rf"\s*(?<![A-Z])({_CURRENCY})", re.IGNORECASE)
 #: stands for the decimals.
 _DASH_END: Final = re.compile(r"[/:]\s*[-–—=]{1,2}$")
 _DASHED_DECIMALS: Final = re.compile(r"(?<=[.,])\s*[-–—]{1,2}$")
-#: `12,50 € inkl. 19 % MwSt.`, `999 + GST`, `9.00 TTC`, `999/- only`, `12.50/pc`, `12,50*`: words on
-#: taxes, one piece and footnotes, which leave the amount as it is.
-_TAX: Final = r"(?:mwst|ust|vat|[cis]?gst|tax|taxes|taxe|tva|iva|btw|moms|kdv|ndc|ндс)\.?"
+#: `MRP 999`, `12,50 € inkl. 19 % MwSt.`, `999 + GST`, `9.00 TTC`, `999/- only`, `12.50/pc` and
+#: `12,50*`: words on taxes, one piece and footnotes, which leave the amount as it is.
+_TAX: Final = r"(?:mwst|ust|vat|[cis]?gst|tax|taxes|taxe|tva|iva|btw|moms|kdv|ндс)\.?"
+_SAID_BEFORE: Final = re.compile(r"^(?:mrp|price|preis|税込)\s*:?\s*(?=\S)", re.IGNORECASE)
 _SAID_BEHIND: Final = re.compile(
-    rf"(?<=\S)\s*(?:\(?(?:(?:inkl|incl|inc|exkl|excl|zzgl|plus)\b\.?|including|excluding|\+)\s*"
+    rf"(?<=\S)\s*(?:[(*]?(?:(?:inkl|incl|inc|exkl|excl|ex|zzgl|plus)\b\.?|including|excluding|\+)\s*"
     rf"(?:(?:of|der|ges|gesetzl|all)\b\.?\s*)?(?:\d{{1,2}}(?:[.,]\d)?\s*%\s*)?{_TAX}\)?"
-    r"|\b(?:ttc|ht|brutto|netto|gross|net|only|each)\.?|\(?税[込抜]み?\)?"
+    rf"|\b{_TAX} (?:incl|inkl|excl)\w*\.?|\(?税[込抜]み?\)?"
+    r"|\b(?:ttc|ht|brutto|netto|gross|net|only|each)\.?"
     r"|(?:/|\bper|\bpro|\bje|\bpar)\s*(?:pcs?|piece|pièce|unit|item|nos?|stück|stk|st|pair|paar|set)\.?"
     r"|\*{1,3})$",
     re.IGNORECASE,
@@ -114,9 +116,8 @@ def take_apart(text: str) -> Amount:
         raise NotANumber("must be a number, not a text")
     if any(sign.isdigit() and not sign.isdecimal() for sign in text):
         raise NotANumber(f"must be a number, not {text!r}")  # the footnote of `12¹` is no digit
-    rest = (
-        _SAID_BEHIND.sub("", _in_ascii_digits(text)).removeprefix("'").removeprefix("税込").strip()
-    )
+    rest = _SAID_BEHIND.sub("", _in_ascii_digits(text)).removeprefix("'")
+    rest = _SAID_BEFORE.sub("", rest).strip()
     if _SCIENTIFIC.fullmatch(rest):
         raise NotANumber("is written with an exponent, which may hide digits: write it out")
     bracketed = rest.startswith("(") and rest.endswith(")")
