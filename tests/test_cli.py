@@ -262,6 +262,8 @@ NOBODY = "http://127.0.0.1:9"
         ({"DATABASE_URL": "sqlite:///:memory:"}, "settings", "DATABASE_URL must name SQLite's"),
         ({"DATABASE_URL": "sqlite:///a?b.db"}, "settings", "takes no ?"),
         ({"DATABASE_URL": "postgresql://127.0.0.1:9/x"}, "database", "check DATABASE_URL"),
+        ({"DATABASE_URL": "sqlite:///no.db"}, "database", "is no SQLite database"),
+        ({"DATABASE_URL": "sqlite:///half.db"}, "database", "the file is damaged, or"),
         ({"DATABASE_URL": "sqlite:///new.db"}, "database", "run `packshot migrate`"),
         ({"MEDIA_DIR": "a-file"}, "storage", "MEDIA_DIR=a-file can't be used"),
         ({"S3_BUCKET": "no-such-bucket"}, "storage", "check S3_BUCKET"),
@@ -278,6 +280,17 @@ NOBODY = "http://127.0.0.1:9"
             "check SQS_QUEUE_URL and the network",
         ),
         ({"GEMINI_API_KEY": "bad"}, "enhancer", "set a valid GEMINI_API_KEY"),
+        ({"GEMINI_MODEL": "a?b"}, "settings", "GEMINI_MODEL='a?b': must be a model's name"),
+        (
+            {"GEMINI_API_KEY": "good", "GOOGLE_GEMINI_BASE_URL": "http://[::1"},
+            "settings",
+            "GOOGLE_GEMINI_BASE_URL",
+        ),
+        (
+            {"GEMINI_API_KEY": "good", "GOOGLE_GEMINI_BASE_URL": "http://host:port"},
+            "settings",
+            "GOOGLE_GEMINI_BASE_URL",
+        ),
         ({"GEMINI_API_KEY": "good", "GEMINI_MODEL": "none"}, "enhancer", "set GEMINI_MODEL"),
         ({}, None, ""),
     ],
@@ -291,6 +304,8 @@ def test_check_names_the_broken_part_and_what_to_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("a-file").touch()
+    Path("no.db").write_bytes(b"no database" * 1000)
+    Path("half.db").write_bytes(Path(sqlite_url.removeprefix("sqlite:///")).read_bytes()[:20_000])
     works = {"DATABASE_URL": sqlite_url, "AWS_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
     with FakeGemini(side=288, key="good") as fake:
         works["GOOGLE_GEMINI_BASE_URL"] = fake.url

@@ -836,6 +836,21 @@ def test_the_key_is_in_no_log_and_no_message(
     assert "EuiZhQEK45" not in caplog.text  # the thought signature
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    ["proxy:hush", "http://me:hu#sh@proxy:1", "http://me:hu/sh@proxy:1", "ftp://hush", "//"],
+)
+def test_a_malformed_proxy_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(SettingsError, match=r"^HTTPS_PROXY .* percent-encoded") as caught:
+        GeminiClient(KEY, None, timeout=10, connections=1)
+    assert "hu" not in caught.value.message
+
+
 def test_a_proxy_that_echoes_the_key_does_not_get_it_into_a_message(bench: Bench) -> None:
     from packshot.testing.fake_gemini.faults import Fault, Reply
 

@@ -46,6 +46,13 @@ def _public_address(value: str) -> str:
     return value
 
 
+def _model_name(value: str) -> str:
+    """A name that can stand in an address; Google decides whether there is such a model."""
+    if not re.fullmatch(r"[\w.@:-]+(/[\w.@:-]+)*", value, re.ASCII) or ".." in value:
+        raise ValueError("must be a model's name, such as gemini-3.8-flash")
+    return value
+
+
 def _bucket_name(value: str) -> str:
     if not BUCKET_NAME.match(value):
         raise ValueError("must be a bucket's name alone, without s3:// and path")
@@ -103,6 +110,7 @@ NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 Bucket = Annotated[str, AfterValidator(_bucket_name)]
 Buckets = Annotated[tuple[Bucket, ...], NoDecode, BeforeValidator(_split_list)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 
 
@@ -130,8 +138,8 @@ class Settings(BaseSettings):
     # Who makes the pictures
     enhancer: Literal["local", "gemini"] | None = None
     gemini_api_key: SecretStr | None = None
-    gemini_model: str = "gemini-3.8-flash"
-    gemini_image_model: str = "gemini-nano-banana-2.1"
+    gemini_model: ModelName = "gemini-3.8-flash"
+    gemini_image_model: ModelName = "gemini-nano-banana-2.1"
     google_gemini_base_url: str | None = None
     gemini_timeout: float = Field(180.0, ge=10, le=900)
     gemini_lane: Lane = "standard"
@@ -152,7 +160,7 @@ class Settings(BaseSettings):
     fidelity_weights: Path | None = None
     fidelity_judge: Literal["off", "doubtful", "all"] | None = None
     fidelity_retries: int = Field(1, ge=0, le=3)
-    fidelity_judge_model: str = "gemini-3.5-flash-lite"
+    fidelity_judge_model: ModelName = "gemini-3.5-flash-lite"
     pixel_lock: Literal["on", "off"] = "off"
 
     # Serving and workers

@@ -30,7 +30,7 @@ ADVICE: Final = {
 def translate_errors() -> Iterator[None]:
     """Turn SQLAlchemy's operational errors into Unavailable: wait and try again.
 
-    A missing right becomes NotConfigured.
+    A missing right and a damaged file become NotConfigured.
     """
     try:
         yield
@@ -40,7 +40,8 @@ def translate_errors() -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         no_bug = isinstance(error, OperationalError) or error.connection_invalidated
-        if not no_bug and _sqlstate(error) not in {DENIED, NO_TABLE}:
+        known = _sqlstate(error) in {DENIED, NO_TABLE} or _is_damaged(error)
+        if not (no_bug or known):
             raise
         raise as_unavailable(error) from error
 
@@ -48,6 +49,11 @@ def translate_errors() -> Iterator[None]:
 def as_unavailable(error: Exception) -> Unavailable:
     """A driver's error, or SQLAlchemy's around it, as Unavailable or NotConfigured."""
     said, code = _first_line(error), _sqlstate(error)
+    if _is_damaged(error):
+        return NotConfigured(
+            f"DATABASE_URL: the file is damaged, or is no SQLite database ({said}): stop Packshot"
+            " and restore a backup of it"
+        )
     if isinstance(error, DBAPIError) and error.statement is None and code is None:
         return Unavailable(f"no connection to the database: {said}; check DATABASE_URL")
     if code == DENIED:
@@ -65,6 +71,12 @@ def _sqlstate(error: Exception) -> str | None:
     """PostgreSQL's code; None when it did not answer, and for SQLite."""
     code: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
     return code
+
+
+def _is_damaged(error: Exception) -> bool:
+    """Whether SQLite can't read its file, as after half a copy."""
+    name = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
+    return name == "SQLITE_NOTADB" or name.startswith("SQLITE_CORRUPT")
 
 
 def _first_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ from packshot.enhancers.gemini.per_process import PerProcess
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,
     DeadlineTransport,
+    proxy_for,
     system_tls,
     within,
 )
@@ -176,9 +177,15 @@ def without_key(text: str, key: str) -> str:
 
 
 def check_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    """Raises SettingsError for an address that can't be read, and for such a proxy."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # its words have a part of the address
+        good = False
+    if not good:
         raise SettingsError("GOOGLE_GEMINI_BASE_URL is not an address like https://host/path.")
+    proxy_for(url)
     return url
 
 

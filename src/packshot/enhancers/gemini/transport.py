@@ -22,6 +22,7 @@ import httpcore2
 import httpx2
 
 from packshot.enhancers.gemini import filling
+from packshot.errors import SettingsError
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 20.0  # Gemini thinks before it answers, not in the middle of it
@@ -184,18 +185,29 @@ class _Body(httpx2.SyncByteStream):
 
 
 def proxy_for(base_url: str) -> httpcore2.Proxy | None:
-    """The proxy the environment names for this address; never for this machine itself."""
+    """The proxy the environment names for this address; never for this machine itself.
+
+    Raises SettingsError for one that can't be read.
+    """
     address = urlsplit(base_url)
     host = address.hostname or ""
     if host in {"localhost", "::1"} or host.startswith("127.") or proxy_bypass(host):
         return None
     proxies = getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
-    return _proxy(named) if named else None
+    try:
+        return _proxy(named) if named else None
+    except ValueError:  # its words may have a part of the password
+        raise SettingsError(
+            "HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) is not like http://user:password@host:port:"
+            " write special characters of the password percent-encoded (@ as %40, # as %23)"
+        ) from None
 
 
 def _proxy(address: str) -> httpcore2.Proxy:
     parts = urlsplit(address if "//" in address else f"http://{address}")
+    if parts.scheme not in {"http", "https", "socks5", "socks5h"} or not parts.hostname:
+        raise ValueError
     netloc = parts.netloc.rpartition("@")[2]
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     auth = (user.encode(), password.encode()) if user else None
