@@ -190,7 +190,7 @@ def test_every_file_has_its_place() -> None:
         "A1.changes.webp": "is a change map of packshot fidelity",
         "a/B2.changes-2.webp": "is a change map of packshot fidelity",
     }
-    assert found.system_files == 5
+    assert found.system_files == 6
 
 
 def test_the_same_name_in_every_folder() -> None:

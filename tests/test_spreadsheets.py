@@ -562,6 +562,13 @@ def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
     assert [row.row for row in found.rows if row.ready] == [4]
 
 
+def test_skus_that_differ_in_case_only_are_noted() -> None:
+    found = imported("Art.-Nr.,category,price\nAB-1,Cups,9\nab-1,Cups,8\nAB-1,Cups,9\n")
+    assert [row.sku for row in found.rows] == ["AB-1", "ab-1", "AB-1"]
+    detail = "ab-1 is another SKU than AB-1: only upper and lower case differ"
+    assert (3, "Art.-Nr.", detail) in reported(found, "note")
+
+
 def test_skus_that_a_program_spoiled() -> None:
     found = imported('sku,category\n="00123",Cups\n8.90123E+12,Cups\n')
     assert found.rows[0].sku == "00123"

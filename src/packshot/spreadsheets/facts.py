@@ -101,7 +101,19 @@ def _refuse_conflicts(
     ]
     bad = {problem.row for problem in problems if problem.level == "error"}
     kept = [replace(row, ready=False) if row.row in bad else row for row in rows]
-    return kept, problems
+    return kept, [*problems, *_note_spellings(by_sku, columns.get("sku", "sku"))]
+
+
+def _note_spellings(
+    by_sku: Mapping[str, Sequence[ProductRow]], column: str
+) -> Iterator[SheetProblem]:
+    """A note on each SKU that is another one but for upper and lower case: it may be a slip."""
+    first: dict[str, str] = {}
+    for sku, rows in by_sku.items():
+        other = first.setdefault(sku.casefold(), sku)
+        if other != sku:
+            detail = f"{sku} is another SKU than {other}: only upper and lower case differ"
+            yield SheetProblem(rows[0].row, column, detail, "note")
 
 
 def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[SheetProblem]:
