@@ -194,16 +194,8 @@ class Fields:
         *("상품이미지", "الصورة", "صورة", "صورة المنتج", "चित्र", "item image", "item images"),
         *("cover image", "cover media url", "hosted image urls", "圖片", "商品圖片"),
         *("商品画像パス", "cover", "ссылка на главное фото", "product media gallery image url"),
-        *(
-            "gambar",
-            "hình ảnh",
-            "תמונה",
-            "รูปภาพ",
-            "gallery image url",
-            "pic url",
-            "item photo url",
-            "product media main image url",
-        ),
+        *("gallery image url", "pic url", "item photo url", "product media main image url"),
+        *("gambar", "hình ảnh", "תמונה", "รูปภาพ"),
         shared=True,
     )
     filename: str | None = _text(
