@@ -194,15 +194,20 @@ class DuplicatesIn(StrictModel):
     photos: list[PhotoIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
 
 
+CategoryFilter = Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")]
+BatchFilter = Annotated[BatchId | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")]
+SkuFilter = Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")]
+
+
 class ListQuery(StrictModel):
     """A query in which an empty value counts as unset, in the schema too."""
 
     status: Annotated[ProductStatus | None, BeforeValidator(_unset), _empty_or(ProductStatus)] = (
         None
     )
-    category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
-    batch: Annotated[BatchId | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
-    sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    category: CategoryFilter = None
+    batch: BatchFilter = None
+    sku: SkuFilter = None
     q: Annotated[
         ProductName | None,
         BeforeValidator(_unset),
@@ -293,9 +298,9 @@ class ExportQuery(StrictModel):
     """The approved pictures to export, and their form."""
 
     format: Literal["csv", "jsonl", "zip", "shopify", "woocommerce"] = "csv"
-    category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
-    batch: Annotated[BatchId | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
-    sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    category: CategoryFilter = None
+    batch: BatchFilter = None
+    sku: SkuFilter = None
     products: Annotated[
         Annotated[list[Id], Field(max_length=MOST_NAMED)] | None,
         BeforeValidator(_numbers),
