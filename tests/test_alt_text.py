@@ -38,6 +38,16 @@ def test_without_an_analysis_the_text_is_name_or_sku_and_view() -> None:
     assert words(None, category="Products", sku="M-1") == "M-1"  # nobody named a category
 
 
+def test_a_shops_own_text_stays_until_a_reviewer_writes_one() -> None:
+    """A Shopify export brings it, and the file for the import would replace it."""
+    attributes = {"Vendor": "Acme", "Image Alt Text": "Rote Tasse von hinten"}
+    product = Product(category="Mugs", name="Sunrise", view="back", attributes=attributes)
+    assert alt_text(product, ProductImage(), MUG) == "Rote Tasse von hinten"
+    assert alt_text(product, ProductImage(alt_text="A red mug"), MUG) == "A red mug"
+    product.attributes = {"Image Alt Text": " "}
+    assert alt_text(product, ProductImage()) == "Sunrise, back view"
+
+
 @pytest.mark.parametrize(
     ("view", "said"),
     [

@@ -16,6 +16,8 @@ from packshot.spreadsheets.photo_views import view_in_english
 
 #: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125
+#: Columns with a shop's own text for the picture, as Shopify exports it.
+SHOPS_OWN: Final = frozenset({"image alt text", "product image alt text"})
 #: The most colours to name; an analysis may list every shade.
 COLOURS: Final = 3
 #: A model's answers when it can't tell.
@@ -39,15 +41,22 @@ def alt_text(
 ) -> str:
     """The text for people who can't see the picture, at most 125 characters, never empty.
 
-    Without a reviewer's own text: the seller's name and what Gemini saw in the photo, else category
-    and SKU; then the view.
+    Without a reviewer's own text: the shop's, which came with its spreadsheet; else the seller's
+    name and what Gemini saw in the photo, else category and SKU; then the view.
     """
     if image.alt_text:
         return image.alt_text
+    if own := _join([_shops_own(product)], LONGEST):
+        return own
     view = _view_in_words(product.view)
     space = LONGEST - len(view)
     known = _join([*_facts(product, analysis or {})], space)
     return (known or _join([_of_category(product)], space)) + view
+
+
+def _shops_own(product: Product) -> str:
+    attributes = product.attributes or {}
+    return next((attributes[name] for name in attributes if name.casefold() in SHOPS_OWN), "")
 
 
 def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:
