@@ -188,6 +188,27 @@ def test_another_photo_for_a_failed_product_has_its_own_digest(shop: Shop) -> No
     assert answer.get_json()["data"]["product"]["raw_sha256"] == hashlib.sha256(OTHER).hexdigest()
 
 
+def test_a_failed_product_whose_photo_was_sent_again_is_not_resumed(shop: Shop) -> None:
+    """Both would be paid for."""
+    [first] = skip(shop, given(shop))["products"]
+    fail(shop, first["id"])
+    [second] = skip(shop, given(shop))["products"]
+    refused = shop.ask("POST", f"/api/products/{first['id']}/enhance")
+    assert (refused.status_code, refused.get_json()["type"]) == (409, "/problems/sent_again")
+    assert f"product {second['id']} has it" in refused.get_json()["detail"]
+    wish = {"instructions": "From the left."}
+    assert shop.ask("POST", f"/api/products/{first['id']}/enhance", json=wish).status_code == 200
+
+
+def test_a_failed_product_is_resumed_beside_an_earlier_one_or_another_view(shop: Shop) -> None:
+    """`--again` made it on purpose."""
+    skip(shop, given(shop))
+    later = shop.bulk(given(shop)).get_json()["data"]["products"][0]["id"]
+    fail(shop, later)
+    skip(shop, given(shop, view="back"))
+    assert shop.ask("POST", f"/api/products/{later}/enhance").status_code == 200
+
+
 def test_the_digest_goes_with_the_upload(shop: Shop) -> None:
     [first] = skip(shop, given(shop))["products"]
     shop.ask("DELETE", f"/api/products/{first['id']}")

@@ -152,6 +152,13 @@ def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, i
     }
 
 
+def find_sent_again(session: Session, failed: Product) -> int | None:
+    """The id of a later product, not failed, with the same photo."""
+    photo = identity_of({name: getattr(failed, name) for name in _FIELDS})
+    same = find_duplicates(session, [photo]).get(0)
+    return same if same is not None and same > failed.id else None
+
+
 def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     """Index -> the first index with the same photo, for those that are not the first."""
     first: dict[DuplicateKey, int] = {}

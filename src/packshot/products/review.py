@@ -23,6 +23,7 @@ from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
 from packshot.products.alt_text import alt_text, analyses_of
 from packshot.products.batch_items import is_in_a_job
+from packshot.products.duplicates import find_sent_again
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox
@@ -112,11 +113,12 @@ def redo(
     """Queue the product again: resume a failed round, or open the next one with these wishes.
 
     Someone is waiting for it: the missing parts are requested at once, in any lane. Raises Conflict
-    while the product is already waiting for work.
+    while the product is already waiting for work, and for a failed one whose photo was sent again.
     """
     if product.status == PENDING and (product.queued_at or product.batched_at):
         raise Conflict(f"product {product.id} is already waiting for its pictures")
     if product.status == FAILED and not instructions and not adjustments:
+        _check_not_sent_again(session, product)
         _open_round_if_none(session, product, wanted)
         _queue(product)
     else:
@@ -125,6 +127,16 @@ def redo(
         this_round.adjustments = list(adjustments) or None
     if is_in_a_job(session, product):  # it is paid for: wait for its answers
         product.queued_at, product.batched_at = None, now()
+
+
+def _check_not_sent_again(session: Session, product: Product) -> None:
+    """Resuming both would pay for the pictures of one photo twice."""
+    if (again := find_sent_again(session, product)) is not None:
+        raise Conflict(
+            f"the photo of product {product.id} was sent again after it failed: product {again} has"
+            f" it, so product {product.id} can be deleted",
+            code="sent_again",
+        )
 
 
 def open_next_round(session: Session, product: Product, wanted: int, who: str) -> Round:

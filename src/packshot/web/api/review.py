@@ -100,13 +100,14 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
 @bp.output(ProductAnswer, example=examples.QUEUED)
 @bp.doc(operation_id="enhanceProduct")
 @needs("submit", "review")
-@refuses("conflict", "stale")
+@refuses("conflict", "sent_again", "stale")
 def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     """Redo a product
 
-    A failed product without instructions and adjustments resumes the same round. Otherwise the
-    next round opens, which counts as one of the key's products per day. A key with only the scope
-    `submit` redoes products it created itself, while nobody has decided on them.
+    A failed product without instructions and adjustments resumes the same round, unless a later
+    product has its photo. Otherwise the next round opens, which counts as one of the key's products
+    per day. A key with only the scope `submit` redoes products it created itself, while nobody has
+    decided on them.
     """
     catalog = services().catalog
     wished = bool(wish.instructions or wish.adjustments)

@@ -50,6 +50,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "raw_image_fixed": Meaning(
         409, "Only a failed product without pictures can get another raw image."
     ),
+    "sent_again": Meaning(409, "A later product has the photo of this failed one."),
     "being_made": Meaning(409, "Pictures are being made from the product's photo."),
     "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
     "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
