@@ -634,6 +634,18 @@ def test_a_call_that_fails_alone_again_and_again_counts_as_its_own_fault(bench: 
     assert errors == ["Unavailable", "Unavailable", "EnhancerError"]
 
 
+def test_a_service_that_fails_every_other_call_blames_no_product(bench: Bench) -> None:
+    for _ in range(6):
+        for variant in (0, 2):
+            bench.clock.now += 100
+            bench.fake.misbehave("error_500")
+            with pytest.raises(Unavailable):
+                bench.generate(variant)
+        bench.clock.now += 100
+        bench.generate(1)
+        bench.generate(1)
+
+
 def test_an_outage_never_counts_against_a_product(bench: Bench) -> None:
     bench.generate(1)
     bench.fake.misbehave("timeout_504", times=10)

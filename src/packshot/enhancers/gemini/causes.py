@@ -7,32 +7,34 @@ from collections import defaultdict
 
 from cachetools import LRUCache
 
-ENOUGH = 3  # failures of one call, each after others succeeded: then the call is the cause
+ENOUGH = 3  # failures of one call while others mostly succeed: then the call is the cause
+MOSTLY = 4  # successes of others for each of their failures
 REFUSED_PRODUCTS = 3  # refused in a row: then the products are not the cause
 REMEMBERED = 1000
 
 
 class FailingCalls:
-    """Finds a call that keeps failing while others succeed.
+    """Finds a call that keeps failing while others mostly succeed.
 
     Attempts during an outage are not counted. Without this, a photo on which Gemini always times
     out would be paid for again and again.
     """
 
     def __init__(self) -> None:
-        self._successes = 0
-        #: The failures of a call, and how many calls had succeeded by then.
-        self._seen: LRUCache[str, tuple[int, int]] = LRUCache(REMEMBERED)
+        self._successes = self._failures = 0  # of all calls
+        #: The failures of a call that count, and those totals by its last failure.
+        self._seen: LRUCache[str, tuple[int, int, int]] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
 
     def note_failure(self, call: str) -> bool:
-        """Note a failure. True when it failed often enough while others succeeded."""
+        """Note a failure. True when it failed often enough while others mostly succeeded."""
         with self._lock:
-            failures, successes = self._seen.pop(call, (0, -1))
-            if successes != self._successes:
-                failures += 1
-            self._seen[call] = failures, self._successes
-            return failures >= ENOUGH
+            counted, successes, failures = self._seen.pop(call, (0, -1, self._failures))
+            if self._successes - successes > MOSTLY * (self._failures - failures):
+                counted += 1
+            self._failures += 1
+            self._seen[call] = counted, self._successes, self._failures
+            return counted >= ENOUGH
 
     def note_success(self, call: str) -> None:
         """Note a success."""
