@@ -40,6 +40,26 @@ def test_a_product_on_sale_costs_its_sale_price(names: str) -> None:
     assert detail.endswith(f"else {usual} is; {usual} is read as the MRP, too")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        *("Regular price,Sale price", "Regulärer Preis,Angebotspreis", "Full price,Offer price"),
+        *("Tarif régulier,Tarif promo", "Prezzo di listino,Prezzo in offerta"),
+    ],
+)
+def test_a_product_without_a_sale_costs_its_regular_price(names: str) -> None:
+    """Also in a file with few of WooCommerce's columns, as for an update of prices."""
+    assert amounts(imported(f"sku,{names}\nA,20,15\nB,20,\n")) == [(20, 15), (20, 20)]
+    recommended = imported("sku,MRP,Sale price\nA,20,15\nB,20,\n")
+    assert amounts(recommended) == [(20, 15), (20, None)]
+
+
+def test_a_regular_price_counts_beside_a_sale_between_dates() -> None:
+    text = "sku,Regular price,Sale price,Date sale price starts,Date sale price ends\n"
+    assert amounts(imported(f"{text}A,20,15,2020-01-01,\nB,20,,,\n")) == [(None, 20)] * 2
+    assert amounts(imported(f"{text}A,20,15,,\nB,20,,,\n")) == [(20, 15), (20, 20)]
+
+
 @pytest.mark.parametrize("nothing", ["-", "–", "n/a", "€0.00", "0.00 EUR", "0"])
 def test_what_has_no_sale_price_costs_its_usual_one(nothing: str) -> None:
     found = imported(f"sku,price,sale price\nA,20.00,15.00\nB,20.00,{nothing}\n")

@@ -139,11 +139,9 @@ def without_picture(
 def _complete_woo(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """Complete WooCommerce's rows: without a sale a product costs its regular price; a variation is
-    in its parent's categories."""
+    """Complete WooCommerce's rows: a variation is in its parent's categories."""
     named = {plain_name(column.name): column.index for column in columns}
-    indexes = {mapping[column.name]: column.index for column in columns}
-    mrp, price, category = (indexes.get(field) for field in ("mrp", "price", "category"))
+    category = _place_of(columns, lambda column: mapping[column.name] == "category")
     parents: dict[str, Record] = {}
     for record in records:
         for field, prefix in (("id", "id:"), ("sku", "")):
@@ -154,8 +152,6 @@ def _complete_woo(
         parent = parents.get(record.cell(named["parent"])) if "parent" in named else None
         if parent and category is not None:
             record = _fill_from(record, parent, [category])
-        if mrp is not None and price is not None and price == named.get("sale price"):
-            record = _copy_cell(record, mrp, price)
         completed.append(record)
     return completed
 
@@ -167,12 +163,6 @@ def _fill_from(record: Record, source: Record, indexes: Sequence[int]) -> Record
             if index in source.kinds:
                 record = replace(record, kinds={**record.kinds, index: source.kinds[index]})
     return record
-
-
-def _copy_cell(record: Record, source: int, target: int) -> Record:
-    if record.cell(target) or not record.cell(source):
-        return record
-    return with_cell_of(record, source, target)
 
 
 def with_cell_of(record: Record, source: int, target: int) -> Record:

@@ -37,9 +37,23 @@ _SALE: Final = frozenset(
         ),
     )
 )
-#: `special_price_from_date`, `sale_price_effective_date`, `Sale End Date`.
+#: Names of columns with what a product costs while it is not on sale, among those for an MRP.
+_REGULAR: Final = frozenset(
+    without_accents(name)
+    for name in (
+        *("regular price", "original price", "full price", "price before discount"),
+        *("regulärer preis", "normalpreis", "originalpreis", "prix normal", "prix régulier"),
+        *("tarif régulier", "precio normal", "precio original", "prezzo di listino"),
+        *("prezzo originale", "prezzo pieno", "reguliere prijs", "normale prijs"),
+        *("cena regularna", "ordinarie pris", "ord pris", "běžná cena", "prețul normal"),
+        *("preço original", "цена без скидки", "цена до скидки", "通常価格", "harga normal"),
+        "ราคาปกติ",
+    )
+)
+#: `special_price_from_date`, `Sale End Date`, and WooCommerce's `Date sale price starts`.
 _DATES: Final = re.compile(
     r"(?:sale|special|offer|promo|aktion|angebot).*\b(?:date|dates|datum|from|to|start|end|until)"
+    r"|(?:date|datum|data)\b.*\b(?:sale|promo|angebot|offerta|actie)"
 )
 #: Squarespace keeps a sale price while a product is not on sale.
 _ON_SALE: Final = frozenset({"on sale", "is on sale"})
@@ -60,8 +74,9 @@ class SalePrices:
         """The guessed mapping, with sale prices as prices, and usual ones as MRPs if no other
         column has these."""
         if self.dated:
-            return dict(mapping)
-        usual = ATTRIBUTE if "mrp" in mapping.values() else "mrp"
+            return {**mapping, self.sale.name: ATTRIBUTE, self.usual.name: "price"}
+        others = [to for name, to in mapping.items() if name != self.usual.name]
+        usual = ATTRIBUTE if "mrp" in others else "mrp"
         return {**mapping, self.sale.name: "price", self.usual.name: usual}
 
     def complete(self, mapping: Mapping[str, str], records: list[Record]) -> list[Record]:
@@ -100,8 +115,11 @@ def find_sale_prices(
 ) -> SalePrices | None:
     """Sale prices beside usual ones, if the sheet has both; `mapping` is the guessed one."""
     names = {column.name: without_accents(plain_name(column.name)) for column in columns}
-    usual = next((one for one in columns if mapping[one.name] == "price"), None)
+    by_field = {mapping[one.name]: one for one in columns}
+    usual, regular = by_field.get("price"), by_field.get("mrp")
     sale = next((one for one in columns if _is_sale_price(one, mapping, names)), None)
+    if usual and names[usual.name] in _SALE and regular and names[regular.name] in _REGULAR:
+        usual, sale = regular, usual
     if usual is None or sale is None or names[usual.name] in _SALE:
         return None
     on_sale = next((one for one in columns if names[one.name] in _ON_SALE), None)
