@@ -26,7 +26,7 @@ from packshot.errors import NotConfigured, PartlyUnavailable
 from packshot.products.catalog import Catalog
 from packshot.queues.contract import Message
 from packshot.queues.database import DatabaseQueue
-from packshot.serving import longest_flex, longest_product
+from packshot.serving.worker import longest_flex, longest_product
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of

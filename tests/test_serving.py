@@ -26,7 +26,7 @@ from servers.photo_host import PhotoHost, hang
 from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.errors import SettingsError
-from packshot.listening import GIVEN_SOCKET, browser_warning, check_port
+from packshot.serving.listening import GIVEN_SOCKET, browser_warning, check_port
 from packshot.testing.fake_gemini import FakeGemini
 
 STARTED = "Worker thread started"

@@ -14,7 +14,7 @@ from servers.packshot_process import ROOT
 
 from packshot.env_file import read_env_file
 from packshot.errors import SettingsError
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import SETTING_NAMES, Settings, load_settings
 
 

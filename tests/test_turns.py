@@ -24,7 +24,7 @@ from packshot.database.types import now
 from packshot.download.fetcher import Fetcher
 from packshot.download.host_shares import SLOW_SECONDS, HostShares
 from packshot.errors import FetchError, PartlyUnavailable
-from packshot.serving import make_worker
+from packshot.serving.worker import make_worker
 from packshot.work.claims import Claim, Claims
 from packshot.work.turns import Turns
 from packshot.work.waiting import KeyName, as_they_come

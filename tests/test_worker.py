@@ -31,7 +31,7 @@ from packshot.pictures.child_processes import Pixels
 from packshot.products.catalog import Catalog
 from packshot.queues.contract import Message, Queue
 from packshot.queues.database import DatabaseQueue
-from packshot.serving import longest_product, watch
+from packshot.serving.worker import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
 from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, NextClaim

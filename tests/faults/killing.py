@@ -17,7 +17,8 @@ from sqlalchemy import event
 from packshot.database.engine import bring_to_head
 from packshot.pictures import imaging
 from packshot.products.seller_fields import NewProduct
-from packshot.serving import make_worker, prepare_process
+from packshot.serving.process import prepare_process
+from packshot.serving.worker import make_worker
 from packshot.wiring import Services, build
 
 

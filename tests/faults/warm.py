@@ -18,7 +18,7 @@ from pathlib import Path
 from servers.packshot_process import ROOT, clean_environment
 
 IMPORTED = [
-    "packshot.serving",
+    "packshot.serving.server",
     "packshot.queues.sqs",
     "packshot.storage",
     "packshot.enhancers.gemini.enhancer",
@@ -38,7 +38,7 @@ def _server() -> ForkServerContext:
 
 def run_worker() -> int:
     """`python -m src.worker`."""
-    from packshot.serving import run_worker
+    from packshot.serving.worker import run_worker
 
     return run_worker()
 

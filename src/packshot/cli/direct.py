@@ -11,7 +11,7 @@ from packshot.database.engine import problem_with_tables
 from packshot.database.open_file import missing_file
 from packshot.database.urls import parse_url
 from packshot.errors import PackshotError
-from packshot.serving import prepare_process
+from packshot.serving.process import prepare_process
 from packshot.wiring import Services, build
 
 

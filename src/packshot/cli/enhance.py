@@ -31,7 +31,7 @@ from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.kinds import sniff
 from packshot.pictures.signing import Signing
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import Settings, load_settings
 from packshot.spreadsheets.photo_files import ENDINGS, is_change_map
 

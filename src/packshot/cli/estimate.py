@@ -19,7 +19,7 @@ from packshot.cli.rows import read_rows
 from packshot.enhancers.gemini.lane_words import all_ready_in
 from packshot.enhancers.gemini.prices import Estimate, estimates, gemini_estimates
 from packshot.errors import SettingsError
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import Settings, load_settings
 
 

@@ -14,7 +14,7 @@ import click
 from packshot.cli.plain import escape_text
 from packshot.errors import PackshotError, PictureError
 from packshot.fidelity.verdicts import VERDICTS, CheckResult
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import load_settings
 from packshot.spreadsheets.photo_files import CHANGES
 

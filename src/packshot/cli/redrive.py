@@ -7,7 +7,7 @@ import click
 from packshot import logs
 from packshot.cli.plain import pluralise
 from packshot.errors import PackshotError
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment
 from packshot.settings import load_settings
 from packshot.wiring import build
 

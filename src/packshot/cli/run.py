@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 
-from packshot import serving
-from packshot.serving import load_environment
+from packshot.serving.process import load_environment, prepare_server, run_migrations
+from packshot.serving.server import run_gunicorn
+from packshot.serving.worker import run_worker
 from packshot.settings import FAKE_KEY
 
 #: With one of these set, the fake's products would be mixed with real ones.
@@ -76,10 +77,10 @@ def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
         raise click.UsageError("--fake-fault goes with --fake-gemini")
     if fake_gemini:
         _refuse_real_services()
-        serving.prepare_server()
+        prepare_server()
         keep_apart()
         start_fake_gemini(faults)
-    serving.run_gunicorn(workers)
+    run_gunicorn(workers)
 
 
 def _refuse_real_services() -> None:
@@ -142,7 +143,7 @@ def worker(alive: Path | None) -> None:
     Exits with 1 when it hangs: let a supervisor restart it (Restart=always, restart:
     unless-stopped).
     """
-    raise SystemExit(serving.run_worker(alive))
+    raise SystemExit(run_worker(alive))
 
 
 @click.command()
@@ -153,4 +154,4 @@ def worker(alive: Path | None) -> None:
 )
 def migrate(back_to: str | None) -> None:
     """Create the tables of DATABASE_URL, or bring them up to date. Safe to run twice."""
-    raise SystemExit(serving.run_migrations(back_to))
+    raise SystemExit(run_migrations(back_to))

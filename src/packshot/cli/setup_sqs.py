@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from packshot.aws import Connection, Resource, code_of
 from packshot.errors import NotConfigured, PackshotError
 from packshot.queues.sqs import sqs_client
-from packshot.serving import prepare_process
+from packshot.serving.process import prepare_process
 from packshot.settings import Settings
 
 if TYPE_CHECKING:

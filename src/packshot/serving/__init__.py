@@ -1,0 +1,1 @@
+"""One process of the server or of its worker: starts it, and drains the worker at the end."""
