@@ -1120,6 +1120,38 @@ def test_a_column_of_pictures_that_is_not_read_is_noted() -> None:
     assert reported(chosen, "note") == []
 
 
+@pytest.mark.parametrize("name", ["Brand logo", "Category image", "Markenbild", "Energy label"])
+def test_pictures_of_something_else_are_no_photos(name: str) -> None:
+    found = imported(f"sku,category,{name}\nA,Cups,{HTTP}\nB,Pans,{HTTP}\n")
+    assert [row.raw_image for row in found.rows] == [None, None]
+    [(_, column, detail)] = reported(found, "note")
+    assert (column, "say that it is raw_image" in detail) == (name, True)
+
+
+@pytest.mark.parametrize("name", ["Price B2C", "Preis A", "Händlerpreis", "Prix 1"])
+def test_a_price_that_is_not_read_is_noted(name: str) -> None:
+    text = f"sku;category;{name};Price group\nA;Cups;9,50;B\nB;Cups;€ 8;B\n"
+    detail = "is kept as an attribute: no column is read as the price"
+    assert reported(imported(text), "note") == [(None, name, detail)]
+    assert reported(imported(text, mapping={name: "attribute"}), "note") == []
+    assert imported(text, mapping={name: "price"}).rows[0].price == Decimal("9.5")
+
+
+@pytest.mark.parametrize("name", ["Preis/Stk.", "Preis pro Stück", "Price per unit"])
+def test_the_price_of_a_piece_is_the_price(name: str) -> None:
+    assert imported(f"sku,category,{name}\nA,Cups,9.50\n").rows[0].price == Decimal("9.5")
+
+
+@pytest.mark.parametrize("name", ["Type", "product_type"])
+def test_a_kind_of_entry_is_no_category(name: str) -> None:
+    text = f"sku,{name},Group\nA,simple,Cups\nB,variable,Pans\nC,,Pans\n"
+    assert [row.category for row in imported(text).rows] == ["Cups", "Pans", "Pans"]
+    alone = imported(f'sku,{name}\nA,simple\nB,"simple, virtual"\n')
+    assert [row.category for row in alone.rows] == [None, None]
+    assert alone.rows[0].attributes == {name: "simple"}
+    assert imported(f"sku,{name}\nA,simple\nB,Mug\n").rows[1].category == "Mug"
+
+
 def test_an_amazon_template_has_two_rows_of_names() -> None:
     text = (
         "TemplateType=mugs,Version=2026.1,,\nSeller SKU,Product Name,Main Image URL,Your Price\n"

@@ -273,6 +273,8 @@ class Fields:
         *("할인가격", "سعر العرض", "new price", "brutto vk", "tarif promo", "prezzo in offerta"),
         *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
         *("vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
+        *("price per piece", "price per unit", "price each", "preis pro stück", "preis je stück"),
+        *("preis stk", "prix pièce", "prix à l unité", "prijs per stuk"),
         *("rate",),  # on wholesalers' lists in India
     )
     discount: Decimal | None = _number(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from packshot.spreadsheets.fields import NUMBERS, SHARED
-from packshot.spreadsheets.header import ATTRIBUTE, Column, plain_name
+from packshot.spreadsheets.header import ATTRIBUTE, Column, guess_mapping, plain_name
 from packshot.spreadsheets.table import Record
 
 Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
@@ -21,6 +21,13 @@ _HANDLES: Final = frozenset({"handle", "url handle"})
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
+#: What WooCommerce and Magento call their kinds of entries.
+_KINDS: Final = frozenset(
+    (
+        *("simple", "variable", "variation", "grouped", "external", "virtual", "downloadable"),
+        *("configurable", "bundle"),
+    )
+)
 #: Woo escapes a comma in a category's name with a backslash.
 _CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
 
@@ -41,6 +48,7 @@ def with_layout(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
     """The guessed mapping, corrected by what is known about the export."""
+    mapping = _without_kinds(mapping, columns, records)
     mapping = _without_percent_discount(mapping, columns, records)
     by_name = {plain_name(column.name): column for column in reversed(columns)}
     if layout == "Google":  # a product's own number; gtin and mpn are its maker's
@@ -57,6 +65,19 @@ def with_layout(
         mapping = {name: ATTRIBUTE if to == "category" else to for name, to in mapping.items()}
         mapping[own_type.name] = "category"
     return mapping
+
+
+def _without_kinds(
+    mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> dict[str, str]:
+    """The mapping with another category if the guessed one says `simple` or `variable`."""
+    column = next((one for one in columns if mapping[one.name] == "category"), None)
+    texts = {record.cell(column.index) for record in records} - {""} if column else set()
+    words = {word.strip().casefold() for text in texts for word in text.split(",")}
+    if not column or not words or not words <= _KINDS:
+        return mapping
+    others = guess_mapping([one for one in columns if one is not column])
+    return {**mapping, **others, column.name: ATTRIBUTE}
 
 
 def _without_percent_discount(

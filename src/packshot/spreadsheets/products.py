@@ -18,6 +18,7 @@ from packshot.spreadsheets.header import (
     field_of,
     find_header,
     guess_mapping,
+    plain_name,
     repeats,
     with_choices,
 )
@@ -37,11 +38,20 @@ from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.table import Record, SheetProblem, Table
+from packshot.spreadsheets.view_words import without_accents
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
 #: The most rows that a note names.
 _ROWS_NAMED: Final = 5
 _FLOAT: Final = re.compile(r"\d+\.0")
+#: Names of columns whose pictures show something else than a product.
+_NO_PHOTOS: Final = re.compile(
+    r"logo|icon|brand|marke(?!t)|marque|marca|manufacturer|hersteller|categor|kategor|swatch|banner"
+    r"|badge|chart|guide|label|etikett|certificat|qr|barcode"
+)
+_PRICE_WORDS: Final = re.compile(
+    r"price|preis|prix|precio|prezz|prijs|\bcena|preco|\bpris|цена|价|価格"
+)
 
 
 def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Import:
@@ -73,6 +83,7 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
         *_note_without_sku(reader.without_sku, mapping),
         *(sales.notes(mapping) if sales else ()),
         *_note_pictures(columns, mapping, records, choices),
+        *_note_prices(columns, mapping, records, choices),
     ]
     return Import(
         table.form,
@@ -185,6 +196,29 @@ def _note_pictures(
             yield SheetProblem(None, column.name, f"{detail} are products' photos", "note")
 
 
+def _note_prices(
+    columns: Sequence[Column],
+    mapping: Mapping[str, str],
+    records: Sequence[Record],
+    choices: ImportChoices,
+) -> Iterator[SheetProblem]:
+    """Note columns of numbers that may be prices if none is read as the price, unless a person
+    chose."""
+    if "price" in mapping.values():
+        return
+    for column in columns:
+        texts = [text for record in records if (text := record.cell(column.index))]
+        if (
+            mapping[column.name] == ATTRIBUTE
+            and column.name not in choices.mapping
+            and _PRICE_WORDS.search(without_accents(plain_name(column.name)))
+            and texts
+            and all(text[0].isdecimal() or text[-1].isdecimal() for text in texts)
+        ):
+            detail = "is kept as an attribute: no column is read as the price"
+            yield SheetProblem(None, column.name, detail, "note")
+
+
 def _drop_repeated_headers(
     header: Record, records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
@@ -227,7 +261,9 @@ def _with_pictures_by_content(
     found = [
         column.name
         for column in columns
-        if mapping[column.name] in (ATTRIBUTE, "view") and _mostly_names_pictures(column, records)
+        if mapping[column.name] in (ATTRIBUTE, "view")
+        and not _NO_PHOTOS.search(without_accents(plain_name(column.name)))
+        and _mostly_names_pictures(column, records)
     ]
     pictures = [*found[:1], *(name for name in found[1:] if view_in(name))]
     return mapping | dict.fromkeys(pictures, "raw_image")
