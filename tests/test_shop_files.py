@@ -115,6 +115,14 @@ def test_the_handles_and_options_of_the_shops_own_file_come_back(make: Maker, na
     assert shirt[1]["Variant Image"] == shirt[1]["Image Src"]
 
 
+def test_a_shopify_products_main_picture_stays_that_of_the_same_variant(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    for sku, view in (("B40", "2"), ("R40", "1"), ("R40", "3")):
+        approve(shop, sku=sku, view=view, attributes={"Handle": "shoe", "Option1 Value": sku})
+    rows = import_to_shopify(read(shop, "shopify"))["shoe"]
+    assert [row["Variant SKU"] for row in rows] == ["R40", "", "B40"]
+
+
 def test_two_products_never_share_a_handle(make: Maker) -> None:
     shop = make(public_media_url=CDN)
     approve(shop, sku="A 1")

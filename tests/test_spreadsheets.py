@@ -1020,6 +1020,49 @@ def test_shopify_since_2025() -> None:
     assert no_sku.sku == "mug"
 
 
+def test_shopify_pictures_are_made_once_for_the_variant_that_they_show() -> None:
+    """Shopify lists all pictures beside the variants, and names a variant's own once more."""
+    text = (
+        "Handle,Title,Type,Option1 Value,Variant SKU,Variant Price,Image Src,Image Position,"
+        "Image Alt Text,Variant Image\n"
+        "shoe,Shoe,Shoes,Red 40,R40,50,//cdn.shop.com/red.jpg,1,In red,//cdn.shop.com/red.jpg\n"
+        "shoe,,,Red 41,R41,51,//cdn.shop.com/blue.jpg,2,In blue,//cdn.shop.com/red.jpg\n"
+        "shoe,,,Blue 40,B40,52,//cdn.shop.com/sole.jpg,3,Sole,//cdn.shop.com/blue.jpg\n"
+        "shoe,,,,,,//cdn.shop.com/side.jpg,4,,\n"
+        "tee,Tee,Shirts,S,T-S,9,//cdn.shop.com/front.jpg,1,,\n"
+        "tee,,,M,T-M,8,//cdn.shop.com/back.jpg,2,,\n"
+        "tee,,,L,T-L,7,//cdn.shop.com/front.jpg,3,,\n"
+    )
+    found = imported(text)
+    shown = [(row.row, row.sku, str(row.raw_image)[21:], row.view) for row in found.rows]
+    assert shown == [
+        (2, "R40", "red.jpg", "1"),
+        (3, "R40", "sole.jpg", "3"),
+        (4, "B40", "blue.jpg", "2"),
+        (5, "R40", "side.jpg", "4"),
+        (6, "T-S", "front.jpg", "1"),
+        (7, "T-S", "back.jpg", "2"),
+    ]
+    assert [row.price for row in found.rows] == [50, 50, 52, 50, 9, 9]
+    alts = [dict(row.attributes).get("Image Alt Text") for row in found.rows]
+    assert alts == ["In red", "Sole", "In blue", None, None, None]
+    moved = "the picture is the whole product's, not T-M's: read as one of T-S"
+    assert (7, "Variant SKU", moved) in reported(found, "note")
+    assert reported(found) == []
+
+
+def test_what_a_shops_import_needs_is_kept_before_a_long_description() -> None:
+    """Without its options, Shopify's import deletes a product's variants."""
+    text = (
+        "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Variant SKU,Image Src,Image Alt Text\n"
+        f"mug,Mug,{'x' * 8150},Color,Red,M-R,//cdn.shop.com/1.jpg,A mug\n"
+    )
+    [row] = imported(text).rows
+    assert {"Handle", "Option1 Name", "Option1 Value", "Image Alt Text"} == set(
+        dict(row.attributes)
+    )
+
+
 def test_shopify_without_pictures_waits_for_photos() -> None:
     found = imported("Handle,Title,Type,Variant SKU,Image Src\nmug,Mug,Mugs,M-R,\n")
     assert [(row.sku, row.raw_image, row.ready) for row in found.rows] == [("M-R", None, True)]

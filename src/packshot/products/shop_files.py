@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -133,16 +134,20 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
 
 
 def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRow]:
-    """A row for each picture; the first of the product and of each variant has more columns."""
+    """A row for each picture; the first of the product and of each variant has more columns.
+
+    Variants are in the order of their views, which are the shop's own positions if its file had
+    them: so the product's main picture stays that of the same variant."""
+    groups = sorted(listing.groups, key=_position)
     names = {
         name: value
-        for group in reversed(listing.groups)
+        for group in reversed(groups)
         for name in OPTION_NAMES
         if (value := _attribute(group, name))
     }
     before = 0
     first_row: CsvRow = {"Title": listing.title, **names}
-    for group in listing.groups:
+    for group in groups:
         values = {name: value for name in OPTION_VALUES if (value := _attribute(group, name))}
         first = group[0][1]
         variant: CsvRow = {"Variant SKU": first.sku, VARIANT_IMAGE: public_address(first, storage)}
@@ -158,6 +163,11 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRo
             } | more
             more, first_row = {}, {}
         before += group[-1][0]
+
+
+def _position(group: SkuPictures) -> int:
+    views = [int(image.view) for _, image in group if image.view and image.view.isdecimal()]
+    return min(views, default=sys.maxsize)
 
 
 def _attribute(group: SkuPictures, name: str) -> str | None:

@@ -17,7 +17,9 @@ Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
 #: Attributes that are one variant's or one picture's, not the whole product's.
 _OWN: Final = re.compile(r"option\d+ value|(?:variant|image) ?.*|(?:url )?handle")
 #: Shopify's names of the column that all rows of a product share, until 2025 and since.
-_HANDLES: Final = frozenset({"handle", "url handle"})
+HANDLES: Final = frozenset({"handle", "url handle"})
+#: What a shop's import can't do without: it deletes variants whose options it is not given.
+_NEEDED_BACK: Final = re.compile(r"option\d+ (?:name|value)|(?:url )?handle|.*alt text")
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
@@ -35,13 +37,18 @@ _CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
 def layout_of(columns: Sequence[Column]) -> Layout:
     """The shop system of an export, by names of columns that only it uses together."""
     names = {plain_name(column.name) for column in columns}
-    if names & _HANDLES and names & {"image src", "variant sku", "variant price", "title"}:
+    if names & HANDLES and names & {"image src", "variant sku", "variant price", "title"}:
         return "Shopify"
     if {"regular price", "sku"} <= names and names & {"images", "categories", "published"}:
         return "WooCommerce"
     if {"id", "title", "image link", "availability"} <= names and "sku" not in names:
         return "Google"
     return "plain"
+
+
+def is_needed_back(name: str) -> bool:
+    """Whether an attribute is kept before others, because the export to the shop needs it."""
+    return bool(_NEEDED_BACK.fullmatch(plain_name(name)))
 
 
 def with_layout(
@@ -57,7 +64,7 @@ def with_layout(
     if layout != "Shopify":
         return mapping
     if "sku" not in mapping.values():
-        handle = next(by_name[name] for name in by_name if name in _HANDLES)
+        handle = next(by_name[name] for name in by_name if name in HANDLES)
         mapping = mapping | {handle.name: "sku"}
     own_type = by_name.get("type")
     if own_type and any(record.cell(own_type.index) for record in records):
@@ -111,7 +118,7 @@ def _complete_shopify(
 ) -> list[Record]:
     """Complete Shopify's rows: a row with only a handle and a picture adds the picture to the
     handle's first row; without any SKU the handle is the SKU."""
-    handle = _place_of(columns, lambda column: plain_name(column.name) in _HANDLES)
+    handle = _place_of(columns, lambda column: plain_name(column.name) in HANDLES)
     sku = _place_of(columns, lambda column: mapping[column.name] == "sku")
     if handle is None:
         return records
@@ -141,7 +148,7 @@ def without_picture(
     layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> set[int]:
     """Shopify's variant rows without a picture whose product has one, such as sizes of a shoe."""
-    handle = _place_of(columns, lambda column: plain_name(column.name) in _HANDLES)
+    handle = _place_of(columns, lambda column: plain_name(column.name) in HANDLES)
     if layout != "Shopify" or handle is None:
         return set()
     indexes = [column.index for column in columns if mapping[column.name] in SHARED]

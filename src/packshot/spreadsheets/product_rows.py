@@ -20,7 +20,7 @@ from packshot.spreadsheets.fields import (
     TEXTS,
 )
 from packshot.spreadsheets.header import ATTRIBUTE, Column
-from packshot.spreadsheets.layouts import Layout, deepest_category
+from packshot.spreadsheets.layouts import Layout, deepest_category, is_needed_back
 from packshot.spreadsheets.name_index import view_of_file
 from packshot.spreadsheets.number_columns import NumberColumn, error_words
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
@@ -245,7 +245,7 @@ class RowReader:
                 texts[column.name] = text
         kept: dict[str, str] = {}
         size = 0
-        for name, text in texts.items():
+        for name, text in sorted(texts.items(), key=lambda item: not is_needed_back(item[0])):
             size_with = size + len(name.encode()) + len(text.encode())
             if len(kept) < MOST_ATTRIBUTES and size_with <= MOST_ATTRIBUTE_BYTES:
                 kept[name], size = text, size_with

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from packshot.errors import SpreadsheetError
@@ -37,6 +37,7 @@ from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
+from packshot.spreadsheets.shopify_pictures import share_pictures
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 from packshot.spreadsheets.view_words import without_accents
 
@@ -71,14 +72,14 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
     records = sales.complete(mapping, records) if sales else records
     records, floats = _drop_float_skus(mapping, columns, records)
     records, barcodes = drop_broken_barcodes(mapping, columns, records)
-    records, needless = _drop_needless(records, without_picture(layout, mapping, columns, records))
+    records, moved = _settle_pictures(layout, mapping, columns, records)
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
     rows = _read_rows(reader, records)
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index]), *_note_doubles(columns, mapping)),
-        *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *needless),
+        *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *moved),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
         *(sales.notes(mapping) if sales else ()),
@@ -243,12 +244,14 @@ def _drop_float_skus(
     return without, [SheetProblem(None, column.name, detail, "note")]
 
 
-def _drop_needless(
-    records: list[Record], needless: Collection[int]
+def _settle_pictures(
+    layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
-    kept = [record for record in records if record.number not in needless]
+    records, notes = share_pictures(layout, mapping, columns, records)
+    needless = without_picture(layout, mapping, columns, records)
     detail = "has no picture of its own, so nothing is made for it"
-    return kept, [SheetProblem(number, None, detail, "note") for number in needless]
+    notes += [SheetProblem(number, None, detail, "note") for number in needless]
+    return [record for record in records if record.number not in needless], notes
 
 
 def _with_pictures_by_content(
