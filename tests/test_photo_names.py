@@ -64,6 +64,11 @@ def matched(photos: MatchedPhotos) -> dict[str, tuple[str | None, str | None]]:
         ("A1_v2.jpg", "A1", "v2"),
         ("A1-scaled.jpg", "A1", None),
         ("A1_front-1024x768.jpg", "A1", "front"),
+        ("A1@2x.jpg", "A1", None),
+        ("A1_2@3x.png", "A1", "2"),
+        ("A1-2-e1612345678901.jpg", "A1", "2"),
+        ("A1_1600px.jpg", "A1", None),
+        ("A1-front-min.jpg", "A1", "front"),
         ("A1_thumb.jpg", "A1", "thumb"),
         ("A1_IMG_0001.jpg", "A1", "img-1"),
         ("A1_on_model.jpg", "A1", "on-model"),
@@ -442,6 +447,11 @@ def test_a_name_is_read_the_same_whatever_lies_beside_it(
         ("GIFT-BOX.jpg", ["GIFT-BOX_2.jpg"], [], ("GIFT-BOX", None)),
         ("GIFT-BOX.jpg", [], ["GIFT-BOX"], ("GIFT-BOX", None)),
         ("JAR-1-BACK-VIEW.jpg", [], ["JAR-1"], ("JAR-1", "back-view")),
+        ("47-12.jpg", [], ["47/12"], ("47/12", None)),
+        ("47_12.jpg", ["47_front.jpg"], ["47/12"], ("47/12", None)),
+        ("A-47_12-front.jpg", [], ["A-47/12"], ("A-47/12", "front")),
+        ("47-12.jpg", [], ["47-12", "47/12"], ("47-12", None)),
+        ("CUP@2x.jpg", ["CUP-min.jpg"], [], ("CUP", None)),
     ],
 )
 def test_the_longest_sku_that_is_known_wins(

@@ -7,7 +7,8 @@ so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BO
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
@@ -46,6 +47,7 @@ _JOINED: Final = {sign: "{sku}.{view}" if sign == "." else "{sku}-{view}" for si
 _ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values())))
 #: A view has at most four words, and perhaps a size.
 _MOST_CUTS: Final = 6
+_LAST_SIGN: Final = re.compile(r"[-_](?=[^-_]+\Z)")
 #: The most SKUs that a question names.
 _NAMED: Final = 3
 
@@ -135,9 +137,18 @@ def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
     """Read every path, in the form in which Packshot saves SKUs. `known` are SKUs that Packshot
     has, see `possible_skus`."""
     composed = {path: same_name(path) for path in paths}
-    found = _read(list(dict.fromkeys(composed.values())), frozenset(known))
-    readings = {path: found.readings[one] for path, one in composed.items()}
+    slashed = {sku.replace("/", sign): sku for sku in known if "/" in sku for sign in "-_"}
+    exact = frozenset(known)
+    slashed = {name: sku for name, sku in slashed.items() if name not in exact}
+    found = _read(list(dict.fromkeys(composed.values())), exact | slashed.keys())
+    readings = {path: _in_full(found.readings[one], slashed) for path, one in composed.items()}
     return replace(found, readings=readings)
+
+
+def _in_full(reading: Reading, slashed: Mapping[str, str]) -> Reading:
+    """The reading with the slash that its SKU has in Packshot, and a file's name can't have."""
+    sku = slashed.get(reading.named.sku)
+    return replace(reading, named=replace(reading.named, sku=sku)) if sku else reading
 
 
 def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
@@ -185,6 +196,7 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
         folder, _ = _folder_of_sku(path)
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
         skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
+    skus |= dict.fromkeys(_LAST_SIGN.sub("/", sku) for sku in list(skus))  # A-12 may be A/12
     return [sku for sku in skus if 0 < len(sku) <= LONGEST["sku"] and not is_no_sku(sku)]
 
 

@@ -134,8 +134,8 @@ def ending_of(path: str) -> str:
 
 
 def stem_of(path: str) -> str:
-    """The file's name without its endings: `d.jpg.jpeg` -> `d`."""
+    """The file's name without its endings: `d.jpg.jpeg` -> `d`, `d@2x.jpg` -> `d`."""
     name = path.rsplit("/", 1)[-1].rstrip()
     while (ending := ending_of(name)) in ENDINGS:
         name = name[: -len(ending)]
-    return name
+    return name[:-3] if name[-3:] in ("@2x", "@3x") and len(name) > 3 else name

@@ -73,7 +73,10 @@ _AMAZON: Final = {
     "swch": "swatch",
     "fact": "facts",
 }
-_SIZE: Final = re.compile(r"scaled|\d{2,5}x\d{2,5}", re.IGNORECASE)
+#: What programs add to a name: a size, or WordPress' sign that a picture was edited.
+_SIZE: Final = re.compile(
+    r"scaled|rotated|min|\d{2,5}x\d{2,5}(?:px)?|\d{3,5}px|e\d{13}", re.IGNORECASE
+)
 #: A camera's word and number after a SKU: SKU_IMG_0001.
 _CAMERAS: Final = frozenset(("img", "dsc", "dscn", "dscf", "image", "photo", "pic", "pxl"))
 _VERSION_OR_ANGLE: Final = re.compile(r"v\d{1,2}|\d{1,3}deg", re.IGNORECASE)
@@ -84,7 +87,7 @@ _AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
 
 def read_view(text: str) -> str | None:
     """The view in `_2`, ` (2)`, `.PT01` or `-front_detail`; None for other words. Sizes that
-    programs add (`-scaled`, `-1024x768`) are ignored: only these, or only separators, give ""."""
+    programs add (`-scaled`, `_1600px`) are ignored: only these, or only separators, give ""."""
     words = [word for word in TOKEN.findall(text) if not _SIZE.fullmatch(word)]
     if len(words) > _MOST_WORDS or not all(
         _is_view_word(word) or (word.isdecimal() and before.casefold() in _CAMERAS)
