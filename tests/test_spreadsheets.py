@@ -569,6 +569,17 @@ def test_skus_that_differ_in_case_only_are_noted() -> None:
     assert (3, "Art.-Nr.", detail) in reported(found, "note")
 
 
+@pytest.mark.parametrize(
+    "other", ["AB\u20131", "AB\u22121", "\uff21\uff22-1", "ab\u20101"], ids=ascii
+)
+def test_skus_that_look_alike_are_noted(other: str) -> None:
+    found = imported(f"sku,category\nAB-1,Cups\n{other},Cups\nAB1,Cups\n")
+    detail = f"{other} is another SKU than AB-1: only spaces, dashes or forms of letters differ"
+    assert reported(found, "note") == [(3, "sku", detail)]
+    spaces = imported("sku,category\nAB 1,Cups\nAB\u00a01,Cups\nAB  1,Cups\n")
+    assert [row for row, _, _ in reported(spaces, "note")] == [3, 4]
+
+
 def test_skus_that_a_program_spoiled() -> None:
     found = imported('sku,category\n="00123",Cups\n8.90123E+12,Cups\n')
     assert found.rows[0].sku == "00123"

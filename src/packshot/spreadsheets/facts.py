@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -12,6 +14,8 @@ from packshot.spreadsheets.numbers import shown_amount
 from packshot.spreadsheets.rows import ProductRow, plain_amount
 from packshot.spreadsheets.table import Level, SheetProblem
 
+#: Dashes that look like a hyphen.
+_DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 #: The most values that a conflict names.
 _NAMED: Final = 4
 #: The fewest rows with an MRP below their price that may be swapped columns.
@@ -107,12 +111,19 @@ def _refuse_conflicts(
 def _note_spellings(
     by_sku: Mapping[str, Sequence[ProductRow]], column: str
 ) -> Iterator[SheetProblem]:
-    """A note on each SKU that is another one but for upper and lower case: it may be a slip."""
+    """A note on each SKU that looks like another one: it may be a slip."""
     first: dict[str, str] = {}
     for sku, rows in by_sku.items():
-        other = first.setdefault(sku.casefold(), sku)
+        plain = unicodedata.normalize("NFKC", _DASHES.sub("-", sku)).casefold()
+        other = first.setdefault(" ".join(plain.split()), sku)
         if other != sku:
-            detail = f"{sku} is another SKU than {other}: only upper and lower case differ"
+            case = other.casefold() == sku.casefold()
+            differs = (
+                "upper and lower case differ"
+                if case
+                else "spaces, dashes or forms of letters differ"
+            )
+            detail = f"{sku} is another SKU than {other}: only {differs}"
             yield SheetProblem(rows[0].row, column, detail, "note")
 
 
