@@ -468,6 +468,26 @@ def test_discounts_that_are_percentages_without_a_sign_are_left_out(
     assert (noted != []) == (discounts[0] is None)
 
 
+@pytest.mark.parametrize(
+    ("rows", "rates"),
+    [
+        (("9.99,1.60", "19.99,3.19", "5,0.80"), [None] * 3),
+        (("100,18", "200,36", "1000,180", "10,"), [None] * 4),
+        (("100,18", "200,18", "50,12"), [18, 18, 12]),
+        (("100,19%", "100,7%", "50,5%"), [19, 7, 5]),
+        (("100,18", "200,36"), [18, 36]),  # too few to say
+    ],
+)
+def test_amounts_of_tax_are_no_rates(rows: tuple[str, ...], rates: list[int | None]) -> None:
+    found = imported(
+        "sku,category,price,tax\n" + "".join(f"{i},C,{row}\n" for i, row in enumerate(rows))
+    )
+    assert [row.gst for row in found.rows] == rates
+    noted = [detail for _, column, detail in reported(found, "note") if column == "tax"]
+    assert noted == ([] if rates[0] else ["has amounts of tax, not rates: left out"])
+    assert reported(found) == []
+
+
 def test_the_sku_of_a_product_feed_is_its_id() -> None:
     text = "id,title,image_link,availability,gtin,mpn\nA-1,Mug,https://a.example/1.jpg,x,400,M-9\n"
     found = imported(text, defaults={"category": "Cups"})

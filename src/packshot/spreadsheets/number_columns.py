@@ -37,6 +37,9 @@ _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)
 _RATE_WORDS: Final = re.compile(
     r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$", re.IGNORECASE
 )
+#: Different taxes that show what a column has, and how far each is off by being rounded.
+_TAXES: Final = 3
+_ROUNDED: Final = Decimal("0.02")
 _LONGEST_DETAIL: Final = 120
 _OPEN: Final = "every number can be read in two ways"
 
@@ -96,6 +99,7 @@ def read_numbers(
     for column in found:
         _read(column)
     _leave_out_rates({column.field: column for column in found})
+    _leave_out_taxes({column.field: column for column in found})
     return found
 
 
@@ -114,6 +118,22 @@ def _leave_out_rates(by_field: Mapping[str, NumberColumn]) -> None:
     if all(abs(mrp * discount / 100 - (mrp - price)) <= mrp / 100 for mrp, price, discount in rows):
         column.values.clear()
         column.note(None, "has percentages, not amounts: left out, because MRP and price say them")
+
+
+def _leave_out_taxes(by_field: Mapping[str, NumberColumn]) -> None:
+    """Leave out amounts of tax in a column of rates: 1.80, 3.60 and 5.40 of 10, 20 and 30."""
+    prices, column = by_field.get("price"), by_field.get("gst")
+    if not prices or not column or any(amount.percent for amount in column.cells.values()):
+        return
+    rows = [(prices.values.get(row), tax) for row, tax in column.values.items() if tax]
+    priced = [(price, tax) for price, tax in rows if price]
+    if len({tax for _, tax in priced}) < _TAXES or len(priced) < len(rows):
+        return
+    share = sum(tax for _, tax in priced) / sum((price for price, _ in priced), Decimal())
+    if all(abs(price * share - tax) <= _ROUNDED for price, tax in priced):
+        column.values.clear()
+        column.problems.clear()  # of rates above 100 or below 1
+        column.note(None, "has amounts of tax, not rates: left out")
 
 
 def _check_choices(found: Sequence[NumberColumn], chosen: Mapping[str, DecimalSign]) -> None:
