@@ -527,6 +527,18 @@ def test_a_folder_is_the_sku_that_packshot_has(
     assert (matched(found)[photos[0]], found.question) == (named, None)
 
 
+@pytest.mark.parametrize("folder", ["shop", "spring 2026", "A1"])
+@pytest.mark.parametrize("sku", ["101", "47-12", "47/12"])
+def test_a_view_of_a_sku_that_packshot_has_is_no_view_of_its_folder(folder: str, sku: str) -> None:
+    name = sku.replace("/", "-")
+    photos = [f"{folder}/{name}{rest}.jpg" for rest in ("", "_back", " (2)")]
+    read = matched(name_photos(photos, ROW, None, [sku]))
+    assert [read[photo] for photo in photos] == [(sku, None), (sku, "back"), (sku, "2")]
+    assert matched(name_photos(["A1/101_back.jpg"], ROW, None, ["101", "A1"])) == {
+        "A1/101_back.jpg": ("A1", "101-back")
+    }
+
+
 @pytest.mark.parametrize("folder", ["SHOE-1", "00123", "HD-7/images", "SHOE-1/front"])
 def test_a_lone_folder_of_a_skus_form_is_the_sku_and_is_said(folder: str) -> None:
     found = name_photos([f"Q/{folder}/IMG_0002.jpg", f"Q/{folder}/IMG_0003.jpg"], ROW)

@@ -201,11 +201,11 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
 
 
 def _read_folder(path: str, known: Collection[str]) -> Reading | None:
-    """The folder is the SKU, unless Packshot has only that of the name."""
+    """The folder is the SKU, unless Packshot has only one that the name begins with."""
     folder, views = _folder_of_sku(path)
     named = parse_pattern(FOLDER).read(f"{folder}/{path.rpartition('/')[2]}")
     stem = stem_of(path)
-    if named is None or (named.sku not in known and stem in known):
+    if named is None or (named.sku not in known and _fit(stem, known)):
         return None
     if stem.startswith(named.sku) and (view := read_view(stem[len(named.sku) :])):
         named = NameParts(named.sku, view)
