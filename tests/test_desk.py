@@ -2807,7 +2807,7 @@ def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
     page.get_by_role("button", name="Download 2 approved").click()
     downloaded(page, tmp_path)
     expect(page.locator(".toast.bad")).to_contain_text("1 picture was left out")
-    expect(page.locator(".toast.bad")).to_contain_text("was removed meanwhile")
+    expect(page.locator(".toast.bad")).to_contain_text("is not in the store any more")
     broken = media / str(keys[-1])
     broken.unlink()
     broken.symlink_to(broken)

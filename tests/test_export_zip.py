@@ -33,7 +33,7 @@ from packshot.client import Client
 from packshot.database.engine import bring_to_head, migrate_back
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
-from packshot.marketplaces.names import NameTemplate, UniqueNames, amazon_code
+from packshot.marketplaces.names import LONGEST_NAME, NameTemplate, UniqueNames, amazon_code
 from packshot.products.export import ALL, approved_groups
 from packshot.products.export_zip import AHEAD, zip_pieces
 from packshot.settings import Settings
@@ -433,6 +433,19 @@ def test_every_name_is_safe_and_given_once(texts: list[tuple[str, str]], templat
             assert part.partition(".")[0].casefold() not in {"con", "nul", "com1", "lpt9"}
 
 
+@pytest.mark.parametrize(
+    ("template", "ending"),
+    [("{sku}_{name}_{n}", "_2"), ("{name}/{sku}_{n}", "_2"), ("{sku}.{code}", ".PT01")],
+)
+def test_a_long_name_keeps_its_number(template: str, ending: str) -> None:
+    """Else a picture's name would depend on the others in the ZIP."""
+    values: dict[str, str | int] = {"sku": "\u978b" * 100, "name": "\u0915\u092a" * 100}
+    values |= {"n": 2, "code": amazon_code(2)}
+    path = NameTemplate.parse(template).fill(values)
+    assert path.endswith(ending)
+    assert all(len(part.encode()) <= LONGEST_NAME for part in path.split("/"))
+
+
 @pytest.mark.parametrize("name", ["CON", "com\u00b9", "CONIN$", "nul .x", "LPT0.txt"])
 def test_a_name_that_is_a_device_of_windows_is_changed(name: str) -> None:
     given = NameTemplate.parse("{sku}").fill({"sku": name})
@@ -493,7 +506,8 @@ def test_a_picture_removed_meanwhile_is_named(shop: Shop) -> None:
     shop.services.storage.delete([str(image.media_url).removeprefix("/media/")])
     archive = download(shop)
     assert pictures(archive) == ["A_2.jpg"]
-    assert "A_1.jpg" in archive.read("LEFT-OUT.txt").decode()
+    left_out = archive.read("LEFT-OUT.txt").decode()
+    assert "A_1.jpg" in left_out and "restore the file from a backup" in left_out
     assert "A_1.jpg" in json.loads(archive.read("manifest.json"))["left_out"][0]
 
 

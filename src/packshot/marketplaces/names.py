@@ -15,6 +15,8 @@ FIELDS: Final = ("sku", "n", "view", "name", "id", "title", "category", "code")
 LONGEST_TEMPLATE: Final = 200
 #: Bytes of UTF-8 of one name: 255 are allowed everywhere; the rest is for a number and extension.
 LONGEST_NAME: Final = 200
+#: Bytes of each text in a name that is too long: its number and code must not be cut off.
+_SHORTER: Final = (150, 100, 60, 30)
 #: Not allowed in names by Windows, and the separators of paths
 #: (learn.microsoft.com/windows/win32/fileio/naming-a-file).
 _FORBIDDEN: Final = re.compile(r'[<>:"/\\|?*]')
@@ -79,10 +81,13 @@ class NameTemplate:
 
     def fill(self, values: Mapping[str, str | int]) -> str:
         """A path without its extension; each part is a valid file name on every system."""
-        text = "".join(
-            literal + (_value(values[field], digits) if field else "")
-            for literal, field, digits in self.pieces
-        )
+        for most in (LONGEST_NAME, *_SHORTER):
+            text = "".join(
+                literal + (_value(values[field], digits, most) if field else "")
+                for literal, field, digits in self.pieces
+            )
+            if all(len(part.encode()) <= LONGEST_NAME for part in text.split("/")):
+                break
         return "/".join(_safe(part) for part in text.split("/"))
 
 
@@ -98,9 +103,12 @@ def _digits(field: str | None, form: str | None, conversion: str | None) -> int:
     return int(form)
 
 
-def _value(value: str | int, digits: int) -> str:
-    """A value as a part of a path: its slashes are replaced, so that it makes no folder."""
-    return f"{value:0{digits}}" if isinstance(value, int) else _FORBIDDEN.sub("-", value)
+def _value(value: str | int, digits: int, most: int) -> str:
+    """A value as a part of a path, a text of at most so many bytes: its slashes are replaced, so
+    that it makes no folder."""
+    if isinstance(value, int):
+        return f"{value:0{digits}}"
+    return _FORBIDDEN.sub("-", value).encode()[:most].decode(errors="ignore")
 
 
 def _safe(part: str) -> str:

@@ -191,7 +191,10 @@ def _same_as(first: tuple[str, ApprovedImage], image: ApprovedImage) -> str:
 def _why_left_out(error: PackshotError) -> str:
     """The reason that a picture is left out; raises other errors, which end the ZIP."""
     if isinstance(error, NotFound):
-        return "was removed meanwhile"
+        return (
+            "is not in the store any more: unless its product was deleted, restore the file from a"
+            " backup, or redo the product"
+        )
     if isinstance(error, PartlyUnavailable) and error.code == OTHER_BYTES:
         return "is not the file that was approved: restore it from a backup, or redo the product"
     if isinstance(error, FetchError):  # the store works, and only this object can't be read

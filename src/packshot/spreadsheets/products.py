@@ -78,13 +78,12 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
     rows = _read_rows(reader, records)
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
-        *(*table.notes, *_notes_before(table.records[:index]), *_note_doubles(columns, mapping)),
+        *(*table.notes, *_notes_before(table.records[:index])),
         *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *moved),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
         *(sales.notes(mapping) if sales else ()),
-        *_note_pictures(columns, mapping, records, choices),
-        *_note_prices(columns, mapping, records, choices),
+        *_note_columns(columns, mapping, records, choices),
     ]
     return Import(
         table.form,
@@ -156,6 +155,17 @@ def _note_without_sku(rows: Sequence[int], mapping: Mapping[str, str]) -> Iterat
     more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
     detail = f"gives no SKU in rows {named}{more}: exports name their pictures after their photos"
     yield SheetProblem(None, column, detail, "note")
+
+
+def _note_columns(
+    columns: Sequence[Column],
+    mapping: dict[str, str],
+    records: Sequence[Record],
+    choices: ImportChoices,
+) -> Iterator[SheetProblem]:
+    yield from _note_doubles(columns, mapping)
+    yield from _note_pictures(columns, mapping, records, choices)
+    yield from _note_prices(columns, mapping, records, choices)
 
 
 def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[SheetProblem]:
