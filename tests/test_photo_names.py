@@ -527,6 +527,21 @@ def test_a_folder_is_the_sku_that_packshot_has(
     assert (matched(found)[photos[0]], found.question) == (named, None)
 
 
+def test_large_numbers_in_a_folder_may_be_skus() -> None:
+    found = name_photos(["autumn/101.jpg", "autumn/102.jpg", "autumn/103_back.jpg"], ROW)
+    assert found.question == (
+        "101, 102 are read as views of the SKUs autumn; if they are SKUs, and the folders are not,"
+        " give the pattern {any}/{sku}"
+    )
+    assert name_photos(["A1/001.jpg", "A1/002.jpg", "A1/12.jpg"], ROW).question is None
+
+
+@pytest.mark.parametrize("folder", ["detail shots", "Studio", "lifestyle shot"])
+def test_a_folder_of_shots_is_no_sku(folder: str) -> None:
+    read = matched(name_photos([f"A1/{folder}/1.jpg", "A1/1.jpg", "B1/1.jpg"], ROW))
+    assert [sku for sku, _ in read.values()] == ["A1", "A1", "B1"]
+
+
 @pytest.mark.parametrize("folder", ["shop", "spring 2026", "A1"])
 @pytest.mark.parametrize("sku", ["101", "47-12", "47/12"])
 def test_a_view_of_a_sku_that_packshot_has_is_no_view_of_its_folder(folder: str, sku: str) -> None:

@@ -182,9 +182,10 @@ def _below(view: str, reading: Reading) -> Reading:
 
 
 def _doubt_folder(path: str, reading: Reading, found: ReadNames) -> None:
-    """A name in a SKU's folder that is no view, but may be a SKU: `red/A1.jpg`, `blue/A1.jpg`."""
+    """A name in a SKU's folder that may be a SKU itself: `red/A1.jpg`, `red/101.jpg`."""
     stem = stem_of(path)
-    if may_be_sku(stem) and reading.pattern == FOLDER and stem == reading.named.view:
+    large = stem.isdecimal() and len(stem) > 2 and stem[0] != "0"
+    if (large or may_be_sku(stem)) and reading.pattern == FOLDER and stem == reading.named.view:
         found.doubtful_folders.setdefault(stem, []).append(reading.named.sku)
 
 

@@ -48,7 +48,7 @@ _WORDS: Final = (
             *("close", "up", "zoom", "macro", "angle", "angled", "diagonal", "perspective"),
             *("lifestyle", "model", "worn", "inuse", "box", "tag", "open", "closed", "swatch"),
             *("size", "chart", "scale", "flat", "sole", "heel", "texture", "facts", "schrag"),
-            *("flatlay", "threequarter", "mannequin", "ambiance"),
+            *("flatlay", "threequarter", "mannequin", "ambiance", "shot", "shots", "studio"),
         )
     )
 )
