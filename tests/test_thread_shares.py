@@ -168,6 +168,24 @@ def test_a_refused_upload_hears_when_to_come_again(
     assert "uploading" in problem["message"]
 
 
+POST = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: 2\r\n\r\n{{}}"
+
+
+@pytest.mark.parametrize("path", ["/api/products/bulk", "/api/products/1/cancel", "/nowhere"])
+def test_an_answer_says_that_its_connection_ends(connect: Connect, path: str) -> None:
+    """A client's next request on a connection that is kept alive would get no answer."""
+    connection = connect(POST.format(path, "text/plain"))
+    assert b"\r\nConnection: close\r\n" in connection.recv(100_000)
+    assert connection.recv(100) == b""
+
+
+def test_a_connection_is_kept_alive_after_a_body_that_was_read(connect: Connect) -> None:
+    connection = connect(POST.format("/api/products/bulk", "application/json"))
+    assert b"\r\nConnection: keep-alive\r\n" in connection.recv(100_000)
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.extra
 def test_a_refused_anonymous_request_uses_no_thread(tmp_path: Path) -> None:
     """gunicorn would wait for the unread body, and accept no connection meanwhile."""

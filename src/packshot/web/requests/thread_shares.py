@@ -158,6 +158,7 @@ def _with_places(inner: Application, shares: ThreadShares) -> Application:
         try:
             answer = inner(environ, start_response)
             body.discard_rest()
+            body.announce_close_if_unread(start_response)
             return ClosingIterator(answer, places.close)
         except BaseException:  # places are given back whatever ends this request
             places.close()
@@ -216,6 +217,16 @@ class _Body:
             while time.monotonic() < ends and self._connection.recv_into(_DISCARDED):
                 pass
         self._bound_pauses(STALLED_SECONDS)
+
+    def announce_close_if_unread(self, start_response: Any) -> None:
+        """Have gunicorn answer `Connection: close` where `close_if_unread` ends the connection.
+
+        Otherwise the client's next request on it would get no answer. gunicorn ignores the header
+        of an application.
+        """
+        response = getattr(start_response, "__self__", None)
+        if self._is_unread() and hasattr(response, "force_close"):
+            response.force_close()
 
     def close_if_unread(self) -> None:
         """End the connection if the body was not read to its end.
