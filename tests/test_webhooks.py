@@ -119,6 +119,22 @@ def test_every_change_of_status_is_sent(make: ShopMaker) -> None:
     assert max(len(body) for _, body in receiver.received) < 20_000
 
 
+def test_a_repeated_decision_changes_nothing_and_is_not_sent(make: ShopMaker) -> None:
+    """A reviewer's program repeats a decision whose answer was lost."""
+    with Receiver() as receiver:
+        shop = make(receiver)
+        product_id, images = shop.reviewable(variants=2)
+        catalog = shop.services.catalog
+        first = catalog.review(product_id, "approved", who="ann", note="good")
+        again = catalog.review(product_id, "approved", who="ann", note="good")
+        picture = catalog.decide(images[0], "approved", who="ann")
+        assert again.version == picture.version == first.version
+        noted = catalog.review(product_id, "approved", who="ann", note="very good")
+        shop.services.webhooks.deliver()
+    versions = [json.loads(body)["data"]["version"] for _, body in receiver.received]
+    assert versions == [first.version, noted.version]
+
+
 def test_a_product_whose_attempts_are_used_up_is_sent(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver, lease_seconds=1)

@@ -51,8 +51,8 @@ def decide_image(
             f" product {product.id} is at round {product.round}",
             code="round_closed",
         )
-    _decide(session, product, image, decision)
-    _update_status(session, product, outbox)
+    if _decide(session, product, image, decision):
+        _update_status(session, product, outbox)
     return product
 
 
@@ -71,10 +71,12 @@ def review_product(
     chosen = _ids_to_decide(product, images, image_ids)
     if images and not chosen and decision.status != REJECTED:
         raise _removed_error(product)
+    changed = False
     for image in images:
         of_image = decision if image.id in chosen else replace(decision, status=REJECTED)
-        _decide(session, product, image, of_image)
-    _update_status(session, product, outbox)
+        changed = _decide(session, product, image, of_image) or changed
+    if changed:
+        _update_status(session, product, outbox)
     return product
 
 
@@ -268,15 +270,17 @@ def _ids_to_decide(
     return set(image_ids)
 
 
-def _decide(session: Session, product: Product, image: ProductImage, decision: NewDecision) -> None:
+def _decide(session: Session, product: Product, image: ProductImage, decision: NewDecision) -> bool:
+    """Record the decision; False if it repeats the last one, and so changes nothing."""
     if image.status == decision.status and not _adds_something(session, image, decision):
-        return
+        return False
     if image.removed_at is not None and image.status != decision.status:
         raise _removed_error(product)
     session.add(_record_of(product, image, decision))
     image.status = decision.status
     image.found_after_approval = False
     image.updated_at = now()
+    return True
 
 
 def _record_of(product: Product, image: ProductImage, decision: NewDecision) -> Decision:

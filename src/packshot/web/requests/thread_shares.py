@@ -224,7 +224,7 @@ class _Body:
         Otherwise the client's next request on it would get no answer. gunicorn ignores the header
         of an application.
         """
-        response = getattr(start_response, "__self__", None)
+        response: Any = getattr(start_response, "__self__", None)
         if self._is_unread() and hasattr(response, "force_close"):
             response.force_close()
 
