@@ -1295,6 +1295,32 @@ def test_what_others_decide_leaves_the_queue(shop: DeskShop, open_desk: Open) ->
     expect(left(desk.page)).to_have_text("1 left")
 
 
+def test_a_list_from_before_an_undo_does_not_decide_the_product(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """It was asked for while the product was rejected, and came when that was undone and saved."""
+    ids = shop.stock(3)
+    desk = open_desk(shop.url)
+    page = desk.page
+    old: list[tuple[Route, Any]] = []
+    page.route("**/api/products?*", lambda route: old.append((route, route.fetch())), times=1)
+    desk.press("r r")
+    until(lambda: shop.statuses(ids)[2] == "rejected", page)
+    shop.services.catalog.review(ids[0], "approved", who="ben")  # so the list is asked for
+    until(lambda: bool(old), page)
+    desk.press("u")
+    until(lambda: shop.statuses(ids)[2] == "pending_review", page)
+    expect(page.locator("#saving")).to_be_hidden()
+    [(route, answer)] = old
+    route.fulfill(response=answer)
+    expect(left(page)).to_have_text("2 left")
+    expect(shown_number(page)).to_have_text(f"#{ids[2]}")
+    page.wait_for_timeout(500)  # what is done with the list is done then
+    expect(page.locator(".badge.big")).to_be_hidden()
+    desk.press("a a")
+    until(lambda: shop.statuses(ids) == ["approved"] * 3, page)
+
+
 def test_a_conflict_with_a_new_round_is_no_success(shop: DeskShop, open_desk: Open) -> None:
     """The round that is being made has no pictures yet: none of them says otherwise."""
     [number] = shop.stock(1)

@@ -986,7 +986,7 @@ def test_a_problem_of_an_idle_process_ends_with_its_pause(bench: Bench) -> None:
 
 
 def test_an_idle_process_looks_again_behind_the_answer(bench: Bench) -> None:
-    bench.fake.key = "another"
+    bench.fake.key, bench.fake.latency = "another", 0.3
     asked = bench.enhancer.health()  # it knows nothing yet
     assert asked.problem is None
     wait_until(lambda: bench.enhancer.health().problem is not None)

@@ -163,20 +163,32 @@ export class Queue {
 
   /** Apply what is new, changed or decided elsewhere. Returns the ids that are gone. */
   async refresh() {
-    const page = await list(this.#query({ limit: 2 * PAGE }));
+    const { page, saved } = await this.#newestPage();
     for (const product of page.products) {
       if (this.put(product) && !outbox.has(product.id)) this.#decided.delete(product.id);
     }
-    return this.#gone(page);
+    return this.#gone(page, saved);
   }
 
-  #gone(page) {
+  /** And the ids of what was saved meanwhile: the page may show it as it was before. */
+  async #newestPage() {
+    const saved = new Set();
+    const note = ({ detail }) => saved.add(detail.product.id);
+    outbox.addEventListener("saved", note);
+    try {
+      return { page: await list(this.#query({ limit: 2 * PAGE })), saved };
+    } finally {
+      outbox.removeEventListener("saved", note);
+    }
+  }
+
+  #gone(page, saved) {
     const listed = new Set(page.products.map((product) => product.id));
     const { order, q } = this.filters;
     if (page.next_cursor && (order || q)) return []; // what comes later may be anywhere
     const oldest = page.next_cursor ? Math.min(...listed) : 0;
     const gone = this.#order.filter(
-      (id) => id >= oldest && !listed.has(id) && !this.#decided.has(id) && !outbox.has(id),
+      (id) => id >= oldest && !listed.has(id) && !saved.has(id) && !this.#decided.has(id) && !outbox.has(id),
     );
     for (const id of gone) if (id !== this.at) this.remove(id);
     return gone;
