@@ -6,6 +6,7 @@ import io
 import struct
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -525,6 +526,22 @@ def test_a_folder_is_the_sku_that_packshot_has(
     known = set(possible_skus(photos)) & {"SHOE", "00123", "12", "2026"}
     found = name_photos(photos, ROW, None, known)
     assert (matched(found)[photos[0]], found.question) == (named, None)
+
+
+def test_a_number_of_photos_names_no_photo_of_another_sku() -> None:
+    """A column Photos with 3, 1 and 2, and SKUs that are numbers as well."""
+    counted = [
+        replace(row, path=n, filename=n) for row, n in zip(rows("1", "2", "3"), "312", strict=True)
+    ]
+    found = match_photos(["1.jpg", "2.jpg", "3.jpg"], counted)
+    assert matched(found) == {f"{sku}.jpg": (sku, None) for sku in "123"}
+    named = [
+        replace(row, path=n, filename=n) for row, n in zip(rows("A1", "A2"), "21", strict=True)
+    ]
+    assert matched(match_photos(["1.jpg", "2.jpg"], named)) == {
+        "2.jpg": ("A1", None),
+        "1.jpg": ("A2", None),
+    }
 
 
 def test_large_numbers_in_a_folder_may_be_skus() -> None:

@@ -276,6 +276,8 @@ class _Finder:
     def assign_named(self, row: ProductRow) -> None:
         if not row.path or self._indexes[id(row)] in self._with_photo:
             return
+        if row.path.isdecimal() and any(fit.view == "" for fit in self._skus.fits(row.path)):
+            return  # a number of photos; a photo with this name is that of a SKU
         candidates, hint = self._files.find(row.path, row.sku)
         if any(photo in self._by_hand for photo in candidates):
             candidates = [photo for photo in candidates if photo not in self._by_hand]
