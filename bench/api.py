@@ -23,8 +23,9 @@ from bench.million import fill
 from bench.rig import Rig
 from bench.table import Line
 from packshot.client import Client
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
 from packshot.database.models import Product
+from packshot.database.tables import bring_to_head
 from packshot.database.types import now
 from packshot.products.catalog import Catalog
 from packshot.products.lists import Filter

@@ -23,7 +23,7 @@ from support.desk_shop import DeskShop, desk_shop
 
 from bench.rig import Rig
 from bench.table import Line
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 
 PRODUCTS = 300
 PACED = 100

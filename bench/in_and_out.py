@@ -25,8 +25,9 @@ from bench.million import NAMESPACE
 from bench.rig import Rig
 from bench.table import Line
 from packshot.client import Client
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Product, ProductImage
+from packshot.database.tables import bring_to_head
 from packshot.marketplaces.presets import read_preset
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures import imaging

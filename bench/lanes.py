@@ -22,8 +22,9 @@ from typing import Any, cast
 import numpy as np
 from sqlalchemy import select
 
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
 from packshot.database.models import PENDING, BatchJob, Call, Product, ProductImage
+from packshot.database.tables import bring_to_head
 from packshot.enhancers.gemini.prices import price_of
 from packshot.lanes import LANES
 from packshot.pictures import imaging

@@ -7,7 +7,8 @@ from contextlib import closing
 
 from sqlalchemy import text
 
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
+from packshot.database.tables import bring_to_head
 
 SQLITE_NUMBERS = (
     "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)"

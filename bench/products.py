@@ -17,8 +17,9 @@ import numpy as np
 from sqlalchemy import func, select
 
 from bench.stopwatch import REGION, Work, left_in
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
 from packshot.database.models import PENDING, Product
+from packshot.database.tables import bring_to_head
 from packshot.enhancers.contract import (
     NO_ANSWERS,
     Analysis,

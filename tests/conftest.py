@@ -16,7 +16,8 @@ import pytest
 from servers import guard
 from servers.packshot_process import database_at_head
 
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
+from packshot.database.tables import bring_to_head
 from packshot.pictures import model_file
 from packshot.settings import Settings
 

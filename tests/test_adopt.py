@@ -11,8 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from support.shop import Shop, row
 
-from packshot.database.engine import bring_to_head
 from packshot.database.models import Base
+from packshot.database.tables import bring_to_head
 from packshot.errors import FetchError
 from packshot.work.claims import Claim, Claims
 

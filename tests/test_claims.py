@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import update
 from support.products import BOX, LEASE, record, taken
 
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
 from packshot.database.models import Product
+from packshot.database.tables import bring_to_head
 from packshot.database.types import now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.products.catalog import Catalog

@@ -20,8 +20,8 @@ from support.fakes import FakeEnhancer, photo_bytes
 from support.objects import objects, store, with_photo
 from support.shop import Shop
 
-from packshot.database.engine import bring_to_head
 from packshot.database.models import Deletion, Product
+from packshot.database.tables import bring_to_head
 from packshot.database.types import now
 from packshot.products.deletions import REMOVALS, needed_uploads
 from packshot.products.object_keys import (

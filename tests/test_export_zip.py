@@ -30,8 +30,8 @@ from support.shop import Shop
 
 from packshot.cli import main
 from packshot.client import Client
-from packshot.database.engine import bring_to_head, migrate_back
 from packshot.database.models import Product, ProductImage
+from packshot.database.tables import bring_to_head, migrate_back
 from packshot.errors import SettingsError
 from packshot.marketplaces.names import LONGEST_NAME, NameTemplate, UniqueNames, amazon_code
 from packshot.products.export import ALL, approved_groups

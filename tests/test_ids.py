@@ -10,9 +10,10 @@ from sqlalchemy import delete, insert, text
 from support.products import BOX, record, taken
 from support.shop import Shop, row
 
-from packshot.database.engine import Database, IdsWereBehind, bring_to_head, migrate_back
+from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.ids import NUMBERED
 from packshot.database.models import Base, Call, Product
+from packshot.database.tables import bring_to_head, migrate_back
 from packshot.products.catalog import Catalog
 from packshot.queues.database import DatabaseQueue
 from packshot.work.claims import Claims

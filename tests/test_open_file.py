@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.shop import Shop, row
 
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 from packshot.errors import Unavailable
 
 

@@ -22,8 +22,9 @@ from sqlalchemy import insert, text
 from support.products import BOX
 
 from packshot.cli import main
-from packshot.database.engine import Database, bring_to_head, problem_with_tables
+from packshot.database.engine import Database
 from packshot.database.models import Product
+from packshot.database.tables import bring_to_head, problem_with_tables
 from packshot.database.urls import read_url, redact_url
 from packshot.errors import NotConfigured, SettingsError, Unavailable
 

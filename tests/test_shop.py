@@ -14,8 +14,9 @@ from sqlalchemy import update
 from support.shop import Clock, Shop
 
 from packshot.cli import main
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
 from packshot.database.models import Shop as ShopRow
+from packshot.database.tables import bring_to_head
 from packshot.errors import Unavailable
 from packshot.products.shop import MARK, ShopMark
 from packshot.queues.contract import Message

@@ -13,8 +13,9 @@ from sqlalchemy import text
 from support.shop import RAW_IMAGE, Shop, row
 
 from packshot.cli import main
-from packshot.database.engine import Database, bring_to_head, migrate_back, revisions
+from packshot.database.engine import Database
 from packshot.database.models import Product
+from packshot.database.tables import bring_to_head, migrate_back, revisions
 from packshot.errors import SettingsError
 
 SENTENCE = "the database is at revision 9999, which Packshot"

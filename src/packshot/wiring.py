@@ -11,7 +11,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
-from packshot.database.engine import Database, problem_with_tables
+from packshot.database.engine import Database
+from packshot.database.tables import problem_with_tables
 from packshot.download.addresses import check_url, redact
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.host_shares import HostShares

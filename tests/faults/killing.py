@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import event
 
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 from packshot.pictures import imaging
 from packshot.products.seller_fields import NewProduct
 from packshot.serving.process import prepare_process

@@ -17,7 +17,7 @@ from typing import Any
 
 import urllib3
 
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 from servers import guard
 from servers.ports import free_port
 

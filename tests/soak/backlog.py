@@ -14,7 +14,8 @@ from servers.postgres import Postgres
 from support.fakes import analysis_of
 from support.products import record
 
-from packshot.database.engine import Database, bring_to_head
+from packshot.database.engine import Database
+from packshot.database.tables import bring_to_head
 from packshot.products.catalog import Catalog
 from packshot.products.seller_fields import NewProduct
 from packshot.queues.database import DatabaseQueue

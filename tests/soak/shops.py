@@ -12,7 +12,7 @@ from faults.rig import Rig, cloud, embedded
 from servers.aws import start_ministack
 from servers.postgres import Postgres
 
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import click
 
-from packshot.database.engine import problem_with_tables
 from packshot.database.open_file import missing_file
+from packshot.database.tables import problem_with_tables
 from packshot.database.urls import parse_url
 from packshot.errors import PackshotError
 from packshot.serving.process import prepare_process

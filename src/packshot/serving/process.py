@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from packshot import logs
-from packshot.database.engine import bring_to_head, migrate_back
+from packshot.database.tables import bring_to_head, migrate_back
 from packshot.database.urls import redact_url
 from packshot.env_file import read_env_file
 from packshot.errors import PackshotError, SettingsError

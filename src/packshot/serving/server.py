@@ -6,7 +6,7 @@ import atexit
 import logging
 from typing import TYPE_CHECKING, Any
 
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 from packshot.serving.gunicorn_settings import (
     gunicorn_configuration,
     gunicorn_settings,

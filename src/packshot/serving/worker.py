@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from packshot.database.engine import bring_to_head
+from packshot.database.tables import bring_to_head
 from packshot.errors import PackshotError
 from packshot.serving.process import exit_with_one_line, prepare_process
 from packshot.settings import Settings
