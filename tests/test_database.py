@@ -18,9 +18,9 @@ from sqlalchemy import func, insert, make_url, select, text
 from support.processes import in_a_child
 from support.products import BOX
 
-from packshot.database.engine import MIGRATIONS, Database
+from packshot.database.engine import Database
 from packshot.database.models import Product
-from packshot.database.tables import bring_to_head, newest_revision, problem_with_tables
+from packshot.database.tables import MIGRATIONS, bring_to_head, newest_revision, problem_with_tables
 from packshot.errors import Unavailable
 
 PROCESSES = 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, event
@@ -26,8 +25,6 @@ from packshot.errors import Unavailable
 
 if TYPE_CHECKING:
     pass
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class IdsWereBehind(Unavailable):
