@@ -37,7 +37,7 @@ from packshot.marketplaces.names import LONGEST_NAME, NameTemplate, UniqueNames,
 from packshot.products.export import ALL, approved_groups
 from packshot.products.export_zip import AHEAD, zip_pieces
 from packshot.settings import Settings
-from packshot.spreadsheets import read_table
+from packshot.spreadsheets import read_products, read_table
 from packshot.storage.local import LocalStorage
 from packshot.wiring import build
 
@@ -498,6 +498,19 @@ def test_packshots_own_csv_is_read_back_as_it_was(shop: Shop) -> None:
     approved(shop, sku="-A1", name="Pan, +lid; =b", category="@home")
     table = read_table(download(shop).read("products.csv"), "products.csv")
     assert {"-A1", "Pan, +lid; =b", "@home"} <= set(table.records[-1].cells)
+
+
+@pytest.mark.parametrize("as_format", ["csv", "zip"])
+def test_packshots_own_exports_correct_only_what_a_seller_gave(shop: Shop, as_format: str) -> None:
+    """Their prices are corrected in a spreadsheet and given back with --update."""
+    approved(shop, sku="A", price=9, attributes={"Brand": "B"})
+    data = download(shop).read("products.csv")
+    if as_format == "csv":
+        data = shop.ask("GET", "/api/export?format=csv").get_data()
+    for row in read_products(read_table(data, "products.csv")).rows:
+        assert (row.sku, row.raw_image, row.path) == ("A", None, None)
+        assert row.price == 9
+        assert dict(row.attributes) == ({} if as_format == "csv" else {"Brand": "B"})
 
 
 def test_a_picture_removed_meanwhile_is_named(shop: Shop) -> None:

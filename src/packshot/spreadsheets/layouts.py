@@ -8,8 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from packshot.spreadsheets.fields import NUMBERS, SHARED
-from packshot.spreadsheets.header import ATTRIBUTE, Column, guess_mapping, plain_name
+from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS, SHARED
+from packshot.spreadsheets.header import (
+    ATTRIBUTE,
+    LEFT_OUT,
+    Column,
+    guess_mapping,
+    plain_name,
+)
 from packshot.spreadsheets.table import Record
 
 Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
@@ -18,6 +24,9 @@ Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
 _OWN: Final = re.compile(r"option\d+ value|(?:variant|image) ?.*|(?:url )?handle")
 #: Shopify's names of the column that all rows of a product share, until 2025 and since.
 HANDLES: Final = frozenset({"handle", "url handle"})
+#: Columns that only Packshot's own exports have together: a CSV, and a ZIP's products.csv.
+_OWN_CSV: Final = frozenset({"product id", "image id", "media url"})
+_OWN_SHEET: Final = frozenset({"id", "pictures", "alt texts"})
 #: What a shop's import can't do without: it deletes variants whose options it is not given.
 _NEEDED_BACK: Final = re.compile(r"option\d+ (?:name|value)|(?:url )?handle|.*alt text")
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
@@ -55,6 +64,7 @@ def with_layout(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
     """The guessed mapping, corrected by what is known about the export."""
+    mapping = _without_pictures_made(mapping)
     mapping = _without_kinds(mapping, columns, records)
     mapping = _without_percent_discount(mapping, columns, records)
     by_name = {plain_name(column.name): column for column in reversed(columns)}
@@ -71,6 +81,17 @@ def with_layout(
         # The shop's own word; "Product Category" is a path of Shopify's taxonomy.
         mapping = {name: ATTRIBUTE if to == "category" else to for name, to in mapping.items()}
         mapping[own_type.name] = "category"
+    return mapping
+
+
+def _without_pictures_made(mapping: dict[str, str]) -> dict[str, str]:
+    """Leave out what Packshot's own exports say about the pictures that it made: they are read to
+    correct products, and the rest is no seller's attribute."""
+    names = {plain_name(name): name for name in mapping}
+    if names.keys() >= _OWN_CSV:
+        return {name: to if name in PRODUCT_FIELDS else LEFT_OUT for name, to in mapping.items()}
+    if names.keys() >= _OWN_SHEET and "gst" in names:
+        return mapping | {names[each]: LEFT_OUT for each in _OWN_SHEET}
     return mapping
 
 
