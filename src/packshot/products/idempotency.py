@@ -31,7 +31,7 @@ def was_answered(session: Session, idempotency: Idempotency) -> bool:
 def earlier_answer(session: Session, idempotency: Idempotency | None) -> dict[str, Any] | None:
     """The earlier answer to this key; without one, reserve it, so that a second request waits.
 
-    Raises Conflict: `idempotency_mismatch` for another body under the same key.
+    Raises Conflict: `idempotency_mismatch` for another request under the same key.
     """
     if idempotency is None:
         return None
@@ -42,7 +42,8 @@ def earlier_answer(session: Session, idempotency: Idempotency | None) -> dict[st
         return None
     if known.fingerprint != idempotency.fingerprint:
         raise Conflict(
-            "this Idempotency-Key was used with another body", code="idempotency_mismatch"
+            "this Idempotency-Key was used with another request: send this one with a new key",
+            code="idempotency_mismatch",
         )
     return known.response or {}
 

@@ -17,12 +17,14 @@ from packshot.errors import NotFound
 from packshot.keys import Scope
 from packshot.web.requests.field_errors import check
 from packshot.web.requests.reading import MAX_ID, MAX_SMALL_JSON_BYTES, read_json
+from packshot.web.requests.refusals import malformed
 
 View = TypeVar("View", bound=Callable[..., Any])
 #: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.
 Access: TypeAlias = Literal["probe", "open"] | tuple[Scope, ...]
 ACCESS, REFUSALS = "packshot_access", "packshot_refusals"
 ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
+QUOTED = re.compile(r'(W/)?".*"', re.DOTALL)
 
 
 class StrictAdapter(PydanticAdapter):
@@ -113,10 +115,12 @@ def wanted_version() -> int | None:
     """The product's version that If-Match names; None when any version will do.
 
     A weak tag counts too: proxies that compress weaken ours. Any tag that is not ours gives -1,
-    which no product has.
+    which no product has. Without quotes it is no tag: "changed in the meantime" would mislead.
     """
     header = request.headers.get("If-Match")
     if header is None or header == "*":
         return None
+    if not QUOTED.fullmatch(header):
+        raise malformed('If-Match must be the ETag with its quotes, such as "7"')
     tag = ETAG.fullmatch(header)
     return int(tag["version"]) if tag else -1

@@ -53,7 +53,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "sent_again": Meaning(409, "A later product has the photo of this failed one."),
     "being_made": Meaning(409, "Pictures are being made from the product's photo."),
     "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
-    "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
+    "idempotency_mismatch": Meaning(
+        422, "This Idempotency-Key was used with another address, query or body: send a new one."
+    ),
     "sign_in_not_needed": Meaning(409, "No API_KEYS are set, so there is nothing to sign in with."),
     "too_large": Meaning(413, "The request is larger than allowed."),
     "unsupported_media_type": Meaning(415, "The body's content type is not the expected one."),
