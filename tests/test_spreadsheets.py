@@ -1462,6 +1462,16 @@ def test_the_column_that_photos_are_named_by_is_offered_as_the_sku() -> None:
     assert {left.why for left in found.photos.left_out} == {NO_SKU_COLUMN}
 
 
+def test_another_column_that_all_photos_are_named_by_is_noted() -> None:
+    text = b"sku,category,EAN\nA-1,Cups,4006381333931\nA-2,Cups,4006381333948\n"
+    photos = ["4006381333931.jpg", "4006381333948_2.jpg"]
+    [note] = plan_import(ImportInput(text, "products.csv", photos)).problems
+    detail = "is what photos are named by: say that it is the SKU if they are to fit"
+    assert note == SheetProblem(None, "EAN", detail, "note")
+    for others in (["A-1.jpg"], ["B.jpg"], [], ["A-1.jpg", *photos]):
+        assert plan_import(ImportInput(text, "products.csv", others)).problems == ()
+
+
 @pytest.mark.parametrize("sign", [",", ";"])
 def test_rows_that_are_quoted_as_a_whole(sign: str) -> None:
     text = '"sku,category,name,image"\n"A,Cups,""6"""" pan"",https://x.example/a.jpg"\n'

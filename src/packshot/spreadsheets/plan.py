@@ -92,7 +92,7 @@ def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
     photos = _explain(
         _drop_refused(match_photos(given.photos, ready, given.choices.assigned), rules), found
     )
-    found = _with_sku_column_named(found, table, given.photos)
+    found = _with_sku_column_named(found, table, given.photos, bool(photos.matched))
     problems = (*found.problems, *_sharing(found, photos))
     return Plan(tuple(_plan_rows(found, photos)), problems, photos, found, _samples(table, found))
 
@@ -188,20 +188,24 @@ def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
     return replace(photos, left_out=tuple(left_out), missing=tuple(missing))
 
 
-def _with_sku_column_named(found: Import, table: Table, photos: Sequence[str]) -> Import:
-    """The note that no column was read as the SKU comes first, with the column that the most
-    photos' names fit."""
+def _with_sku_column_named(found: Import, table: Table, photos: Sequence[str], fit: bool) -> Import:
+    """A first note on the column that the most photos' names fit, if no column was read as the SKU,
+    or no photo fits it."""
     lacking = [problem for problem in found.problems if problem.detail == NO_SKU_COLUMN]
-    if not lacking:
+    if fit and not lacking:
         return found
     names, fits = set(possible_skus(photos)), Counter[str]()
     for column in found.columns:
         fits[column.name] = len(names & {record.cell(column.index) for record in table.records})
     [(name, most)] = fits.most_common(1)
-    hint = f": photos are named as {name} says, so that may be it" if most else ""
     others = [problem for problem in found.problems if problem not in lacking]
-    note = replace(lacking[0], detail=f"{NO_SKU_COLUMN}{hint}")
-    return replace(found, problems=(note, *others))
+    if lacking:
+        hint = f": photos are named as {name} says, so that may be it" if most else ""
+        others.insert(0, replace(lacking[0], detail=f"{NO_SKU_COLUMN}{hint}"))
+    elif most and found.mapping[name] != "sku":
+        detail = "is what photos are named by: say that it is the SKU if they are to fit"
+        others.insert(0, SheetProblem(None, name, detail, "note"))
+    return replace(found, problems=tuple(others))
 
 
 def _plan_rows(found: Import, photos: MatchedPhotos) -> Iterator[PlannedRow]:
