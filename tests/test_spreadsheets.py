@@ -1082,6 +1082,15 @@ def test_shopify_pictures_are_made_once_for_the_variant_that_they_show() -> None
     assert reported(found) == []
 
 
+@pytest.mark.parametrize("broken", ["mug,,M-2,//cdn.shop.com/2.jpg,2,,extra", 'mug,,"M-2,//cdn,2,'])
+def test_a_row_of_shopify_that_is_broken_becomes_no_other_skus_picture(broken: str) -> None:
+    header = "Handle,Title,Variant SKU,Image Src,Image Position,Variant Image\n"
+    text = f"{header}mug,Mug,M-1,//cdn.shop.com/1.jpg,1,\n{broken}\n"
+    found = imported(text, defaults={"category": "Mugs"})
+    assert [row.row for row in found.rows if row.ready] == [2]
+    assert [row for row, _, _ in reported(found)] == [3]
+
+
 def test_what_a_shops_import_needs_is_kept_before_a_long_description() -> None:
     """Without its options, Shopify's import deletes a product's variants."""
     text = (

@@ -39,11 +39,10 @@ def share_pictures(
     products: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         products[record.cell(handles[0])].append(record)
-    shared = [
-        row
-        for handle, rows in products.items()
-        for row in (_share(rows, moving, variant) if handle else rows)
-    ]
+    shared: list[Record] = []
+    for handle, rows in products.items():
+        broken = any(row.problem or any(row.cells[len(columns) :]) for row in rows)
+        shared += rows if broken or not handle else _share(rows, moving, variant)
     return shared, list(_note_moved(mapping, columns, records, shared))
 
 
@@ -54,7 +53,7 @@ def _share(product: list[Record], moving: Sequence[int], variant: int) -> list[R
         if row.cell(moving[0]):
             pictures.setdefault(row.cell(moving[0]), row)
     of_variants = dict.fromkeys(row.cell(variant) for row in product if row.cell(variant))
-    if not of_variants.keys() <= pictures.keys():
+    if not pictures or not of_variants.keys() <= pictures.keys():
         return product
     others = [row for address, row in pictures.items() if address not in of_variants]
     waiting = {address: pictures[address] for address in of_variants}
