@@ -35,7 +35,7 @@ from packshot.pictures.arrays import Bytes
 
 PHOTOS = 60
 LONGER, SHORTER = 4000, 3000  # px
-LEAST_PART = 0.9  # of the photo's sides that a crop keeps
+MIN_PART = 0.9  # of the photo's sides that a crop keeps
 LIGHT = 0.25  # EV, up or down
 GRAIN = 2.0  # levels
 SETTINGS = {"FIDELITY": "off", "ENHANCED_IMAGES_COUNT": "3", "CUTOUT": "network"}
@@ -90,7 +90,7 @@ def _make_variations(folder: Path, source: Path, numbers: range) -> list[Path]:
 def _vary(folder: Path, large: Bytes, numbers: range) -> Iterator[Path]:
     for number in numbers:
         random = np.random.default_rng(number)
-        rows, columns = (int(n * random.uniform(LEAST_PART, 1)) for n in large.shape[:2])
+        rows, columns = (int(n * random.uniform(MIN_PART, 1)) for n in large.shape[:2])
         top = int(random.integers(0, large.shape[0] - rows + 1))
         left = int(random.integers(0, large.shape[1] - columns + 1))
         part = large[top : top + rows, left : left + columns].astype(np.float32)

@@ -260,9 +260,9 @@ def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.Mo
 @only_sqlite
 def test_no_more_jobs_run_than_are_allowed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown with two of one request each."""
-    assert batch_jobs.MOST_JOBS == 50
+    assert batch_jobs.MAX_JOBS == 50
     monkeypatch.setattr(batch_jobs, "LARGEST_JOB", 1)
-    monkeypatch.setattr(batch_jobs, "MOST_JOBS", 2)
+    monkeypatch.setattr(batch_jobs, "MAX_JOBS", 2)
     shop.create(3)
     shop.work()
     for _ in range(2):
@@ -1352,7 +1352,7 @@ def test_a_job_that_failed_has_no_answers_and_is_deleted(shop: Shop) -> None:
 def test_jobs_that_are_being_deleted_keep_no_other_from_beginning(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_jobs, "MOST_JOBS", 1)
+    monkeypatch.setattr(batch_jobs, "MAX_JOBS", 1)
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     for _ in range(3):

@@ -20,7 +20,7 @@ from servers.ports import free_port
 KEY = "a-secret-of-the-seller"
 CROWD = 30
 #: 30 half-sent uploads of 20 MB took 1.5 GB when Caddy buffered whole bodies.
-MOST_MEGABYTES = 200
+MAX_MEGABYTES = 200
 
 pytestmark = pytest.mark.extra
 
@@ -120,7 +120,7 @@ def test_uploads_that_never_end_cost_little_and_delay_no_one(caddy: Caddy, key: 
             slowest = max(slowest, health_seconds(caddy))
             largest = max(largest, caddy.megabytes())
     assert slowest < 1
-    assert largest < MOST_MEGABYTES
+    assert largest < MAX_MEGABYTES
 
 
 def send_most(connection: socket.socket) -> None:
@@ -143,4 +143,4 @@ def test_slow_readers_of_a_large_picture_delay_no_one(caddy: Caddy) -> None:
             slowest = max(slowest, health_seconds(caddy))
             largest = max(largest, caddy.megabytes())
     assert slowest < 1
-    assert largest < MOST_MEGABYTES
+    assert largest < MAX_MEGABYTES

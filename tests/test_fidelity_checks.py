@@ -31,7 +31,7 @@ from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.machine_limit import MachineLimit
-from packshot.products.checks import MOST_TRIES, Checks
+from packshot.products.checks import MAX_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.judging import Judging
@@ -143,10 +143,10 @@ def test_a_check_that_dies_is_tried_again_and_given_up(desk: Desk) -> None:
         raise PictureError("the child died", code="picture_crashed", retryable=True)
 
     desk.pixels.answer = die
-    for tries in range(1, MOST_TRIES + 1):
+    for tries in range(1, MAX_TRIES + 1):
         desk.checker.run()
         assert {desk.row(place).check_tries for place in range(3)} == {tries}
-        if tries < MOST_TRIES:
+        if tries < MAX_TRIES:
             desk.set(check_due=now())
     [first, *_] = desk.shown()
     assert (first["fidelity"]["verdict"], first["doubt"]) == (None, None)
@@ -160,10 +160,10 @@ def test_a_process_that_was_killed_gives_its_picture_back(desk: Desk) -> None:
     others = [desk.checks.claim_next(), desk.checks.claim_next()]
     assert desk.checks.claim_next() is None  # all three are claimed; now the process dies
     assert None not in others
-    for _ in range(MOST_TRIES - 1):
+    for _ in range(MAX_TRIES - 1):
         desk.set(check_due=now())  # the lease is over
         assert desk.checks.claim_next() is not None
-    desk.set(check_due=now(), check_tries=MOST_TRIES)
+    desk.set(check_due=now(), check_tries=MAX_TRIES)
     desk.checker.run()  # whatever kills it is not fed for ever
     assert "gave_up" in {one["fidelity"]["reasons"][0]["code"] for one in desk.shown()}
 
@@ -237,7 +237,7 @@ def test_a_removed_photo_or_a_bug_leaves_the_picture_alone(desk: Desk) -> None:
         raise ZeroDivisionError
 
     desk.pixels.answer = bug
-    desk.set(check_tries=MOST_TRIES - 1)
+    desk.set(check_tries=MAX_TRIES - 1)
     desk.checker.run()
     assert {one["fidelity"]["reasons"][0]["code"] for one in desk.shown()} == {"gave_up"}
     assert {one["status"] for one in desk.shown()} == {"pending"}

@@ -145,7 +145,7 @@ def scans_of(data: bytes) -> int:
 def test_scans_are_counted_before_decoding() -> None:
     scans = scans_of(jpeg_with_scans(0))
     assert scans_of(jpeg_with_scans(7)) == scans + 7
-    assert refusal(jpeg_with_scans(jpeg.MOST_SCANS)) == "picture_too_many_scans"
+    assert refusal(jpeg_with_scans(jpeg.MAX_SCANS)) == "picture_too_many_scans"
 
 
 def test_a_large_jpeg_may_have_fewer_scans() -> None:

@@ -127,7 +127,7 @@ def test_a_jpeg_keeps_the_pixels_within_the_bound_that_it_states() -> None:
     )
     apart = np.abs(to_array(done.finished.data).astype(int) - overlay.pixels)[overlay.core]
     assert done.lock.worst_error == apart.max()
-    assert done.lock.most_error is not None and done.lock.most_error <= locking.MOST_ERROR
+    assert done.lock.most_error is not None and done.lock.most_error <= locking.MAX_ERROR
     assert done.lock.scale == pytest.approx(0.83, abs=0.001)
     assert not done.lock.exact
     assert to_array(done.mask).shape[:2] == (SIDE, SIDE)

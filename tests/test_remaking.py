@@ -28,7 +28,7 @@ from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, FidelityVerdict, Reason
 from packshot.pictures.imaging import to_array
 from packshot.products import takes
-from packshot.products.object_keys import MOST_TAKES, answer_key, variant_key, with_previews
+from packshot.products.object_keys import MAX_TAKES, answer_key, variant_key, with_previews
 from packshot.products.retention import Retention
 from packshot.products.review import NewDecision, decide_image
 from packshot.products.takes import Remakes
@@ -771,7 +771,7 @@ def test_a_take_that_is_not_current_is_removed_like_a_rejected_picture(
 
 def test_every_take_that_a_setting_allows_has_its_own_keys() -> None:
     most = Settings.model_fields["fidelity_retries"].metadata[1].le
-    assert most + 1 == MOST_TAKES
+    assert most + 1 == MAX_TAKES
     place = ("0b9f8a52-7c1e-4f0e-9d55-3d2a1c6b7e80", 1, 1, 0)
     keys = [make(*place, take) for make in (variant_key, answer_key) for take in range(1, 5)]
     assert len(set(keys)) == 8

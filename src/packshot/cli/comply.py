@@ -15,7 +15,7 @@ from packshot.marketplaces.compliance import RuleResult, check, fails
 from packshot.marketplaces.presets import Preset, preset_names, read_preset
 
 #: A bitmap of 50 megapixels has 150 MB.
-MOST_BYTES = 200_000_000
+MAX_BYTES = 200_000_000
 SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 
 
@@ -86,9 +86,9 @@ def _read(path: Path) -> bytes:
     """The file's bytes. Raises OSError, and PackshotError for a file too large, or endless."""
     if is_endless(path) and not path.is_dir():
         raise PackshotError("It is not an ordinary file.")
-    if (size := path.stat().st_size) > MOST_BYTES:
+    if (size := path.stat().st_size) > MAX_BYTES:
         raise PackshotError(
-            f"The file has {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} are measured."
+            f"The file has {size / 1e6:,.0f} MB; at most {MAX_BYTES / 1e6:.0f} are measured."
         )
     return path.read_bytes()
 

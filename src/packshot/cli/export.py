@@ -44,7 +44,7 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
 STDOUT: Final = Path("-")
 CHOICE: Final = "choice of main picture"
 #: The most failing pictures that one line names.
-MOST_NAMED: Final = 5
+MAX_NAMED: Final = 5
 
 
 @click.command()
@@ -111,8 +111,8 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
 
 def _name_left_out(left_out: Sequence[str]) -> None:
     click.echo(f"{len(left_out):,} left out, see {LEFT_OUT} in it:", err=True)
-    more = [f"and {len(left_out) - MOST_NAMED:,} more"] if len(left_out) > MOST_NAMED else []
-    for line in [*left_out[:MOST_NAMED], *more]:
+    more = [f"and {len(left_out) - MAX_NAMED:,} more"] if len(left_out) > MAX_NAMED else []
+    for line in [*left_out[:MAX_NAMED], *more]:
         click.echo(f"  {line}", err=True)
 
 
@@ -155,7 +155,7 @@ class Warnings:
     def _of_products(self) -> Iterator[str]:
         if not self.groups:
             return
-        named = [f"{', '.join(group[:-1])} and {group[-1]}" for group in self.groups[:MOST_NAMED]]
+        named = [f"{', '.join(group[:-1])} and {group[-1]}" for group in self.groups[:MAX_NAMED]]
         if more := self.more + len(self.groups) - len(named):
             named.append(pluralise(more, "more such group"))
         yield (
@@ -246,8 +246,8 @@ def name_failures(compliance: str) -> str:
         return ""
     all_of_them = len({row["file"] for row in rows})
     named = [f"{file} ({', '.join(rules)})" for file, rules in failed.items()]
-    more = [f"and {len(named) - MOST_NAMED:,} more"] if len(named) > MOST_NAMED else []
-    words = ", ".join([*named[:MOST_NAMED], *more])
+    more = [f"and {len(named) - MAX_NAMED:,} more"] if len(named) > MAX_NAMED else []
+    words = ", ".join([*named[:MAX_NAMED], *more])
     choices = [row["measured"] for row in rows if row["rule"] == CHOICE]
     hint = (
         f" {pluralise(len(choices), 'product')} could have another main picture." if choices else ""

@@ -152,8 +152,8 @@ def text_read(lines: int | None) -> str:
 
 # ---- what reviewers decided
 
-LEAST_APPROVED = 100
-LEAST_REJECTED = 30  # for a reason that concerns the product
+MIN_APPROVED = 100
+MIN_REJECTED = 30  # for a reason that concerns the product
 
 
 @fidelity.command()
@@ -178,10 +178,10 @@ def report(target: Path | None) -> None:
     changed = [row for row in rows if not row["faithful"]]
     _share("approved pictures were flagged (false alarms)", kept)
     _share("pictures rejected for the product were flagged", changed)
-    if len(kept) < LEAST_APPROVED or len(changed) < LEAST_REJECTED:
+    if len(kept) < MIN_APPROVED or len(changed) < MIN_REJECTED:
         click.echo(
-            f"Too few decisions to fit weights: {LEAST_APPROVED} approved pictures and "
-            f"{LEAST_REJECTED} rejected for the product are needed."
+            f"Too few decisions to fit weights: {MIN_APPROVED} approved pictures and "
+            f"{MIN_REJECTED} rejected for the product are needed."
         )
         raise SystemExit(1 if target else 0)
     _fit(rows, target)

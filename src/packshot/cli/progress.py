@@ -20,7 +20,7 @@ from packshot.client import Client, Json
 #: Seconds between two looks at why no pictures come.
 PROBLEM_SECONDS: Final = 5.0
 #: The most products named with one note.
-MOST_NUMBERS: Final = 10
+MAX_NUMBERS: Final = 10
 STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
 
 
@@ -107,8 +107,8 @@ def _product_numbers(products: Sequence[Json]) -> str:
     if len(products) == 1:
         named = _name(products[0])
         return f"product {products[0]['id']}{f' ({named})' if named else ''}"
-    numbers = ", ".join(str(product["id"]) for product in products[:MOST_NUMBERS])
-    more = len(products) - MOST_NUMBERS
+    numbers = ", ".join(str(product["id"]) for product in products[:MAX_NUMBERS])
+    more = len(products) - MAX_NUMBERS
     return f"products {numbers}{f' and {more:,} more' if more > 0 else ''}"
 
 

@@ -13,13 +13,13 @@ from packshot.pictures.arrays import Floats, Mask
 
 RATIO: Final = 0.85  # Lowe's ratio test, generous: MAGSAC drops wrong matches
 INLIER_PX: Final = 4.0
-LEAST_INLIERS: Final = 12
-MOST_DEGREES: Final = 40.0
-MOST_STRETCH: Final = 2.0
-MOST_SCALE: Final = 4.0
+MIN_INLIERS: Final = 12
+MAX_DEGREES: Final = 40.0
+MAX_STRETCH: Final = 2.0
+MAX_SCALE: Final = 4.0
 BESIDE_PX: Final = 31  # features nearer to the product are still its own
 FLOW_SMOOTH: Final = 21.0  # px; much larger than a letter, so that no single letter is moved
-MOST_FLOW: Final = 12.0  # px
+MAX_FLOW: Final = 12.0  # px
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Alignment:
 def align(raw: Side, enhanced: Side) -> Alignment | None:
     """None when the two show no common view: the product was turned, is blank, or is another."""
     source, target = _matches(raw, enhanced)
-    if len(source) < LEAST_INLIERS:
+    if len(source) < MIN_INLIERS:
         return None
     cv2.setRNGSeed(11)
     homography, kept = cv2.findHomography(
         source, target, cv2.USAC_MAGSAC, INLIER_PX, maxIters=5000, confidence=0.999
     )
-    if homography is None or int(kept.sum()) < LEAST_INLIERS:
+    if homography is None or int(kept.sum()) < MIN_INLIERS:
         return None
     inside = kept.ravel() > 0
     size = (raw.rgb.shape[1], raw.rgb.shape[0])
@@ -115,8 +115,8 @@ def _is_plausible(found: Alignment, raw: Side, enhanced: Side) -> bool:
         return False
     large, small = np.linalg.svd(linear, compute_uv=False)
     turned = abs(float(np.degrees(np.arctan2(linear[1, 0], linear[0, 0]))))
-    sane = small > 1 / MOST_SCALE and large < min(MOST_SCALE, MOST_STRETCH * small)
-    return turned < MOST_DEGREES and bool(sane)
+    sane = small > 1 / MAX_SCALE and large < min(MAX_SCALE, MAX_STRETCH * small)
+    return turned < MAX_DEGREES and bool(sane)
 
 
 def stretch_of(source: Floats, target: Floats) -> float:
@@ -147,7 +147,7 @@ def add_flow(found: Alignment, raw: Side, enhanced: Side, common: Mask) -> Align
     grey_raw, grey_enhanced = grey_raw.copy(), grey_enhanced.copy()
     grey_raw[hidden] = grey_enhanced[hidden] = 128
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
-    flow = np.clip(dis.calc(grey_raw, grey_enhanced, None), -MOST_FLOW, MOST_FLOW)
+    flow = np.clip(dis.calc(grey_raw, grey_enhanced, None), -MAX_FLOW, MAX_FLOW)
     weight = _texture(grey_raw) * cv2.erode(common.astype(np.uint8), disc(9)) + 1e-4
     smooth = _smooth(np.dstack([flow * weight[..., None], weight]))
     total = smooth[..., 2:]

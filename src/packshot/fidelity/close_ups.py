@@ -13,7 +13,7 @@ from packshot.fidelity.verdicts import Reason
 from packshot.pictures.arrays import Bytes, Floats, resize
 from packshot.pictures.imaging import encode_array, to_array
 
-LEAST_SHARE: Final = 0.2  # of the product's crop: the smallest close-up
+MIN_SHARE: Final = 0.2  # of the product's crop: the smallest close-up
 AROUND: Final = 1.3  # how many times larger than its place a close-up is
 WHOLE: Final = 0.8  # of the crop: a place larger than this gets no close-up
 ENLARGED: Final = 640  # px of the longer side
@@ -59,7 +59,7 @@ def _in_crop(shares: list[float], frame: Frame) -> Corners:
 def _around(place: Corners, size: tuple[int, int]) -> Corners:
     """The place with a margin around it, moved and cut to fit into the crop."""
     spans = []
-    least = LEAST_SHARE * max(size)
+    least = MIN_SHARE * max(size)
     for low, high, end in ((place[0], place[2], size[0]), (place[1], place[3], size[1])):
         half = max(AROUND * (high - low), least) / 2
         middle = min(max((low + high) / 2, half), max(half, end - half))

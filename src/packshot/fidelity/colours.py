@@ -16,12 +16,12 @@ import numpy as np
 from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, Mask, to_linear
 
 SOFTENED: Final = 2.0  # px of blur, so that a misalignment of 2 px compares no wrong colours
-MOST_PIXELS: Final = 8000
-LEAST_PIXELS: Final = 50
+MAX_PIXELS: Final = 8000
+MIN_PIXELS: Final = 50
 CLIPPED: Final = (10, 245)  # of 255: a channel outside this range has lost its true value
-LEAST_UNCLIPPED: Final = 0.1  # of the product; else the clipped pixels count, too
+MIN_UNCLIPPED: Final = 0.1  # of the product; else the clipped pixels count, too
 BIN: Final = 12.0  # Lab units: pixels within one cell of this size count as one colour
-MOST_COLOURS: Final = 40
+MAX_COLOURS: Final = 40
 GREEN: Final = np.array([0.495, -0.810, 0.315])  # perpendicular to WARM: green against magenta
 #: How much a good edit changes colours, as standard deviations: along WARM, along GREEN, and the
 #: log of vividness.
@@ -35,7 +35,7 @@ def colour_measures(raw: Bytes, other: Bytes, core: Mask) -> dict[str, float]:
     """`colour`: the unexplained change in a*b* units; `cast`: how unlikely the change of light is,
     in standard deviations. `other` is aligned with `raw` (both H x W x 3 sRGB); `core` is the
     product."""
-    if int(core.sum()) < LEAST_PIXELS:
+    if int(core.sum()) < MIN_PIXELS:
         return {"colour": 0.0, "cast": 0.0}
     was, now, share = _colours(raw, other, core)
     light = _likeliest(was, now, share)
@@ -50,10 +50,10 @@ def _colours(raw: Bytes, other: Bytes, core: Mask) -> tuple[Floats, Floats, Floa
     """The photo's main colours (n x 3, linear light), those of the same pixels in the picture, and
     the share of pixels of each."""
     places = np.flatnonzero(core)
-    places = places[:: max(1, len(places) // MOST_PIXELS)]
+    places = places[:: max(1, len(places) // MAX_PIXELS)]
     exact = np.concatenate([one.reshape(-1, 3)[places] for one in (raw, other)], axis=1)
     whole = (exact.min(axis=1) > CLIPPED[0]) & (exact.max(axis=1) < CLIPPED[1])
-    if whole.mean() > LEAST_UNCLIPPED:
+    if whole.mean() > MIN_UNCLIPPED:
         places = places[whole]
     was, now = (
         to_linear(
@@ -64,7 +64,7 @@ def _colours(raw: Bytes, other: Bytes, core: Mask) -> tuple[Floats, Floats, Floa
     _, kind, count = np.unique(
         np.floor(_lab(was) / BIN), axis=0, return_inverse=True, return_counts=True
     )
-    largest = np.argsort(-count)[:MOST_COLOURS]
+    largest = np.argsort(-count)[:MAX_COLOURS]
     was, now = (
         np.stack([np.bincount(kind.ravel(), one[:, c]) / count for c in range(3)], axis=1)[largest]
         for one in (was, now)

@@ -16,8 +16,8 @@ from packshot.fidelity.sides import Frame, Side, disc, mirror, prepare, side_of
 from packshot.pictures.arrays import Bytes, Floats, Mask
 from packshot.pictures.imaging import encode_array, to_array
 
-LEAST_OVERLAP: Final = 0.35  # of the smaller mask
-LEAST_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is not compared
+MIN_OVERLAP: Final = 0.35  # of the smaller mask
+MIN_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is not compared
 #: Matched points that make an alignment certain. Measured on bench/fidelity.py's pairs and the
 #: samples: true mirror images match in 470 points or more; an upside-down product matches its own
 #: mirror image in at most 43, along its outline.
@@ -25,7 +25,7 @@ SURE_INLIERS: Final = 100
 #: Matched points beside the product that show it once more: measured on the samples, two copies
 #: match in 126 or more, one in none.
 SHOWN_TWICE: Final = 50
-LEAST_WORD_CONFIDENCE: Final = 0.75  # of a line's reading; less certain lines do not count as text
+MIN_WORD_CONFIDENCE: Final = 0.75  # of a line's reading; less certain lines do not count as text
 PICTURE_QUALITY: Final = 92
 
 
@@ -82,7 +82,7 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
     found = alignment.add_flow(found, raw.side, enhanced, both)
     values, maps = measure(raw.side, enhanced, found, rgb)
     lines = None if raw.lines is None else _read_lines(raw, enhanced, found, both, rgb)
-    words = [line for line in lines or () if line.line.confidence >= LEAST_WORD_CONFIDENCE]
+    words = [line for line in lines or () if line.line.confidence >= MIN_WORD_CONFIDENCE]
     measures = FidelityMeasures(
         **values,
         text_drop=max((line.drop for line in words), default=0.0),
@@ -117,9 +117,9 @@ def _photo_has_several(raw: RawSide) -> bool:
 
 def _problem(ours: Mask, theirs: Mask, both: Mask) -> str | None:
     smaller = min(int(ours.sum()), int(theirs.sum()))
-    if int(both.sum()) < LEAST_OVERLAP * max(1, smaller):
+    if int(both.sum()) < MIN_OVERLAP * max(1, smaller):
         return "little_overlap"
-    if int(both.sum()) < LEAST_VISIBLE * max(1, int(ours.sum())):
+    if int(both.sum()) < MIN_VISIBLE * max(1, int(ours.sum())):
         return "detail_only"
     return None
 

@@ -22,7 +22,7 @@ SEEN: Final = 2.0  # units of a* or b* that a person sees side by side
 UNJUDGED: Final = "of the product could not be judged"
 BESIDE: Final = "of the photo's product was left out, perhaps another object"
 LIGHT_NAMED: Final = 0.6  # EV
-MOST_PLACES: Final = 3  # of one kind
+MAX_PLACES: Final = 3  # of one kind
 Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
 
@@ -147,7 +147,7 @@ def _describe_shift(colours: Colours) -> str:
 def _text(compared: Comparison) -> Iterator[Reason]:
     """The lines that read differently; if none does, the line that looks most different."""
     lines = sorted(compared.lines or (), key=lambda line: line.similarity)
-    differing = [line for line in lines if line.similarity < 1][:MOST_PLACES]
+    differing = [line for line in lines if line.similarity < 1][:MAX_PLACES]
     for line in differing:
         now = f'reads "{line.text}"' if line.text.strip() else "can't be read"
         yield _of_line(f'printed text differs: "{line.line.text}" {now}', line, compared)
@@ -184,7 +184,7 @@ def _places(mask: Mask, code: str, said: str, compared: Comparison) -> Iterator[
 def boxes_of(mask: Mask) -> list[Box]:
     """The largest connected pieces."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    largest = sorted(stats[1:], key=lambda row: -row[cv2.CC_STAT_AREA])[:MOST_PLACES]
+    largest = sorted(stats[1:], key=lambda row: -row[cv2.CC_STAT_AREA])[:MAX_PLACES]
     return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in largest]
 
 

@@ -23,7 +23,7 @@ FACTS: Final = {
     "blurred": "the product is sharp, with every detail of the photo",
 }
 FALLBACK: Final = "shape, parts, colours and print of the product are exactly those of the photo"
-MOST_FACTS: Final = 8
+MAX_FACTS: Final = 8
 
 
 def describe_text(line: str) -> str:
@@ -51,4 +51,4 @@ def describe_place(code: str, where: str) -> str:
 def facts_of(reasons: Iterable[Reason]) -> list[str]:
     """The facts behind these reasons, most important first, without repeats; never empty."""
     known = (reason.fact or FACTS.get(reason.code) for reason in reasons)
-    return list(dict.fromkeys(fact for fact in known if fact))[:MOST_FACTS] or [FALLBACK]
+    return list(dict.fromkeys(fact for fact in known if fact))[:MAX_FACTS] or [FALLBACK]

@@ -100,7 +100,7 @@ def _draft(rows: Sequence[LabelledRow]) -> scoring.Weights:
     for name in MEASURED:
         values = np.array([row["measures"][name] for row in kept])
         low, high = np.percentile(values, [75, 97])
-        knots[name] = (float(low), float(max(high, low + LEAST_SPAN.get(name, 0.02))))
+        knots[name] = (float(low), float(max(high, low + MIN_SPAN.get(name, 0.02))))
     features = np.array([_hinges(row, knots) for row in usable])
     labels = np.array([0.0 if row["faithful"] else 1.0 for row in usable])
     found = _regression(features, labels, _balance(usable))
@@ -113,7 +113,7 @@ def _draft(rows: Sequence[LabelledRow]) -> scoring.Weights:
 
 
 #: The least distance between a measure's two knots, for measures that are nearly always 0.
-LEAST_SPAN = {"missing": 0.006, "extra": 0.004, "letters": 0.1, "text_drop": 0.15}
+MIN_SPAN = {"missing": 0.006, "extra": 0.004, "letters": 0.1, "text_drop": 0.15}
 
 
 def _limit(totals: Sequence[float], share: float) -> float:

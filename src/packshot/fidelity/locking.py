@@ -32,22 +32,22 @@ from packshot.pictures.imaging import (
 )
 from packshot.pictures.provenance import Provenance
 
-LEAST_POINTS: Final = 40
-LEAST_SPREAD: Final = 0.5
-MOST_BENT: Final = 0.0035  # of the product's longer side
-MOST_TURNED: Final = 0.4  # degrees; it moves a corner about as far as MOST_BENT allows
-MOST_ENLARGED: Final = 1.35
-MOST_UNSURE: Final = 0.06
-LEAST_OUTLINE: Final = 0.93
-MOST_PIECE: Final = 0.02  # of the product
-MOST_THROUGH: Final = 0.004
-MOST_DIFFERENT: Final = 0.1
-MOST_CAST: Final = 4.0  # units of a* and b*
-MOST_LIGHT: Final = 4.0  # units of L*
-MOST_SEAM: Final = 4.0  # dE, median along the seam
+MIN_POINTS: Final = 40
+MIN_SPREAD: Final = 0.5
+MAX_BENT: Final = 0.0035  # of the product's longer side
+MAX_TURNED: Final = 0.4  # degrees; it moves a corner about as far as MAX_BENT allows
+MAX_ENLARGED: Final = 1.35
+MAX_UNSURE: Final = 0.06
+MIN_OUTLINE: Final = 0.93
+MAX_PIECE: Final = 0.02  # of the product
+MAX_THROUGH: Final = 0.004
+MAX_DIFFERENT: Final = 0.1
+MAX_CAST: Final = 4.0  # units of a* and b*
+MAX_LIGHT: Final = 4.0  # units of L*
+MAX_SEAM: Final = 4.0  # dE, median along the seam
 WORST_SEAM: Final = 6.0  # dE, of its worst stretch
 #: Levels of 255; in the decoded file 99.9 % of the locked values must be this near to the photo's.
-MOST_ERROR: Final = 10
+MAX_ERROR: Final = 10
 QUALITY: Final = 95  # of a locked JPEG, with the full resolution of colours
 OUTLINE: Final = (0, 90, 255)
 BEFORE_SIDE, BEFORE_QUALITY = 1600, 82  # of the stored picture as the model made it
@@ -123,18 +123,18 @@ def _measure(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: flo
 def check(found: LockMeasures) -> None:
     """Raises LockRefused for the first measure beyond its limit."""
     for code, holds in (
-        ("unsure", found.unsure <= MOST_UNSURE),
-        ("turned", found.bent <= MOST_BENT or abs(found.turned) <= MOST_TURNED),
-        ("outline", found.outline >= LEAST_OUTLINE and found.piece <= MOST_PIECE),
-        ("few_points", min(found.points, found.corners) >= LEAST_POINTS),
-        ("few_points", found.spread >= LEAST_SPREAD),
-        ("reshaped", found.bent <= MOST_BENT),
-        ("enlarged", found.enlarged <= MOST_ENLARGED),
-        ("background_through", found.through <= MOST_THROUGH),
-        ("differs", found.differs <= MOST_DIFFERENT),
-        ("cast", found.cast <= MOST_CAST),
-        ("light", abs(found.light) <= MOST_LIGHT),
-        ("seam", found.seam <= MOST_SEAM and found.seam_worst <= WORST_SEAM),
+        ("unsure", found.unsure <= MAX_UNSURE),
+        ("turned", found.bent <= MAX_BENT or abs(found.turned) <= MAX_TURNED),
+        ("outline", found.outline >= MIN_OUTLINE and found.piece <= MAX_PIECE),
+        ("few_points", min(found.points, found.corners) >= MIN_POINTS),
+        ("few_points", found.spread >= MIN_SPREAD),
+        ("reshaped", found.bent <= MAX_BENT),
+        ("enlarged", found.enlarged <= MAX_ENLARGED),
+        ("background_through", found.through <= MAX_THROUGH),
+        ("differs", found.differs <= MAX_DIFFERENT),
+        ("cast", found.cast <= MAX_CAST),
+        ("light", abs(found.light) <= MAX_LIGHT),
+        ("seam", found.seam <= MAX_SEAM and found.seam_worst <= WORST_SEAM),
     ):
         if not holds:
             raise LockRefused(code, found.as_dict())
@@ -249,7 +249,7 @@ def verify_lock(overlay: Overlay, fitted: LockPlan, finished: Encoded) -> Lock:
     decoded = to_array(finished.data)
     error = np.abs(decoded[overlay.core].astype(np.int16) - overlay.pixels[overlay.core])
     most = float(np.percentile(error, 99.9))
-    if most > MOST_ERROR:
+    if most > MAX_ERROR:
         raise LockRefused("encoding", found)
     return Lock(
         locked=True,

@@ -15,7 +15,7 @@ STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no stru
 FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
 REPAINTED: Final = 8.0  # dE of a window; light and sharpness change structure by less
 NEAR: Final = 9  # px; structure within this distance is only displaced
-LEAST_EDGE: Final = 0.0003  # of the compared pixels; smaller pieces are not worth a look
+MIN_EDGE: Final = 0.0003  # of the compared pixels; smaller pieces are not worth a look
 AROUND: Final = 21  # px, across; what is compared on both sides of an edge
 DARK: Final = 0.01  # linear light; ratios of less are noise
 SHADOW: Final = (0.2, 1.0)  # log ratio: how much a shadow takes of the light
@@ -55,7 +55,7 @@ def find_repainted(
 
 
 def _without_shadows(added: Mask, core: Mask, pictures: tuple[Floats, Floats]) -> Mask:
-    least = LEAST_EDGE * float(core.sum())
+    least = MIN_EDGE * float(core.sum())
     if float(added.sum()) < least:
         return added
     raw, enhanced = (cv2.GaussianBlur(to_linear(p), (0, 0), 1.0) + DARK for p in pictures)

@@ -18,8 +18,8 @@ WORK_SIDE = 1280  # px of the longer side of the picture; the measures gain noth
 CROP_SIDE = 640  # px of the longer side of the product's crop
 MARGIN = 0.08  # of the product's longer side, kept around it
 FEATURES = 2000
-LEAST_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
-LEAST_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
+MIN_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
+MIN_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def side_of(rgb: Bytes, likelihood: Floats) -> Side:
     """Crop to the product. `likelihood` is 0..1, of the picture's size. Raises NoProduct."""
     left, top, right, bottom = _box(drop_specks(likelihood > 0.5))
     side = max(right - left, bottom - top)
-    if side < LEAST_SIDE:
+    if side < MIN_SIDE:
         raise NoProduct("no product of 120 pixels or more was found", code="no_product")
     margin = round(side * MARGIN)
     left, top = max(0, left - margin), max(0, top - margin)
@@ -138,7 +138,7 @@ def drop_specks(mask: Mask) -> Mask:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    return np.asarray((areas >= max(1.0, LEAST_PIECE * areas.max()))[labels])
+    return np.asarray((areas >= max(1.0, MIN_PIECE * areas.max()))[labels])
 
 
 def disc(side: int) -> NDArray[np.uint8]:

@@ -22,16 +22,16 @@ from packshot.pictures.arrays import Bytes, Floats
 
 LINE_HEIGHT: Final = 48  # px; what the network reads
 DETECTION_SIDE: Final = 768  # px of the product's longer side
-LEAST_CONFIDENCE: Final = 0.9
-LEAST_CONFIDENCE_SMALL: Final = 0.98
+MIN_CONFIDENCE: Final = 0.9
+MIN_CONFIDENCE_SMALL: Final = 0.98
 SMALL_PRINT: Final = 24.0  # px in the photo
-LEAST_HEIGHT: Final = 14.0  # px in the photo
-LEAST_HEIGHT_ENHANCED: Final = 15.0
+MIN_HEIGHT: Final = 14.0  # px in the photo
+MIN_HEIGHT_ENHANCED: Final = 15.0
 WIDER: Final = 0.04  # of a line's size, by which the box of a second reading is larger
 #: 1 - correlation; a line below it looks like the photo's and is not read again.
 ALIKE: Final = 0.04
-MOST_LINES: Final = 24  # the tallest; each costs 10 to 40 ms
-MOST_WIDTH: Final = 1600  # px of a line at 48 px height
+MAX_LINES: Final = 24  # the tallest; each costs 10 to 40 ms
+MAX_WIDTH: Final = 1600  # px of a line at 48 px height
 LOOKALIKES: Final = str.maketrans("01l|!58", "oiiiisb")
 
 
@@ -137,8 +137,8 @@ def lines_of(rgb: Bytes, product: tuple[int, int, int, int]) -> tuple[Line, ...]
     left, top, right, bottom = product
     part = np.ascontiguousarray(rgb[top:bottom, left:right])
     quads = found.find(part) + np.array([left, top], np.float32)
-    tallest = sorted(quads, key=_height, reverse=True)[:MOST_LINES]
-    lines = (_line(found, rgb, _upright(quad)) for quad in tallest if _height(quad) >= LEAST_HEIGHT)
+    tallest = sorted(quads, key=_height, reverse=True)[:MAX_LINES]
+    lines = (_line(found, rgb, _upright(quad)) for quad in tallest if _height(quad) >= MIN_HEIGHT)
     return tuple(line for line in lines if line is not None)
 
 
@@ -156,7 +156,7 @@ def _line(found: Reader, rgb: Bytes, quad: Floats) -> Line | None:
 
 def _is_certain(confidence: float, quad: Floats) -> bool:
     small = _height(quad) < SMALL_PRINT
-    return confidence >= (LEAST_CONFIDENCE_SMALL if small else LEAST_CONFIDENCE)
+    return confidence >= (MIN_CONFIDENCE_SMALL if small else MIN_CONFIDENCE)
 
 
 def _is_stable(found: Reader, crop: Bytes, text: str) -> bool:
@@ -178,7 +178,7 @@ def read_again(rgb: Bytes, line: Line, quad: Floats) -> SecondReading | None:
     """
     found = reader()
     inside = (quad >= 0).all() and (quad < (rgb.shape[1], rgb.shape[0])).all()
-    if found is None or not inside or _height(quad) < LEAST_HEIGHT_ENHANCED:
+    if found is None or not inside or _height(quad) < MIN_HEIGHT_ENHANCED:
         return None
     if not _is_certain(line.confidence, line.quad):
         return None
@@ -221,7 +221,7 @@ def crop_of(rgb: Bytes, quad: Floats) -> Bytes:
     """The line, upright and 48 px high (RGB)."""
     across = max(_side(quad, 0, 1), _side(quad, 3, 2))
     down = max(_side(quad, 0, 3), _side(quad, 1, 2))
-    width = int(np.clip(round(LINE_HEIGHT * across / max(down, 1.0)), 16, MOST_WIDTH))
+    width = int(np.clip(round(LINE_HEIGHT * across / max(down, 1.0)), 16, MAX_WIDTH))
     corners = np.array(
         [[0, 0], [width, 0], [width, LINE_HEIGHT], [0, LINE_HEIGHT]], dtype=np.float32
     )

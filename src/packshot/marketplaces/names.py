@@ -33,9 +33,9 @@ _OWN: Final = frozenset(each.casefold() for each in (MANIFEST, SPREADSHEET, COMP
 #: Invisible characters that choose the form of the letters around them (Unicode 16, section 23.2).
 JOINERS: Final = "\u200c\u200d"
 #: MAIN and PT01 to PT08: Amazon accepts no more pictures of a SKU (seller central JV4FNMT7563SF5F).
-MOST_CODES: Final = 9
+MAX_CODES: Final = 9
 #: With a name of LONGEST_NAME bytes each, a path stays below the 4,096 bytes of Linux.
-MOST_FOLDERS: Final = 5
+MAX_FOLDERS: Final = 5
 _ENDING: Final = re.compile(r"\.(jpe?g|png|webp|avif)$", re.IGNORECASE)
 _NUMBER_FORMAT: Final = re.compile(r"0[1-9]")
 
@@ -75,8 +75,8 @@ class NameTemplate:
             raise ValueError("must name folders inside the ZIP, as in {sku}/{n}")
         if ending := _ENDING.search(text):
             raise ValueError(f"must not end with {ending[0]}: the file extension is added")
-        if literals.count("/") > MOST_FOLDERS:
-            raise ValueError(f"must have at most {MOST_FOLDERS} nested folders")
+        if literals.count("/") > MAX_FOLDERS:
+            raise ValueError(f"must have at most {MAX_FOLDERS} nested folders")
         return cls(pieces)
 
     def fill(self, values: Mapping[str, str | int]) -> str:
@@ -149,9 +149,9 @@ class UniqueNames:
     def reason_without_name(self, n: int) -> str | None:
         """Why the n-th picture of a SKU can't get a name; None if it can."""
         coded = any(field == "code" for _, field, _ in self._template.pieces)
-        if not coded or n <= MOST_CODES:
+        if not coded or n <= MAX_CODES:
             return None
-        return f"it is number {n} of its SKU, and Amazon accepts only {MOST_CODES}"
+        return f"it is number {n} of its SKU, and Amazon accepts only {MAX_CODES}"
 
     def _is_free(self, path: str) -> bool:
         return _fold(path) not in self._given

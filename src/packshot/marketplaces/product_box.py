@@ -54,7 +54,7 @@ REACH: Final = 9
 #: Neighbouring pixels at a sharp outline differ by at least this many levels.
 SHARP: Final = 10
 #: The step of an edge has at least this many levels.
-LEAST_STEP: Final = 1.6
+MIN_STEP: Final = 1.6
 #: The step of an edge is at least this many standard deviations of the backdrop's noise.
 OVER_NOISE: Final = 4.0
 # Dust and faint outlines:
@@ -84,7 +84,7 @@ HARD_SHADOW: Final = 0.55
 #: The levels of a hard shadow have at most this standard deviation.
 FLAT: Final = 8
 #: The product beside a hard shadow covers at least this share of the picture.
-LEAST_REST: Final = 0.01
+MIN_REST: Final = 0.01
 #: A visible pixel has at least this alpha.
 SEEN: Final = 8
 #: A solid pixel has at least this alpha.
@@ -319,7 +319,7 @@ def _without_reflection(product: Any, faint: Box | None, contrast: Any) -> tuple
 def _edges(channel: Any, near: Any) -> Any:
     """Where brightness changes by most of a step within two pixels."""
     grey = cv2.blur(channel.astype(np.float32), (3, 3))
-    least = max(LEAST_STEP, OVER_NOISE * _noise(grey, near))
+    least = max(MIN_STEP, OVER_NOISE * _noise(grey, near))
     found = np.zeros(grey.shape, bool)
     for axis in (0, 1):
         step = _range(grey, axis, 1, 1)
@@ -425,7 +425,7 @@ def _has_hard_shadow(masks: _Masks) -> bool:
     for number in np.unique(np.concatenate(_side_lines(labels))):
         area = stats[number, cv2.CC_STAT_AREA]
         rest = np.count_nonzero(product) - area
-        if not number or rest < max(area, LEAST_REST * product.size):
+        if not number or rest < max(area, MIN_REST * product.size):
             continue
         length = sum(np.count_nonzero(line == number) for line in _side_lines(labels))
         is_flat = masks.light[labels == number].std() <= FLAT / 255

@@ -14,7 +14,7 @@ from packshot.pictures.signing import MANIFEST_STORE
 
 APP11: Final = 0xEB
 #: Google's manifests have about 10 KB; only the digest is kept of a manifest larger than this.
-MOST_KEPT: Final = 100_000
+MAX_KEPT: Final = 100_000
 _XMP: Final = re.compile(rb"<x:xmpmeta.{0,65000}?</x:xmpmeta>", re.DOTALL)
 
 
@@ -28,7 +28,7 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     }
     if store := manifest_store(data):
         found["c2pa"] = {"sha256": hashlib.sha256(store).hexdigest(), "bytes": len(store)}
-        if len(store) <= MOST_KEPT:
+        if len(store) <= MAX_KEPT:
             found["c2pa"]["store"] = b64encode(store).decode()
     if xmp := _XMP.search(data):
         found["xmp"] = xmp[0].decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from packshot.pictures.limits import damaged, too_many_parts
 
-MOST_ITEMS = 10_000  # a phone's photo of 48 MP consists of some 200 tiles
+MAX_ITEMS = 10_000  # a phone's photo of 48 MP consists of some 200 tiles
 #: Bytes that no HEVC unit may contain (ITU-T H.265, 7.4.2): encoders break up such runs.
 _FORBIDDEN = re.compile(rb"\0\0[\0-\2]")
 
@@ -44,7 +44,7 @@ def coded_extents(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(name, start of its body, end)"""
-    for _ in range(MOST_ITEMS):
+    for _ in range(MAX_ITEMS):
         if start + 8 > end:
             return
         size, name = struct.unpack_from(">I4s", data, start)
@@ -57,7 +57,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]
             return
         yield name, body, min(following, end)
         start = following
-    raise too_many_parts("HEIC", MOST_ITEMS)
+    raise too_many_parts("HEIC", MAX_ITEMS)
 
 
 def _coded_items(data: bytes, start: int, end: int) -> Iterator[int]:
@@ -85,8 +85,8 @@ def _extents(data: bytes, body: int) -> Iterator[tuple[int, int, int]]:
         reader.number(2)
         base, extents = reader.number(base_size), reader.number(2)
         seen += 1 + extents
-        if seen > MOST_ITEMS:
-            raise too_many_parts("HEIC", MOST_ITEMS)
+        if seen > MAX_ITEMS:
+            raise too_many_parts("HEIC", MAX_ITEMS)
         for _ in range(extents):
             reader.number(index_size)
             start = base + reader.number(offset_size)

@@ -22,7 +22,7 @@ NORMALISED_QUALITY = 95
 PREVIEW_SIDES = (320, 1600)
 PREVIEW_QUALITY = 82
 SMALLER_QUALITY = 90
-LEAST_QUALITY = 50  # instead of a lower quality the picture gets fewer pixels, which looks better
+MIN_QUALITY = 50  # instead of a lower quality the picture gets fewer pixels, which looks better
 MAX_ENLARGEMENT = 1.5  # a picture that is enlarged more looks blurred
 WHITE = (255, 255, 255)
 UNIFORM_WITHIN = 6  # levels; a border that varies by less looks like one colour
@@ -390,4 +390,4 @@ def _encode_within(
 
 def _qualities(first: int) -> Iterator[int]:
     yield first
-    yield from range(min(first, 100) - 8, LEAST_QUALITY - 1, -8)
+    yield from range(min(first, 100) - 8, MIN_QUALITY - 1, -8)

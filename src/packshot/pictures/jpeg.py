@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
-MOST_SCANS = 100  # of small pictures; editors write about ten
-MOST_SCANNED = 1_500_000_000  # pixels times scans: 49 billion take 31 s (measured)
+MAX_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
+MAX_SCANS = 100  # of small pictures; editors write about ten
+MAX_SCANNED = 1_500_000_000  # pixels times scans: 49 billion take 31 s (measured)
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
 SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
     *(0xD8, 0xD9, 0xDA, 0xFE),
@@ -27,7 +27,7 @@ PROGRESSIVE = {0xC2, 0xCA}
 SOF0, DHT, DQT, DRI = 0xC0, 0xC4, 0xDB, 0xDD
 #: Of Y, Cb and Cr, as SOF writes it: 4:4:4, 4:2:2, 4:4:0 and 4:2:0.
 USUAL_SAMPLING = {(luma, 0x11, 0x11) for luma in (0x11, 0x21, 0x12, 0x22)}
-MOST_HEADER_BYTES = 1024  # the standard tables and the frame take about 610; others hide something
+MAX_HEADER_BYTES = 1024  # the standard tables and the frame take about 610; others hide something
 #: A restart marker or a filling byte at the end of a scan: no encoder writes one.
 FILLING = re.compile(rb"\xff[\xd0-\xd7\xff]|\xff\Z")
 #: JFIF 1.01 with square pixels and no thumbnail; it means that the colours are YCbCr (ITU-T T.871).
@@ -107,7 +107,7 @@ def segments(data: bytes, until: int = EOI) -> Iterator[Segment]:
     """The segments before the first `until`, at most up to the end marker; a scan includes its
     data. Bytes in between are dropped."""
     position = 2
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
         if marker is None or marker.group(1)[0] in (until, EOI):
             return
@@ -120,7 +120,7 @@ def segments(data: bytes, until: int = EOI) -> Iterator[Segment]:
             following = _MARKER.search(data, position)
             position = following.start() if following else len(data)
         yield Segment(code, marker.end() - 2, body + 2, min(position, len(data)))
-    raise too_many_parts("JPEG", MOST_SEGMENTS)
+    raise too_many_parts("JPEG", MAX_SEGMENTS)
 
 
 def _frame(marker: int, body: bytes) -> FrameHeader:
@@ -193,7 +193,7 @@ class Scans:
 
     def _count(self) -> None:
         self.count += 1
-        if self.count > MOST_SCANS or self.count * self._pixels > MOST_SCANNED:
+        if self.count > MAX_SCANS or self.count * self._pixels > MAX_SCANNED:
             raise PictureError(
                 f"The JPEG has more than {self.count - 1} scans, which no camera writes at its "
                 "size; save it again with a picture editor.",
@@ -262,7 +262,7 @@ def _are_plain(parts: list[Segment], data: bytes) -> bool:
     sampling = tuple(data[frame.body + 7 : frame.end : 3])
     header_bytes = sum(each.end - each.start for each in parts[:-1])
     ends_in_filling = FILLING.search(data, scan.end - 2, scan.end) is not None
-    return sampling in USUAL_SAMPLING and header_bytes <= MOST_HEADER_BYTES and not ends_in_filling
+    return sampling in USUAL_SAMPLING and header_bytes <= MAX_HEADER_BYTES and not ends_in_filling
 
 
 def _colours_of(data: bytes) -> str:

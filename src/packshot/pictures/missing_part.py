@@ -8,9 +8,9 @@ from packshot.pictures.limits import damaged
 
 GREY = 128  # what JPEG's zero coefficients give in every channel
 WITHIN = 1  # level
-LEAST_SHARE = 0.03  # of the height
+MIN_SHARE = 0.03  # of the height
 BLOCK_ROWS = 16  # the first missing block row may begin in the middle of a line
-MOST_GREY = 0.1  # of the line above it: otherwise the picture itself is grey
+MAX_GREY = 0.1  # of the line above it: otherwise the picture itself is grey
 
 
 def check_lower_part(image: Any) -> None:
@@ -30,7 +30,7 @@ def check_lower_part(image: Any) -> None:
         return  # one flat picture
     rows = image.height - 1 - int(others[-1])
     above = max(int(others[-1]) - BLOCK_ROWS, 0)
-    if rows >= LEAST_SHARE * image.height and is_grey[above].mean() <= MOST_GREY:
+    if rows >= MIN_SHARE * image.height and is_grey[above].mean() <= MAX_GREY:
         raise damaged(
             f"its lower {100 * rows / image.height:.0f} % are the flat grey that programs paint "
             "where data is missing"

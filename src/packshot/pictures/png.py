@@ -12,9 +12,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 #: The chunks that are decoded. All others only describe them, and are not passed on.
 NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
-MOST_CHUNKS = 100_000  # libpng itself writes 8 KB in each: 2,500 of them make 20 MB
-MOST_PROFILE = 4_000_000  # bytes, unpacked; printers' profiles have up to 3 MB
-MOST_EXIF = 65_536
+MAX_CHUNKS = 100_000  # libpng itself writes 8 KB in each: 2,500 of them make 20 MB
+MAX_PROFILE = 4_000_000  # bytes, unpacked; printers' profiles have up to 3 MB
+MAX_EXIF = 65_536
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 NAMES = {b"eXIf": "exif-data", b"iCCP": "icc-profile-data", b"tEXt": "png-comment"}
 COLOUR_CHUNKS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
@@ -53,14 +53,14 @@ def _chunks(data: bytes) -> tuple[list[bytes], dict[bytes, bytes], list[str]]:
     notes: dict[bytes, bytes] = {}
     metadata = []
     position = len(SIGNATURE)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if position + 8 > len(data):
             break
         length, name = unpack_from(">I4s", data, position)
         end = position + 12 + length
         if name == b"IEND":
             break
-        if name in NEEDED or (name == b"eXIf" and length <= MOST_EXIF):
+        if name in NEEDED or (name == b"eXIf" and length <= MAX_EXIF):
             if end > len(data):
                 raise damaged("it ends within its pixels")
             needed.append(data[position:end])
@@ -69,7 +69,7 @@ def _chunks(data: bytes) -> tuple[list[bytes], dict[bytes, bytes], list[str]]:
             metadata += _metadata_name(name, data[position + 8 : position + 8 + len(XMP)])
         position = end
     else:
-        raise too_many_parts("PNG", MOST_CHUNKS)
+        raise too_many_parts("PNG", MAX_CHUNKS)
     return needed, notes, metadata
 
 
@@ -106,11 +106,11 @@ def _unpack(chunk: bytes) -> bytes | None:
     _name, _, packed = chunk.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
-        profile = unpacker.decompress(packed[1:], MOST_PROFILE + 1)
+        profile = unpacker.decompress(packed[1:], MAX_PROFILE + 1)
     except zlib.error:
         return None
-    if len(profile) > MOST_PROFILE:
-        raise too_large_inside("ICC profile", MOST_PROFILE)
+    if len(profile) > MAX_PROFILE:
+        raise too_large_inside("ICC profile", MAX_PROFILE)
     return profile if profile[36:40] == b"acsp" else None
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from packshot.pictures.vips import vips
 
-MOST_BYTES = 16_384  # the usual ones have 0.5 to 3 KB
+MAX_BYTES = 16_384  # the usual ones have 0.5 to 3 KB
 STEPS = 17  # levels of each channel that are compared, and all greys
 WITHIN = 1  # level of 255: makers round the same curve differently
 
@@ -17,7 +17,7 @@ def is_srgb(profile: bytes) -> bool:
     To convert a photo with such a profile changes no colour, and takes as long as decoding it.
     """
     is_rgb = profile[16:20] == b"RGB "
-    return is_rgb and len(profile) <= MOST_BYTES and _shows_srgb(profile)
+    return is_rgb and len(profile) <= MAX_BYTES and _shows_srgb(profile)
 
 
 @lru_cache(maxsize=16)

@@ -10,9 +10,9 @@ from typing import Any
 from packshot.errors import PictureError
 from packshot.pictures.limits import check_held, unsupported
 
-MOST_DIRECTORIES = 100
+MAX_DIRECTORIES = 100
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
-MOST_VALUES = 64  # of one tag: enough for every tag that is read
+MAX_VALUES = 64  # of one tag: enough for every tag that is read
 #: struct letters by field type (TIFF 6.0, section 2); signed and floating types are not needed.
 TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 13: "I"}
 
@@ -49,7 +49,7 @@ COLOURS = {
 YCBCR, JPEG = 6, (6, 7)
 
 
-def read_directories(data: bytes, most: int = MOST_DIRECTORIES) -> list[Directory]:
+def read_directories(data: bytes, most: int = MAX_DIRECTORIES) -> list[Directory]:
     """The main chain of directories, at most `most`; it ends early if it can't be read."""
     order = "<" if data[:2] == b"II" else ">"
     found: list[Directory] = []
@@ -72,7 +72,7 @@ def _read_directory(data: bytes, order: str, position: int) -> tuple[Directory, 
         at = position + 2 + 12 * number
         tag, kind, count = struct.unpack_from(f"{order}HHI", data, at)
         if tag in Tag.__members__.values() and kind in TYPES:
-            directory[tag] = _values(data, order, at + 8, TYPES[kind], min(count, MOST_VALUES))
+            directory[tag] = _values(data, order, at + 8, TYPES[kind], min(count, MAX_VALUES))
     [following] = struct.unpack_from(f"{order}I", data, position + 2 + 12 * entries)
     return directory, following
 

@@ -9,13 +9,13 @@ from packshot.pictures.limits import damaged
 HOLE = bytes(512)
 #: Bits per pixel from which such a run of zero bytes is a gap in a download, not a flat area.
 DENSE = {b"VP8 ": 0.1, b"VP8L": 1.0}
-MOST_CHUNKS = 1_000
+MAX_CHUNKS = 1_000
 
 
 def check_holes(data: bytes, pixels: int) -> None:
     """Raises PictureError when the picture's data has a gap of zero bytes."""
     position = 12
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if position + 8 > len(data):
             return
         name, length = unpack_from("<4sI", data, position)

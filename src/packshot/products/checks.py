@@ -44,7 +44,7 @@ Checkable: TypeAlias = type[ProductImage] | type[Take]
 
 #: Seconds after which the picture of a process that died during a check is checked again.
 LEASE_SECONDS: Final = 120.0
-MOST_TRIES: Final = 3
+MAX_TRIES: Final = 3
 #: Reasons for a rejection which say that the picture changed the product.
 OF_THE_PRODUCT: Final = ("wrong_product", "colour", "text_damaged")
 
@@ -183,7 +183,7 @@ class Checks:
 
     def put_back(self, due: DueCheck, seconds: float, *, counted: bool) -> None:
         """Check the picture again after `seconds`. `counted` says whether this try counts towards
-        MOST_TRIES."""
+        MAX_TRIES."""
         table, _ = _row_of(due)
         values: dict[str, Any] = {"check_due": now(seconds)}
         if not counted:

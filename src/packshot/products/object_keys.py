@@ -18,7 +18,7 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 UPLOAD_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 #: The most takes of a variant: the first, and as many as FIDELITY_RETRIES allows.
-MOST_TAKES: Final = 4
+MAX_TAKES: Final = 4
 #: No address is encoded more often than this.
 DECODINGS: Final = 4
 
@@ -81,7 +81,7 @@ def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int)
     for number in range(1, rounds + 1):
         yield from with_previews(normalised_key(namespace, product_id, number))
         for variant in range(variants):
-            for take in range(1, MOST_TAKES + 1):
+            for take in range(1, MAX_TAKES + 1):
                 yield from with_previews(variant_key(namespace, product_id, number, variant, take))
                 yield answer_key(namespace, product_id, number, variant, take)
             # The name in versions that did not seal answers.

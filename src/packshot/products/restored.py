@@ -13,7 +13,7 @@ FOLDERS: Final = ("normalised/", "enhanced/", "answers/")
 #: Ids to skip above the highest one in the storage: the newest products may have no object yet.
 SPARE: Final = 10_000
 #: The most pictures of a product in one round, so the picture ids to skip for each product.
-MOST_PICTURES: Final = 10
+MAX_PICTURES: Final = 10
 
 
 def continue_ids(database: Database, storage: Storage) -> int:
@@ -24,7 +24,7 @@ def continue_ids(database: Database, storage: Storage) -> int:
         behind = ids.tables_behind(rows)
         last = max(in_storage, given["products"], behind.get("products", 0)) + SPARE
         images = max(given["product_images"], behind.get("product_images", 0))
-        skipped = MOST_PICTURES * (last - given["products"])
+        skipped = MAX_PICTURES * (last - given["products"])
         ids.move_ahead(rows, {**behind, "products": last, "product_images": images + skipped})
     return last + 1
 

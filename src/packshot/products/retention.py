@@ -15,7 +15,7 @@ from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
 from packshot.products.duplicates import forget_uploads
 from packshot.products.object_keys import (
-    MOST_TAKES,
+    MAX_TAKES,
     normalised_key,
     upload_key,
     variant_key,
@@ -214,7 +214,7 @@ class Retention:
 def _own(namespace: str, image: ProductImage) -> list[str]:
     """The keys that this picture and its takes can have."""
     place = (image.product_id, image.round, image.variant)
-    return [variant_key(namespace, *place, take) for take in range(1, MOST_TAKES + 1)]
+    return [variant_key(namespace, *place, take) for take in range(1, MAX_TAKES + 1)]
 
 
 def _is_marked() -> ColumnElement[bool]:

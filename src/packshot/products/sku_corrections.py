@@ -26,7 +26,7 @@ from packshot.products.idempotency import (
     remember_answer,
 )
 from packshot.products.review import check_is_own
-from packshot.spreadsheets.fields import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES
+from packshot.spreadsheets.fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def _with_attributes(product: Product, given: Mapping[str, Any]) -> Mapping[str,
         return {name: value for name, value in given.items() if name != "attributes"}
     both = (product.attributes or {}) | given["attributes"]
     size = sum(len(f"{name}{text}".encode()) for name, text in both.items())
-    if len(both) > MOST_ATTRIBUTES or size > MOST_ATTRIBUTE_BYTES:
+    if len(both) > MAX_ATTRIBUTES or size > MAX_ATTRIBUTE_BYTES:
         raise Conflict(
             f"product {product.id} would have {len(both)} attributes of {size:,} bytes: at most"
-            f" {MOST_ATTRIBUTES} and {MOST_ATTRIBUTE_BYTES:,} are kept"
+            f" {MAX_ATTRIBUTES} and {MAX_ATTRIBUTE_BYTES:,} are kept"
         )
     return {**given, "attributes": both}

@@ -17,10 +17,10 @@ from typing import Any, Final, Literal
 #: The category of products of which nobody named one.
 DEFAULT_CATEGORY: Final = "Products"
 #: The largest amount of money: NUMERIC(12,2).
-MOST_MONEY: Final = Decimal("9999999999.99")
+MAX_MONEY: Final = Decimal("9999999999.99")
 #: Most attributes of a product, and most bytes of all their names and texts in UTF-8.
-MOST_ATTRIBUTES: Final = 50
-MOST_ATTRIBUTE_BYTES: Final = 8_192
+MAX_ATTRIBUTES: Final = 50
+MAX_ATTRIBUTE_BYTES: Final = 8_192
 FieldKind = Literal["text", "money", "percentage"]
 
 

@@ -46,7 +46,7 @@ _SURE: Final = (_BRACKETS, _CLOSE_BRACKETS, _UNDERSCORE, _SPACE)
 _JOINED: Final = {sign: "{sku}.{view}" if sign == "." else "{sku}-{view}" for sign in ".-–—"}
 _ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values())))
 #: A view has at most four words, and perhaps a size.
-_MOST_CUTS: Final = 6
+_MAX_CUTS: Final = 6
 _LAST_SIGN: Final = re.compile(r"[-_](?=[^-_]+\Z)")
 #: The most SKUs that a question names.
 _NAMED: Final = 3
@@ -308,7 +308,7 @@ def _cuts(stem: str) -> list[tuple[str, str]]:
         for cut in range(len(stem) - 1, 0, -1)
         if stem[cut] in SEPARATORS and stem[cut - 1] not in " -_.("
     )
-    return list(islice(cuts, _MOST_CUTS))
+    return list(islice(cuts, _MAX_CUTS))
 
 
 def _reading(sku: str, rest: str) -> Reading | None:

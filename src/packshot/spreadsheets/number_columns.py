@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.fields import MONEY, MOST_MONEY, NUMBERS, PERCENTAGES
+from packshot.spreadsheets.fields import MAX_MONEY, MONEY, NUMBERS, PERCENTAGES
 from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.number_formats import decimals_shown
 from packshot.spreadsheets.numbers import (
@@ -186,7 +186,7 @@ def _take_number(column: NumberColumn, record: Record, text: str) -> None:
         _report_percentage(column, row, text)
         return
     shown = decimals_shown(record.formats.get(column.column.index, ""))
-    if shown is not None and shown <= 2 and not column.is_percentage and 0 < value < MOST_MONEY:
+    if shown is not None and shown <= 2 and not column.is_percentage and 0 < value < MAX_MONEY:
         rounded = value.quantize(_CENT, ROUND_HALF_UP)
         value = value if value == rounded else rounded  # 12.5 stays as it is
     column.values[row] = value
@@ -279,7 +279,7 @@ def _ask(column: NumberColumn) -> None:
 
 
 def _check(column: NumberColumn, row: int, value: Decimal) -> None:
-    most = Decimal(100) if column.is_percentage else MOST_MONEY
+    most = Decimal(100) if column.is_percentage else MAX_MONEY
     if not 0 <= value <= most:
         column.report(row, f"must be from 0 to {most}, not {value:f}"[:_LONGEST_DETAIL])
         return

@@ -19,7 +19,7 @@ from packshot.spreadsheets.view_words import (
 )
 
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
-_MOST_WORDS: Final = 4
+_MAX_WORDS: Final = 4
 
 #: What systems write behind the name of a copy, after a space too: `A1 copy 2`, `A1 - Kopie (2)`.
 _COPIES: Final = frozenset(
@@ -89,7 +89,7 @@ def read_view(text: str) -> str | None:
     """The view in `_2`, ` (2)`, `.PT01` or `-front_detail`; None for other words. Sizes that
     programs add (`-scaled`, `_1600px`) are ignored: only these, or only separators, give ""."""
     words = [word for word in TOKEN.findall(text) if not _SIZE.fullmatch(word)]
-    if len(words) > _MOST_WORDS or not all(
+    if len(words) > _MAX_WORDS or not all(
         _is_view_word(word) or (word.isdecimal() and before.casefold() in _CAMERAS)
         for before, word in zip(["", *words], words, strict=False)
     ):

@@ -12,8 +12,8 @@ from typing import Any, Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import (
     LONGEST,
-    MOST_ATTRIBUTE_BYTES,
-    MOST_ATTRIBUTES,
+    MAX_ATTRIBUTE_BYTES,
+    MAX_ATTRIBUTES,
     NUMBERS,
     PERCENTAGES,
     SHARED,
@@ -247,7 +247,7 @@ class RowReader:
         size = 0
         for name, text in sorted(texts.items(), key=lambda item: not is_needed_back(item[0])):
             size_with = size + len(name.encode()) + len(text.encode())
-            if len(kept) < MOST_ATTRIBUTES and size_with <= MOST_ATTRIBUTE_BYTES:
+            if len(kept) < MAX_ATTRIBUTES and size_with <= MAX_ATTRIBUTE_BYTES:
                 kept[name], size = text, size_with
         self._report_left_out(record, [name for name in texts if name not in kept])
         return kept
@@ -255,7 +255,7 @@ class RowReader:
     def _report_left_out(self, record: Record, names: Sequence[str]) -> None:
         if names:
             shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" * (len(names) > 10))
-            most = f"{MOST_ATTRIBUTES} attributes and {MOST_ATTRIBUTE_BYTES:,} bytes of them"
+            most = f"{MAX_ATTRIBUTES} attributes and {MAX_ATTRIBUTE_BYTES:,} bytes of them"
             detail = f"left out, as a product has at most {most}: {shown}"
             self._report(record, None, detail, "note")
 

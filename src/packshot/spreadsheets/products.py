@@ -35,7 +35,7 @@ from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
-from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
+from packshot.spreadsheets.rows import MAX_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.shopify_pictures import share_pictures
 from packshot.spreadsheets.table import Record, SheetProblem, Table
@@ -109,9 +109,9 @@ def _read_rows(reader: RowReader, records: Sequence[Record]) -> list[ProductRow]
     rows: list[ProductRow] = []
     for record in records:
         rows += reader.read(record)
-        if len(rows) > MOST_PRODUCTS:
+        if len(rows) > MAX_PRODUCTS:
             raise SpreadsheetError(
-                f"the spreadsheet names over {MOST_PRODUCTS:,} pictures: split it"
+                f"the spreadsheet names over {MAX_PRODUCTS:,} pictures: split it"
             )
     return rows
 

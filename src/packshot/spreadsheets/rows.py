@@ -13,7 +13,7 @@ from packshot.spreadsheets.numbers import Convention, DecimalSign
 from packshot.spreadsheets.table import SheetProblem
 
 #: The most products of one spreadsheet: rows may name many pictures each.
-MOST_PRODUCTS: Final = 50_000
+MAX_PRODUCTS: Final = 50_000
 LONGEST_PATH: Final = 1_024
 #: In `ImportChoices.assigned`: the photo belongs to no row.
 NO_ROW: Final = "0"

@@ -19,7 +19,7 @@ from packshot.storage.contract import Chunks, check_key, key_below
 #: A temporary file older than this was left by a process that died.
 STALE_SECONDS: Final = 24 * 3600.0
 #: What a large photo needs: its original, its copy, and the previews and pictures made of it.
-LEAST_FREE_BYTES: Final = 100_000_000
+MIN_FREE_BYTES: Final = 100_000_000
 #: Errors of file systems without hard links (FAT, some network and container ones).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -142,7 +142,7 @@ class LocalStorage:
     def _why_too_full(self) -> str | None:
         """Whether a photo finds no room where the few bytes that were tried did."""
         free = self._free_bytes(self._root)
-        if free >= LEAST_FREE_BYTES:
+        if free >= MIN_FREE_BYTES:
             return None
         return (
             f"the disk of MEDIA_DIR={self._root} has only {free / 1e6:.1f} MB left, too little for"

@@ -39,7 +39,7 @@ from packshot.web.requests.visibility import present
 #: Products that come with a page; others are requested when they are needed.
 FIRST_PRODUCTS: Final = 50
 #: The most views of one SKU that its pages show.
-MOST_VIEWS: Final = 200
+MAX_VIEWS: Final = 200
 #: The most decisions that the desk can undo.
 UNDO_DEPTH: Final = 20
 #: Statuses of products with pictures to decide on.
@@ -233,7 +233,7 @@ def sku_views() -> Response:
 def _views_of(sku: str) -> list[dict[str, Any]]:
     """All products of the SKU, in the order in which exports number their views; products with the
     same `view_key` show the same view."""
-    found = services().catalog.products(Filter(sku=sku), limit=MOST_VIEWS).products
+    found = services().catalog.products(Filter(sku=sku), limit=MAX_VIEWS).products
     in_order = sorted(found, key=lambda each: (place_of_view(each.view), each.id))
     return [_show(each) | {"view_key": view_key(each.view)} for each in in_order]
 

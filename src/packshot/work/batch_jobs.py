@@ -49,7 +49,7 @@ from packshot.work.ledger import DatabaseLedger, call_of
 #: (python-genai#2519).
 LARGEST_JOB: Final = 100
 #: The most jobs at the same time; Google allows 100 (ai.google.dev/gemini-api/docs/rate-limits).
-MOST_JOBS: Final = 50
+MAX_JOBS: Final = 50
 #: Seconds of a process's lease on a job; every request about the job ends sooner.
 JOB_LEASE_SECONDS: Final = 300.0
 
@@ -149,7 +149,7 @@ class BatchJobs:
     def _waiting(self, session: Session, kind: str) -> Sequence[BatchItem]:
         ended = BatchJob.state.in_((DELETING, DONE))
         going_on = select(func.count()).select_from(BatchJob).where(~ended)
-        if (session.scalar(going_on) or 0) >= MOST_JOBS:
+        if (session.scalar(going_on) or 0) >= MAX_JOBS:
             return []
         oldest_first = (
             select(BatchItem)

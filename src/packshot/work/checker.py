@@ -17,7 +17,7 @@ from packshot.fidelity.verdicts import Check, CheckResult, not_measured
 from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.machine_limit import MachineLimit
-from packshot.products.checks import MOST_TRIES, Checks, DueCheck
+from packshot.products.checks import MAX_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.storage import Storage
 from packshot.work.judging import Judging
@@ -35,7 +35,7 @@ AWAY_SECONDS: Final = 60.0
 #: The lease while a model is asked, which may take GEMINI_TIMEOUT twice.
 JUDGE_SECONDS: Final = 900.0
 
-GAVE_UP: Final = f"measuring failed {MOST_TRIES} times; the log says why"
+GAVE_UP: Final = f"measuring failed {MAX_TRIES} times; the log says why"
 NO_NETWORK: Final = "not measured: the cut-out network is missing (`packshot cutout-model`)"
 
 
@@ -111,13 +111,13 @@ class Checker:
             self._save(due, done)
 
     def _after_unreadable(self, due: DueCheck, error: PictureError) -> None:
-        if error.retryable and due.tries < MOST_TRIES:  # the pixel process died
+        if error.retryable and due.tries < MAX_TRIES:  # the pixel process died
             self._put_back(due, RETRY_SECONDS, counted=True, why=error.message)
         else:
             self._save(due, CheckResult(not_measured("unreadable", error.message)))
 
     def _measure(self, due: DueCheck) -> CheckResult:
-        if due.tries > MOST_TRIES:  # each earlier try ended this process
+        if due.tries > MAX_TRIES:  # each earlier try ended this process
             return CheckResult(not_measured("gave_up", GAVE_UP))
         if not model_file.is_present(self.files.network):
             return CheckResult(not_measured("no_network", NO_NETWORK))
@@ -164,7 +164,7 @@ class Checker:
         return self.judging.ask_about(due, done) if is_ours else None
 
     def _after_unexpected(self, due: DueCheck) -> None:
-        if due.tries < MOST_TRIES:
+        if due.tries < MAX_TRIES:
             self._put_back(due, RETRY_SECONDS, counted=True, why="an unexpected error")
         else:
             self._save(due, CheckResult(not_measured("gave_up", GAVE_UP)))

@@ -39,9 +39,9 @@ log = logging.getLogger("packshot.remaking")
 #: Takes that one process makes at the same time.
 AT_ONCE: Final = 4
 #: How many processes may die while they make a take before it is given up.
-MOST_TRIES: Final = 3
+MAX_TRIES: Final = 3
 PAUSE_SECONDS: Final = 20.0
-GAVE_UP: Final = f"its process ended {MOST_TRIES} times; the log says why"
+GAVE_UP: Final = f"its process ended {MAX_TRIES} times; the log says why"
 OFF: Final = "FIDELITY, FIDELITY_RETRIES or the enhancer was changed"
 UNEXPECTED: Final = "an unexpected error: see the worker's log"
 
@@ -115,7 +115,7 @@ class Remaker:
     def _check_is_wanted(self, due: DueTake) -> None:
         if due.number > self.most + 1 or due.claim.analysed_by != self.parts.enhancer.name:
             raise NotMadeAgain(OFF, code="off")
-        if due.tries > MOST_TRIES:
+        if due.tries > MAX_TRIES:
             raise NotMadeAgain(GAVE_UP, code="gave_up")
 
     def _make_picture(self, due: DueTake, answer: PaidAnswer) -> ImageRecord:

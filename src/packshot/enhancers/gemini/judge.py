@@ -16,8 +16,8 @@ from packshot.enhancers.gemini import failures, prompts
 from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.errors import EnhancerError
 
-MOST_DIFFERENCES: Final = 8
-MOST_WORDS: Final = 120  # of one field
+MAX_DIFFERENCES: Final = 8
+MAX_WORDS: Final = 120  # of one field
 
 SYSTEM: Final = (
     "You compare two pictures of a product for a shop, which may sell only what it shows. Answer "
@@ -83,9 +83,9 @@ def judgement_in(answer: GeminiAnswer, subject: str, model: str) -> Judgement:
             f"Gemini's answer for {subject} is not the JSON that was asked for.",
             code="bad_judgement",
         ) from None
-    listed = [_plain(one) for one in found.differences[:MOST_DIFFERENCES]]
+    listed = [_plain(one) for one in found.differences[:MAX_DIFFERENCES]]
     if _reads_differently(found.text_a, found.text_b):
-        texts = (prompts.clean(found.text_a, MOST_WORDS), prompts.clean(found.text_b, MOST_WORDS))
+        texts = (prompts.clean(found.text_a, MAX_WORDS), prompts.clean(found.text_b, MAX_WORDS))
         listed.insert(0, Difference("text", "", *texts, sure=True))
     return Judgement(
         same_product=found.same_product,
@@ -97,7 +97,7 @@ def judgement_in(answer: GeminiAnswer, subject: str, model: str) -> Judgement:
 
 def _plain(found: _Difference) -> Difference:
     fields = (found.where, found.in_a, found.in_b)
-    where, in_a, in_b = (prompts.clean(field, MOST_WORDS) for field in fields)
+    where, in_a, in_b = (prompts.clean(field, MAX_WORDS) for field in fields)
     return Difference(found.kind, where, in_a, in_b, sure=found.sure)
 
 

@@ -12,7 +12,7 @@ from packshot.backoff import add_jitter, backoff, no_jitter
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
 HANGING_SECONDS = 30.0  # a request that takes longer no longer delays others
-MOST_WAIT = 5.0  # seconds a thread waits here; longer waits go back to the queue
+MAX_WAIT = 5.0  # seconds a thread waits here; longer waits go back to the queue
 LONGEST_BACKOFF = 60.0
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Pace:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         random: Callable[[], float],
-        longest_wait: float = MOST_WAIT,
+        longest_wait: float = MAX_WAIT,
     ) -> None:
         self._cap = cap
         self._clock, self._sleep, self._random = clock, sleep, random

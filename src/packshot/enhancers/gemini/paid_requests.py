@@ -12,7 +12,7 @@ from packshot.settings import Settings
 
 #: The most bytes of all other views in one request. Google takes 100 MB (its changelog of
 #: 2026-01-08); a shrunk photo has 0.2 to 1.5 MB, and each is sent with every call for the product.
-MOST_REFERENCE_BYTES = 6_000_000
+MAX_REFERENCE_BYTES = 6_000_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class PaidRequests:
         references: list[bytes] = []
         for other in photo.others:
             data = self._photos.shrink(other)
-            if sum(map(len, references)) + len(data) <= MOST_REFERENCE_BYTES:
+            if sum(map(len, references)) + len(data) <= MAX_REFERENCE_BYTES:
                 views.append(other.view)
                 references.append(data)
         return views, tuple(references)

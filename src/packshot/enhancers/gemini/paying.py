@@ -34,7 +34,7 @@ log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
 LASTING_ERRORS = 3  # bursts of errors without a success between, from which on /readyz says so
-MOST_REJECTIONS = 3  # of one call, while other products are not rejected: then it is the cause
+MAX_REJECTIONS = 3  # of one call, while other products are not rejected: then it is the cause
 REJECTED_SECONDS = 10.0  # a rejected request is sent again after this, and after twice this
 LASTING_FIRST = 2  # lasting problems pause for 8, 16, 32, 60 s, so that their end is noticed soon
 
@@ -190,7 +190,7 @@ class PaidCalls:
             )
             return self._after_error(wrong, paid, began)
         times = self._wrong_requests.count(paid.request.call)
-        if times < MOST_REJECTIONS:
+        if times < MAX_REJECTIONS:
             return PartlyUnavailable(
                 f"{error.message} It is about {paid.subject}, and will be sent again.",
                 code=error.code,

@@ -29,7 +29,7 @@ SAME_MEAN, SAME_LARGEST = 0.8, 12.0
 SIMILAR_MEAN = 3.5  # light 2 % stronger stays below it on 23 of the photos, 5 % stronger on none
 BACKGROUND_LEVELS = 12.0  # pixels this near to the colour of the photo's edge are its background
 BLANK_LEVELS = 4.0  # a picture that varies by no more shows nothing, not even a shadow
-LEAST_PRODUCT = 0.01  # of the photo; with less, no product was found: the whole is compared
+MIN_PRODUCT = 0.01  # of the photo; with less, no product was found: the whole is compared
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _product_area(photo: NDArray[np.float32]) -> NDArray[np.bool_]:
     sides = (photo[0], photo[-1], photo[:, 0], photo[:, -1])
     edge = np.median(np.concatenate(sides), axis=0)
     area: NDArray[np.bool_] = abs(photo - edge).max(axis=2) > BACKGROUND_LEVELS
-    return area if area.mean() >= LEAST_PRODUCT else np.ones_like(area)
+    return area if area.mean() >= MIN_PRODUCT else np.ones_like(area)
 
 
 def _longest(header: Header) -> int:

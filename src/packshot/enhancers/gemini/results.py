@@ -14,9 +14,9 @@ from packshot.enhancers.gemini.sizes import nominal_side
 from packshot.enhancers.pixel_tries import run_for_paid_picture
 from packshot.errors import EnhancerError, PictureError
 
-LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
+MIN_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 FAR_SMALLER = 0.7  # of the requested side
-MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
+MAX_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 
 
 def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
@@ -100,7 +100,7 @@ def _decode(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspection
 
 def _plausible(seen: Inspection) -> bool:
     short, long = sorted((seen.width, seen.height))
-    return short >= LEAST_SIDE and long <= MOST_ASPECT * short
+    return short >= MIN_SIDE and long <= MAX_ASPECT * short
 
 
 def _warning(seen: Inspection, request: Request) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-LEAST_LONGEST = 2048
+MIN_LONGEST = 2048
 SLACK = 1.05  # Gemini rounds its sides to 16 or 32 px: 1376 x 768 for 16:9 at 1K
 
 
@@ -14,6 +14,6 @@ def nominal_side(size: str) -> int:
 
 
 def longest_side(size: str, aspect: str) -> int:
-    """No picture of this size and ratio is longer; never less than LEAST_LONGEST."""
+    """No picture of this size and ratio is longer; never less than MIN_LONGEST."""
     across, down = sorted(int(each) for each in aspect.split(":"))
-    return max(LEAST_LONGEST, math.ceil(SLACK * nominal_side(size) * math.sqrt(down / across)))
+    return max(MIN_LONGEST, math.ceil(SLACK * nominal_side(size) * math.sqrt(down / across)))

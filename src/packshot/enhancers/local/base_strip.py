@@ -21,7 +21,7 @@ DARKER = 10.0  # levels by which the line is darker than the strip and than the 
 OTHER_COLOUR = 12.0
 SHORTEST_RUN = 0.1  # of the mask's width: neighbouring columns are judged together in runs
 STEPS = 500  # in the picture's longer side; lengths are measured in steps
-LEAST_SHARE = 0.5  # of a run's columns need a strip
+MIN_SHARE = 0.5  # of a run's columns need a strip
 LARGEST_SPREAD = 0.4  # of the mean length: the standard deviation of a run's strips
 INSIDE = 6  # steps above the outline, where the product's colour is measured
 
@@ -88,7 +88,7 @@ def _keep_steady_runs(lengths: NDArray[np.int64], step: int, run: int) -> NDArra
     mean = _mean_of_run(known * values, run) / np.maximum(share, 1e-3)
     square = _mean_of_run(known * values**2, run) / np.maximum(share, 1e-3)
     spread = np.sqrt(np.maximum(square - mean**2, 0))
-    steady = (share > LEAST_SHARE) & (spread < LARGEST_SPREAD * mean + step / 2)
+    steady = (share > MIN_SHARE) & (spread < LARGEST_SPREAD * mean + step / 2)
     kept = np.flatnonzero((lengths > 0) & (np.abs(values - mean) < 2 * spread + step))
     if not len(kept):
         return np.zeros_like(lengths)

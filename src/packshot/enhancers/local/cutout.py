@@ -189,7 +189,7 @@ def flood(maps: trust.PhotoMaps, shadow: Mask) -> Mask:
     outside = trust.connected_to_edge((maps.distance < reach) | shadow)
     inside = ~outside
     # A hole (in a handle, a strap) counts as backdrop only if it is large and matches closely.
-    hole = (maps.distance < 0.6 * reach) & (maps.texture < trust.MOST_TEXTURE) & inside
+    hole = (maps.distance < 0.6 * reach) & (maps.texture < trust.MAX_TEXTURE) & inside
     hole = _components_at_least(hole, 0.002)
     return _tidy(inside & ~hole)
 

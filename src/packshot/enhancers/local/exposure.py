@@ -23,8 +23,8 @@ from packshot.pictures.arrays import (
 MAX_EXPOSURE = 1.5  # EV
 LEAST = 0.15  # EV; less is not worth a change
 PAPER = 0.8  # linear light that a plain light backdrop is brought to: paper in good light
-MOST_FOR_PAPER = 1.0  # EV; a grey wall looks like paper in poor light,
-MOST_FOR_TINTED = 0.5  # and a tinted one, of more than this chroma, like paper in coloured light
+MAX_FOR_PAPER = 1.0  # EV; a grey wall looks like paper in poor light,
+MAX_FOR_TINTED = 0.5  # and a tinted one, of more than this chroma, like paper in coloured light
 TINTED = 3.0
 NEUTRAL = 9.0  # chroma: more is a coloured backdrop
 LIGHT, MIDDLE, DARK = 62.0, 55.0, 30.0  # L of a backdrop; a mid-grey wall has 50
@@ -66,7 +66,7 @@ def estimate(small: Bytes, backdrop: Backdrop, balance: Floats, black: float) ->
     paper = _light_of_paper(light, backdrop, balance)
     if paper is not None:
         lacking = float(np.log2(PAPER / paper))
-        most = MOST_FOR_TINTED if backdrop.chroma > TINTED else MOST_FOR_PAPER
+        most = MAX_FOR_TINTED if backdrop.chroma > TINTED else MAX_FOR_PAPER
         for_paper = max(0.0, min(lacking, _room(brightest, 99, 1.05), most))
         wanted += _likely_white(small, brightest, backdrop, paper) * (for_paper - wanted)
     ev = round(min(wanted, MAX_EXPOSURE), 2) if wanted >= LEAST else 0.0

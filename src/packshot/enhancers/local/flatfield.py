@@ -13,10 +13,10 @@ from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, shrink, to
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
 SAFETY_SIDE = 512  # px
-MOST_LOST = 0.001  # of the product's hull may become white
+MAX_LOST = 0.001  # of the product's hull may become white
 LIGHTER = 3.0  # L; what is lighter than the backdrop by more than this is not the backdrop
 OUTSHINES = 1.15  # times the backdrop's code in a channel: glints aside, white paper has the most
-MOST_OUTSHINING = 0.02  # of the product's hull
+MAX_OUTSHINING = 0.02  # of the product's hull
 FULL, START = 0.955, 0.86  # shares of the backdrop: white from the first, lightened from the second
 
 
@@ -68,7 +68,7 @@ def is_safe(rgb: Bytes, backdrop: Backdrop, extent: Mask) -> bool:
     surface = backdrop.surface(*small.shape[:2])[..., 0]
     lighter = newly & (to_lab(small)[..., 0] > surface + LIGHTER)
     lighter = cv2.morphologyEx(lighter.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    kept = bool((newly & hull).sum() <= MOST_LOST * hull.sum() and not lighter.any())
+    kept = bool((newly & hull).sum() <= MAX_LOST * hull.sum() and not lighter.any())
     return kept and not _outshines(small, backdrop, hull)
 
 
@@ -77,7 +77,7 @@ def _outshines(small: Bytes, backdrop: Backdrop, hull: Mask) -> bool:
     white paper: with the backdrop made white, that colour would become another one."""
     sheet = from_lab(backdrop.surface(*small.shape[:2]))
     beyond = (small > cv2.multiply(sheet, OUTSHINES)).any(axis=2)  # type: ignore[call-overload]
-    return bool((beyond & hull).sum() > MOST_OUTSHINING * hull.sum())
+    return bool((beyond & hull).sum() > MAX_OUTSHINING * hull.sum())
 
 
 def _hull(extent: Mask, shape: tuple[int, ...]) -> Mask:

@@ -18,7 +18,7 @@ from packshot.enhancers.local.near import distance_to, grow, hull_of, shrink_bot
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 
 SIDE = 640  # px; sizes below are at this size
-LEAST_PIECE = 60  # px
+MIN_PIECE = 60  # px
 #: Delta E from the backdrop's surface, and times its spread: more is another colour. The second is
 #: for closed gaps: by it a print of nearly the backdrop's colour has other colours, too.
 REACH, WIDE_REACH = 2.5, 4.0
@@ -26,10 +26,10 @@ REACH, WIDE_REACH = 2.5, 4.0
 #: second (delta E).
 SAME, NEAR = 1.0, 1.2
 EDGED = 0.95  # of its border with the product has an edge
-LEAST_EDGE, MOST_ASKED = 0.5, 1.5  # delta E per pixel
+MIN_EDGE, MAX_ASKED = 0.5, 1.5  # delta E per pixel
 NOISE = 3.5  # a slope of this many times the backdrop's median is an edge
 SMOOTH, OPEN = 0.95, 0.65  # delta E per pixel; a gap is no steeper inside, nor where it opens
-MOST_OPEN = 0.4  # of its border; more is a strip along the outline or a light part of the product
+MAX_OPEN = 0.4  # of its border; more is a strip along the outline or a light part of the product
 #: No product has a coloured backdrop's colour by chance, so a closed gap may be noisier there.
 COLOURED, NOISIER = 8.0, 2.0  # chroma; times NEAR and SMOOTH
 SOLID = 0.9  # of its border is the product's or open: it is no island in a part of its own colour
@@ -69,7 +69,7 @@ def _pieces(like: Mask) -> Iterator[Mask]:
     opened = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     for number in range(1, len(stats)):
-        if stats[number, cv2.CC_STAT_AREA] >= LEAST_PIECE:
+        if stats[number, cv2.CC_STAT_AREA] >= MIN_PIECE:
             yield np.asarray(labels == number)
 
 
@@ -97,7 +97,7 @@ class _View:
         slope = slope_of(lab, 0.8)
         outside = like & ~grow(inside, 2)
         noise = float(np.median(slope[outside])) if outside.any() else 1.0
-        edge = min(MOST_ASKED, max(LEAST_EDGE, NOISE * noise))
+        edge = min(MAX_ASKED, max(MIN_EDGE, NOISE * noise))
         edged = cv2.dilate(slope, np.ones((5, 5), np.uint8)) > edge
         slack = NOISIER if backdrop.chroma > COLOURED else 1.0
         hull = distance_to(~hull_of(inside))
@@ -108,7 +108,7 @@ class _View:
         ring = _ring(piece)
         mouth = ring & ~self.inside
         return bool(
-            0 < mouth.sum() <= MOST_OPEN * ring.sum()
+            0 < mouth.sum() <= MAX_OPEN * ring.sum()
             and _is_one_piece(mouth)
             and self._is_enclosed(ring, mouth, self.like)
             and self._is_backdrop(piece)

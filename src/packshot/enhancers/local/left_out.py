@@ -17,7 +17,7 @@ from packshot.enhancers.local.outline import least_edge
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink, to_linear
 
 SIDE = 512  # px; sizes below are at this size
-MOST_SPREAD = 1.6  # of a plain backdrop, delta E; with more it may have things on it
+MAX_SPREAD = 1.6  # of a plain backdrop, delta E; with more it may have things on it
 OTHER = 3.0  # delta E from the backdrop's surface, and times its spread: less is the backdrop
 RIM, REACH = 2, 10  # px from the cut: a part begins beyond its soft rim and within reach
 LEAST, MOST = 0.01, 0.5  # of the cut's area: less is a hair or a thorn, more another object
@@ -30,7 +30,7 @@ def find_left_out(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> Mask:
     small = shrink(rgb, SIDE)
     inside = product.in_frame(rgb.shape, small.shape) > 127
     found = np.zeros_like(inside)
-    if not backdrop.plain or backdrop.spread > MOST_SPREAD or not inside.any():
+    if not backdrop.plain or backdrop.spread > MAX_SPREAD or not inside.any():
         return found
     lab = trust.smooth_lab(small)
     candidates = _unlike_backdrop(small, lab, backdrop) & ~grow(inside, RIM)
@@ -60,7 +60,7 @@ def _unlike_backdrop(small: Bytes, lab: Floats, backdrop: Backdrop) -> Mask:
     surface = backdrop.surface(*small.shape[:2])
     away = np.linalg.norm(lab - surface, axis=2)
     soft = cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8)
-    shade = is_less_light(to_linear(soft), to_linear(from_lab(surface)), trust.LEAST_LIGHT)
+    shade = is_less_light(to_linear(soft), to_linear(from_lab(surface)), trust.MIN_LIGHT)
     return np.asarray((away > OTHER * max(1.0, backdrop.spread)) & ~shade)
 
 

@@ -26,7 +26,7 @@ DEEPEST = 14  # px inside the outline; what is deeper is not removed
 WINDOW = 37  # px; colours are averaged over windows of this side
 SAME = 10.0  # levels: nearer to the background's colour than this is background
 OTHER, APART = 30.0, 40.0  # levels: from the product's colour, and between product and background
-LEAST_PIECE, LEAST_LENGTH = 20, 6  # px: its area, and its part of the outline
+MIN_PIECE, MIN_LENGTH = 20, 6  # px: its area, and its part of the outline
 WEAKER = 0.3  # the edge at the outline, over the edge between leftover and product; less is weak
 
 
@@ -48,12 +48,12 @@ def _find_leftovers(small: Bytes, inside: Mask) -> Mask:
     kept = np.zeros_like(inside)
     _, labels = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=4)
     sizes = np.bincount(labels.ravel())
-    large = 1 + np.flatnonzero(sizes[1:] >= LEAST_PIECE)
+    large = 1 + np.flatnonzero(sizes[1:] >= MIN_PIECE)
     slope = slope_of(small.astype(np.float32), 0.8) if len(large) else np.zeros_like(deep)
     for number in large:
         piece = np.asarray(labels == number)
         outline, end = piece & (deep < 1.5), grow(piece, 1) & ~piece & inside
-        if outline.sum() < LEAST_LENGTH or not end.any():
+        if outline.sum() < MIN_LENGTH or not end.any():
             continue
         if np.median(slope[outline]) < WEAKER * np.median(slope[end]):
             kept |= piece

@@ -18,8 +18,8 @@ FAIR = 0.6  # least confidence for a cut that a reviewer sees with a warning
 # Share of a mask outside its largest piece: below the first there are only specks, above the
 # second a pair, which is one product.
 SPECKS, PAIR = 0.02, 0.35
-MOST_SHADOWED = 0.2  # of the outline
-LEAST_EDGE = 2.0  # delta E per pixel; less is not an edge in the photo
+MAX_SHADOWED = 0.2  # of the outline
+MIN_EDGE = 2.0  # delta E per pixel; less is not an edge in the photo
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def doubts(measured: MaskMeasures) -> tuple[str, ...]:
         (measured.touch > 0.012, trust.EDGE),
         (measured.area < 0.02, trust.SMALL),
         (SPECKS < measured.pieces < PAIR, "something beside it may have been kept"),
-        (measured.fading > trust.MOST_FADING, trust.FADING),
-        (measured.shadowed > MOST_SHADOWED, "a hard shadow may have been kept"),
+        (measured.fading > trust.MAX_FADING, trust.FADING),
+        (measured.shadowed > MAX_SHADOWED, "a hard shadow may have been kept"),
     )
     return tuple(words for applies, words in reasons if applies)
 
@@ -153,7 +153,7 @@ def _well_inside(mask: Mask) -> Mask:
 def _faint_share(lab: Floats, mask: Mask) -> float:
     edge = trust.colour_edges(lab)
     outline = mask & ~trust.erode(mask) & ~backdrops.border(mask.shape, 0.01)
-    return float((edge[outline] < LEAST_EDGE).mean()) if outline.any() else 1.0
+    return float((edge[outline] < MIN_EDGE).mean()) if outline.any() else 1.0
 
 
 def _shadowed_share(maps: trust.PhotoMaps, mask: Mask) -> float:

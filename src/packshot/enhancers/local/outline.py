@@ -21,11 +21,11 @@ from packshot.pictures.arrays import Bytes, Floats, Mask, shrink
 SIDE = 512  # px; sizes below are at this size
 NOISE = 3.5  # a slope of this many times the border's median is an edge
 # Delta E per pixel: an edge's slope is at least the first; no outline needs more than the second.
-LEAST_EDGE, MOST_ASKED = 0.5, 1.5
-MOST_EDGELESS, MOST_EDGELESS_ON_PALE = 0.06, 0.02  # of the outline
-FAINT, MOST_FAINT = 1.0, 0.02  # delta E per pixel, and of the outline: most cuts have none
+MIN_EDGE, MAX_ASKED = 0.5, 1.5
+MAX_EDGELESS, MAX_EDGELESS_ON_PALE = 0.06, 0.02  # of the outline
+FAINT, MAX_FAINT = 1.0, 0.02  # delta E per pixel, and of the outline: most cuts have none
 EDGELESS = "its outline follows no edge of the photo"
-MOST_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
+MAX_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
 MIXED = "it has the background's colours along its outline"
 #: Deeper than this inside the product, colours are its own; within this outside, they are the
 #: background's. In square roots of the product's area.
@@ -39,12 +39,12 @@ DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may
 THIN, DARK = 11, 12.0  # px wide, and L darker than both sides: a lace, a cable, a wire
 NEAR, HANGING = 9, 21  # px wide: nearer is part of the outline; farther does not belong to the cut
 RIM = 7  # px wide: there colours are mixed with the product's
-LEAST_PIECE = 36  # px
-LEAST_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks have less
+MIN_PIECE = 36  # px
+MIN_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks have less
 #: JPEG's ringing beside a strong edge, up to 16 px of the file away: its mean colour is within the
 #: first of the backdrop's (delta E), and of its pixels NEARLY all (percent) are as light (L).
-MOST_RINGING, NEARLY = 1.0, 97
-MOST_CHROMA = 15.0  # of a backdrop that counts as nearly white
+MAX_RINGING, NEARLY = 1.0, 97
+MAX_CHROMA = 15.0  # of a backdrop that counts as nearly white
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,26 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     inside = product.in_frame(rgb.shape, lab.shape) > 127
     slope = slope_of(lab, 0.8)
     edge = least_edge(slope)
-    pale = backdrop.plain and backdrop.lightness > trust.LIGHT and backdrop.chroma < MOST_CHROMA
+    pale = backdrop.plain and backdrop.lightness > trust.LIGHT and backdrop.chroma < MAX_CHROMA
     left_out = np.zeros_like(inside)
     if pale:
         sharp = (slope > edge) & (slope > SHARP * slope_of(lab, 2.5))
         off = lab - backdrop.surface(*inside.shape)
         left_out = _hanging(sharp & (~_in_shadow(off[..., 0]) | _thin(lab)), inside, slope)
         left_out = _without_ringing(left_out, inside, off)
-    edgeless = _edgeless_share(inside, slope, min(edge, MOST_ASKED))
+    edgeless = _edgeless_share(inside, slope, min(edge, MAX_ASKED))
     reasons = (
-        (edgeless > (MOST_EDGELESS_ON_PALE if pale else MOST_EDGELESS), EDGELESS),
+        (edgeless > (MAX_EDGELESS_ON_PALE if pale else MAX_EDGELESS), EDGELESS),
         (bool(left_out.any()), LEFT_OUT),
-        (not backdrop.plain and _mixed_share(lab, inside) > MOST_MIXED, MIXED),
+        (not backdrop.plain and _mixed_share(lab, inside) > MAX_MIXED, MIXED),
     )
-    faint = _edgeless_share(inside, slope, FAINT) > MOST_FAINT
+    faint = _edgeless_share(inside, slope, FAINT) > MAX_FAINT
     return CutDoubts(tuple(words for applies, words in reasons if applies), left_out, faint)
 
 
 def least_edge(slope: Floats) -> float:
     """The slope, delta E per pixel, from which something is an edge: noise has less."""
-    return max(LEAST_EDGE, NOISE * float(np.median(slope[backdrops.border(slope.shape)])))
+    return max(MIN_EDGE, NOISE * float(np.median(slope[backdrops.border(slope.shape)])))
 
 
 def _edgeless_share(inside: Mask, slope: Floats, edge: float) -> float:
@@ -117,7 +117,7 @@ def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:
     np.maximum.at(peaks, labels.ravel(), slope.ravel())
     kept = np.zeros(len(stats), bool)
     kept[labels[_around(inside, HANGING)]] = True
-    kept &= (stats[:, cv2.CC_STAT_AREA] >= LEAST_PIECE) & (peaks >= LEAST_PEAK)
+    kept &= (stats[:, cv2.CC_STAT_AREA] >= MIN_PIECE) & (peaks >= MIN_PEAK)
     kept[0] = False
     return np.asarray(kept[labels])
 
@@ -130,7 +130,7 @@ def _without_ringing(pieces: Mask, inside: Mask, off: Floats) -> Mask:
         piece = np.asarray(labels == number)
         colours = off[trust.dilate(piece) & clear]
         swing = float(np.percentile(np.abs(colours[:, 0]), NEARLY))
-        if swing < MOST_RINGING and np.linalg.norm(colours.mean(axis=0)) < MOST_RINGING:
+        if swing < MAX_RINGING and np.linalg.norm(colours.mean(axis=0)) < MAX_RINGING:
             kept &= ~piece
     return kept
 

@@ -12,7 +12,7 @@ from packshot.pictures.arrays import Mask, shrink
 SIDE = 640  # px; sizes below are at this size
 TOOTH = (2, 16)  # px; less is a step of a smooth line, more a thread or a corner
 LEAST = 10  # teeth; a small smooth product has a few, too
-MOST_TEETH = 0.012  # per px of outline; bench/cutout.py's good cuts have up to 0.0095
+MAX_TEETH = 0.012  # per px of outline; bench/cutout.py's good cuts have up to 0.0095
 
 
 def is_ragged(mask: Mask) -> bool:
@@ -21,7 +21,7 @@ def is_ragged(mask: Mask) -> bool:
     teeth = _count_small(cv2.subtract(inside, cv2.morphologyEx(inside, cv2.MORPH_OPEN, disc(2))))
     teeth += _count_small(cv2.subtract(cv2.morphologyEx(inside, cv2.MORPH_CLOSE, disc(2)), inside))
     outline = cv2.subtract(inside, cv2.erode(inside, np.ones((3, 3), np.uint8)))
-    return teeth >= LEAST and teeth > MOST_TEETH * int(outline.sum())
+    return teeth >= LEAST and teeth > MAX_TEETH * int(outline.sum())
 
 
 def _count_small(pieces: cv2.typing.MatLike) -> int:

@@ -49,8 +49,8 @@ ASKED_TO_CUT = (
 )
 OTHER_LIGHT = ("bright", "crisp", "deep", "sunny", "fresh")  # for last, if light is to stay
 SPARE = ("airy", "glow")  # in the place of variants that would show the same as "natural"
-MOST_CHANGED = 10.0  # delta E that light and colour may move the product without a warning,
-MOST_GUESSED = 5.0  # and the part of it whose evidence is a coloured backdrop
+MAX_CHANGED = 10.0  # delta E that light and colour may move the product without a warning,
+MAX_GUESSED = 5.0  # and the part of it whose evidence is a coloured backdrop
 SMALL_SIDE = 600  # px; a smaller picture is too small to zoom into
 
 
@@ -171,7 +171,7 @@ def _warn_of_cut(findings: Findings) -> list[str]:
 
 def _warn_of_colour(findings: Findings, title: str) -> list[str]:
     asked = any(findings.options.has_adjustment(each) for each in LIGHT_STEPS)
-    much = findings.colour_change > MOST_CHANGED or findings.guessed_change > MOST_GUESSED
+    much = findings.colour_change > MAX_CHANGED or findings.guessed_change > MAX_GUESSED
     if title == "plain" or asked or not much:
         return []  # who asked for another light looks at it anyway
     return [

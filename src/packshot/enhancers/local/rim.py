@@ -33,13 +33,13 @@ BESIDE = 3  # px outside the mask, where a rim's colour is measured
 WINDOW = 4 * WIDEST + 1  # px; colours are averaged over windows of this side
 OTHER_COLOUR = 15.0  # levels by which a rim differs from the background and from any mixture
 MORE_THAN_NOISE = 1.5  # times the background's standard deviation, likewise
-LEAST_SUPPORT = 0.3  # of the pixels beside the mask, in a window, have the rim's colour
+MIN_SUPPORT = 0.3  # of the pixels beside the mask, in a window, have the rim's colour
 SHORTEST, LEAST = 0.02, 0.05  # of the outline: one strip of a rim, and all of them
 SPECK = 12  # px; smaller pieces are not looked at
 SHARP, SHARP_SHARE = 1.3, 0.6  # times the slope at a coarser scale, on this share of its outer edge
 BEHIND = 3  # px behind the rim, where its background is measured
 BACKGROUND = 0.25  # of the rim's difference from the background: there it differs less
-MOST_SHADE = 0.5  # of a rim looks like the background in less light
+MAX_SHADE = 0.5  # of a rim looks like the background in less light
 # The background behind it is in shadow if more than IN_SHADOW of it looks so, and of the rim less
 # than HARDLY_SHADE; then its difference may be larger.
 IN_SHADOW, HARDLY_SHADE, SHADOWED = 0.7, 0.2, 0.4
@@ -110,7 +110,7 @@ def _like_a_rim(ring: _Ring) -> Mask:
     rim = mean_near(ring.small, first.astype(np.float32), WINDOW, ring.at)
     from_rim = np.linalg.norm(ring.colours - rim, axis=1)
     like = (from_rim < from_outer) & (from_rim < from_mixture)
-    return np.asarray((like | (third & beside)) & (support > LEAST_SUPPORT))
+    return np.asarray((like | (third & beside)) & (support > MIN_SUPPORT))
 
 
 def _without_long_parts(strips: Mask, ring: _Ring) -> Mask:
@@ -167,7 +167,7 @@ def _is_lit_before_background(strip: Mask, ring: _Ring) -> bool:
     behind = (grow(strip, BEHIND + 1) & ~grow(strip, 1) & (ring.away > 1))[ring.at]
     off, shaded = ring.colours - ring.outer, ring.shade[strip[ring.at]].mean()
     there, here = off[behind], off[strip[ring.at]]
-    if not len(there) or shaded > MOST_SHADE:
+    if not len(there) or shaded > MAX_SHADE:
         return False
     less = float(np.linalg.norm(there.mean(0)) / max(1.0, float(np.linalg.norm(here.mean(0)))))
     in_shadow = ring.shade[behind].mean() > IN_SHADOW and shaded < HARDLY_SHADE

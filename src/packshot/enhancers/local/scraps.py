@@ -29,7 +29,7 @@ WINDOW = 61  # px; colours are averaged over windows of this side
 #: Levels, and times the background's standard deviation: nearer to its mean is background.
 SAME, NOISY = 10.0, 1.5
 OTHER, APART = 30.0, 40.0  # levels: from the product's colour, and between product and background
-LEAST_PIECE, LEAST_LENGTH = 40, 8  # px: its area, and its part of the outline
+MIN_PIECE, MIN_LENGTH = 40, 8  # px: its area, and its part of the outline
 CLEAR, WEAKER = 3.0, 0.25  # delta E per pixel at its inner end, and times that at the outline
 CRUMB = 300  # px
 NEARER = 0.5  # times as far from the background's colour as from the product's beside it
@@ -63,7 +63,7 @@ def _find_scraps(small: Bytes, inside: Mask) -> Mask:
     like = _like_background(small, inside, deep).astype(np.uint8)
     opened = cv2.morphologyEx(like, cv2.MORPH_OPEN, disc(2))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_PIECE)
+    large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_PIECE)
     if not len(large):
         return found
     colours = to_lab(small)
@@ -97,7 +97,7 @@ def _is_scrap(piece: Mask, inside: Mask, deep: Floats, slope: Floats, lab: Float
     """Whether it goes on outside without an edge, but has a clear one to the product."""
     outline, end = piece & (deep < 2.5), grow(piece, 2) & ~grow(piece, 1) & inside
     beyond = grow(piece, 10) & ~grow(inside, 2)
-    if outline.sum() < LEAST_LENGTH // 2 or (piece & (deep < 3.5)).sum() < LEAST_LENGTH:
+    if outline.sum() < MIN_LENGTH // 2 or (piece & (deep < 3.5)).sum() < MIN_LENGTH:
         return False
     if not end.any() or not beyond.any():
         return False

@@ -18,13 +18,13 @@ from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, to_lab, to_l
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
 SMALL = "it is too small in the frame"
-MOST_TEXTURE = 2.0  # L per pixel; a smooth backdrop has less
+MAX_TEXTURE = 2.0  # L per pixel; a smooth backdrop has less
 LIGHT = 70.0  # L; light parts of a product may be lost in a backdrop lighter than this
 FADING = "a light part of it may be lost"
-MOST_FADING = 0.012  # of the mask
+MAX_FADING = 0.012  # of the mask
 HOLLOW = "a light print on it looks like the backdrop"
-MOST_HOLLOW = 0.002  # of the mask
-LEAST_LIGHT = 0.2  # of the backdrop's; darker is no shade
+MAX_HOLLOW = 0.002  # of the mask
+MIN_LIGHT = 0.2  # of the backdrop's; darker is no shade
 SAME_COLOUR = 1.0  # delta E of means
 THRESHOLD = 0.85  # least confidence for a cut; bench/cutout.py measures what passes
 
@@ -187,7 +187,7 @@ def without_false_holes(maps: PhotoMaps, mask: Mask) -> Mask:
 def _like_plain_backdrop(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
     near = (maps.distance < backdrop_reach(maps.backdrop)) | maps.shade | maps.soft_shadow
     inner = erode(hole) if erode(hole).any() else hole
-    return bool(near[inner].mean() > 0.8 and np.median(maps.texture[inner]) < MOST_TEXTURE)
+    return bool(near[inner].mean() > 0.8 and np.median(maps.texture[inner]) < MAX_TEXTURE)
 
 
 def _like_surroundings(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
@@ -224,7 +224,7 @@ def _is_printed(hole: Mask, difference: Floats) -> bool:
 def with_light_parts(maps: PhotoMaps, mask: Mask) -> Mask:
     """The mask plus the light parts that it missed, joined to it."""
     parts = fading_parts(maps, mask, lighter=True)
-    if parts.sum() <= MOST_FADING * mask.sum():  # small ones are mostly shadow
+    if parts.sum() <= MAX_FADING * mask.sum():  # small ones are mostly shadow
         return mask
     outlined = dilate(parts)  # their edges, which were left out
     closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, disc(4)) > 0
@@ -278,8 +278,8 @@ def doubts(measured: Features) -> tuple[str, ...]:
         (measured.thin > 0.02, "parts of it are too thin"),
         (measured.salient < 0.5, "it does not stand out"),
         (measured.area < 0.02, SMALL),
-        (measured.fading > MOST_FADING, FADING),
-        (measured.hollow > MOST_HOLLOW, HOLLOW),
+        (measured.fading > MAX_FADING, FADING),
+        (measured.hollow > MAX_HOLLOW, HOLLOW),
     )
     return tuple(words for applies, words in reasons if applies)
 
@@ -297,7 +297,7 @@ def _shade(small: Bytes, backdrop: Backdrop) -> Mask:
     """Where red, green and blue are all the same share of the backdrop's light."""
     surface = to_linear(from_lab(backdrop.surface(*small.shape[:2])))
     light = to_linear(cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8))
-    return is_less_light(light, surface, LEAST_LIGHT)
+    return is_less_light(light, surface, MIN_LIGHT)
 
 
 def dilate(mask: Mask) -> Mask:

@@ -13,14 +13,14 @@ from packshot.enhancers.local.backdrop import Backdrop
 from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, to_lab, to_linear
 
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
-MOST_GREEN = 0.06  # largest green or magenta log gain attributed to the light
+MAX_GREEN = 0.06  # largest green or magenta log gain attributed to the light
 BLUE_SKY = -0.3  # of WARM: the coldest light, that of a clear sky; colder is the things' own blue
 TOO_COLOURED = 20.0  # chroma of a backdrop that is no grey card
 MIDDLE = 50.0  # L; a lighter backdrop is a better card
 CLIPPED = 252  # a channel from here on says nothing about a tint
 APART = 8.0  # delta E from the backdrop's surface
 VISIBLE = 25.0  # L; darker tints are noise
-LEAST_THINGS = 0.02  # of the frame
+MIN_THINGS = 0.02  # of the frame
 ALIKE = 0.35  # of the backdrop's tint
 NEUTRAL_SHARES = (0.15, 0.25)  # of the things before a backdrop: no sign, and a certain one
 
@@ -56,7 +56,7 @@ def _neutral_things(small: Bytes, backdrop: Backdrop, card: Floats) -> float:
     lab = to_lab(small)
     away = np.linalg.norm(lab - backdrop.surface(*small.shape[:2]), axis=2)
     things = (away > APART) & (lab[..., 0] > VISIBLE) & (small.max(axis=2) < CLIPPED)
-    if things.mean() < LEAST_THINGS:
+    if things.mean() < MIN_THINGS:
         return 0.0
     soft = np.asarray(cv2.GaussianBlur(to_linear(small), (0, 0), 1.0))[things]
     logs = np.log(np.maximum(soft, 1e-4))
@@ -75,7 +75,7 @@ def _part_of_light(tint: Floats) -> Floats:
     warmth = float(tint @ warm)
     along, off = max(warmth, BLUE_SKY) * warm, tint - warmth * warm
     size = float(np.linalg.norm(off))
-    return np.asarray(along + off * min(1.0, MOST_GREEN / max(size, 1e-6)), np.float32)
+    return np.asarray(along + off * min(1.0, MAX_GREEN / max(size, 1e-6)), np.float32)
 
 
 def _grey_card_strength(chroma: float, agree: bool) -> float:

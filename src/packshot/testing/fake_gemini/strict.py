@@ -31,7 +31,7 @@ ASPECTS = [
 
 #: The most pictures that gemini-nano-banana-2.1 accepts
 #: (ai.google.dev/gemini-api/docs/image-generation).
-MOST_PICTURES = 14
+MAX_PICTURES = 14
 
 _TOP = {
     "contents",
@@ -175,8 +175,8 @@ def read_request(model: str, body: Any) -> CheckedRequest:
         references=tuple(_bytes(other["data"]) for other in blobs[1:]),
         tier=_tier(body.get("serviceTier")),
     )
-    if len(blobs) > MOST_PICTURES:
-        raise _invalid(f"Too many images: at most {MOST_PICTURES} are supported.")
+    if len(blobs) > MAX_PICTURES:
+        raise _invalid(f"Too many images: at most {MAX_PICTURES} are supported.")
     _check_config(asked, config)
     return asked
 

@@ -29,7 +29,7 @@ from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
 from packshot.products.lists import Doubt, Filter, ListOrder
-from packshot.products.object_keys import MOST_TAKES
+from packshot.products.object_keys import MAX_TAKES
 from packshot.products.reasons import RejectionReason
 from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
@@ -49,7 +49,7 @@ from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 
 #: The most products that one address can name: gunicorn takes 4,094 bytes of a request's first
 #: line.
-MOST_NAMED = 300
+MAX_NAMED = 300
 
 Adjustment = Literal[
     "lighter",
@@ -72,7 +72,7 @@ def _whole(value: Any) -> Any:
 
 
 Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
-TakeNumber = Annotated[StrictInt, Field(ge=1, le=MOST_TAKES), BeforeValidator(_whole)]
+TakeNumber = Annotated[StrictInt, Field(ge=1, le=MAX_TAKES), BeforeValidator(_whole)]
 
 
 def _unset(value: Any) -> Any:
@@ -302,7 +302,7 @@ class ExportQuery(StrictModel):
     batch: BatchFilter = None
     sku: SkuFilter = None
     products: Annotated[
-        Annotated[list[Id], Field(max_length=MOST_NAMED)] | None,
+        Annotated[list[Id], Field(max_length=MAX_NAMED)] | None,
         BeforeValidator(_numbers),
         _text(r"^([0-9]{1,10}(,[0-9]{1,10})*)?$"),
         Field(description="only these products: their numbers, separated by commas"),

@@ -22,9 +22,9 @@ from pydantic_core import PydanticCustomError
 
 from packshot.spreadsheets.fields import (
     LONGEST,
-    MOST_ATTRIBUTE_BYTES,
-    MOST_ATTRIBUTES,
-    MOST_MONEY,
+    MAX_ATTRIBUTE_BYTES,
+    MAX_ATTRIBUTES,
+    MAX_MONEY,
 )
 from packshot.web.requests.refusals import BodyTooLarge, Refused, malformed
 
@@ -192,8 +192,8 @@ def money(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise PydanticCustomError("not_money", "must be a number such as 45000.50")
     amount = Decimal(value)
-    if not amount.is_finite() or not 0 <= amount <= MOST_MONEY:
-        raise PydanticCustomError("out_of_range", f"must be from 0 to {MOST_MONEY}")
+    if not amount.is_finite() or not 0 <= amount <= MAX_MONEY:
+        raise PydanticCustomError("out_of_range", f"must be from 0 to {MAX_MONEY}")
     if amount != amount.quantize(CENT):
         raise PydanticCustomError("too_precise", "must have at most two decimals")
     return abs(amount.quantize(CENT))  # turns minus zero into zero
@@ -225,7 +225,7 @@ def _money_schema(highest: float) -> WithJsonSchema:
     )
 
 
-Money = Annotated[Decimal, BeforeValidator(money), _money_schema(float(MOST_MONEY))]
+Money = Annotated[Decimal, BeforeValidator(money), _money_schema(float(MAX_MONEY))]
 Percentage = Annotated[Decimal, BeforeValidator(percentage), _money_schema(100)]
 
 
@@ -303,15 +303,15 @@ def attributes(value: Any) -> dict[str, str]:
     """Texts by their names; each name has 1 to 100 characters."""
     if not isinstance(value, dict):
         raise PydanticCustomError("not_an_object", "must be an object of strings")
-    if len(value) > MOST_ATTRIBUTES:
+    if len(value) > MAX_ATTRIBUTES:
         raise PydanticCustomError(
-            "too_many", "must have at most {most} attributes", {"most": MOST_ATTRIBUTES}
+            "too_many", "must have at most {most} attributes", {"most": MAX_ATTRIBUTES}
         )
     texts = [text for pair in value.items() for text in pair]
-    if sum(len(text) for text in texts if isinstance(text, str)) > MOST_ATTRIBUTE_BYTES:
+    if sum(len(text) for text in texts if isinstance(text, str)) > MAX_ATTRIBUTE_BYTES:
         raise _attributes_too_large()
     read = dict(_attribute(name, text) for name, text in value.items())
-    if sum(len(f"{name}{text}".encode()) for name, text in read.items()) > MOST_ATTRIBUTE_BYTES:
+    if sum(len(f"{name}{text}".encode()) for name, text in read.items()) > MAX_ATTRIBUTE_BYTES:
         raise _attributes_too_large()
     return read
 
@@ -324,7 +324,7 @@ def _attribute(name: Any, text: Any) -> tuple[str, str]:
             error.type, "{reason} in each name", {"reason": error.message()}
         ) from None
     try:
-        return name, plain_text(text, MOST_ATTRIBUTE_BYTES, "\n\t")
+        return name, plain_text(text, MAX_ATTRIBUTE_BYTES, "\n\t")
     except PydanticCustomError as error:
         raise PydanticCustomError(
             error.type, "{reason}", {"reason": error.message(), INSIDE: name}
@@ -335,7 +335,7 @@ def _attributes_too_large() -> PydanticCustomError:
     return PydanticCustomError(
         "too_large",
         "must have at most {most} bytes in all, names included",
-        {"most": MOST_ATTRIBUTE_BYTES},
+        {"most": MAX_ATTRIBUTE_BYTES},
     )
 
 
@@ -351,9 +351,9 @@ Attributes = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "maxProperties": MOST_ATTRIBUTES,
+            "maxProperties": MAX_ATTRIBUTES,
             "additionalProperties": {"type": "string", "minLength": 1},
-            "description": f"at most {MOST_ATTRIBUTE_BYTES:,} bytes in all, names included",
+            "description": f"at most {MAX_ATTRIBUTE_BYTES:,} bytes in all, names included",
         }
     ),
 ]

@@ -18,7 +18,7 @@ from packshot.web.requests.refusals import Refused
 WRONG_KEYS: Final = 100
 QUARTER: Final = 900
 #: The most addresses to remember: counting does not stop a client that has more.
-MOST_ADDRESSES: Final = 10_000
+MAX_ADDRESSES: Final = 10_000
 #: All clients behind an unknown proxy together have this many times the limit of one client.
 BEHIND_A_PROXY: Final = 3
 #: gunicorn's own setting and default: the proxies whose headers are trusted.
@@ -141,7 +141,7 @@ class Gate:
 
     def remember(self, key: ApiKey, addresses: Iterable[str]) -> None:
         """Note that this key was right from these addresses."""
-        if len(self._right) > MOST_ADDRESSES:
+        if len(self._right) > MAX_ADDRESSES:
             self._right.clear()
         self._right |= {(address, key) for address in addresses}
 
@@ -157,7 +157,7 @@ class Gate:
 
     def _begin_window(self) -> None:
         window = int(self.clock()) // QUARTER
-        if window != self._window or len(self._wrong) > MOST_ADDRESSES:
+        if window != self._window or len(self._wrong) > MAX_ADDRESSES:
             self._window = window
             self._wrong.clear()
 

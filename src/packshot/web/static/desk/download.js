@@ -8,10 +8,10 @@ import { presetSelect, rememberPreset } from "./presets.js";
 import { many } from "./words.js";
 
 /** Products that one address can name. */
-export const MOST_NAMED = 300;
+export const MAX_NAMED = 300;
 const COUNT_MS = 10_000;
 /** Groups of products that the dialog names. */
-const MOST_GROUPS = 5;
+const MAX_GROUPS = 5;
 const FORMATS = [
   ["zip", "ZIP of the pictures"],
   ["csv", "CSV, a line for each picture"],
@@ -60,7 +60,7 @@ function sameWords(groups) {
   const [, unnamed] = groups.at(-1).match(/^(\d+) more$/) ?? [];
   const all = unnamed ? groups.length - 1 + Number(unnamed) : groups.length;
   const link = (id) => [" ", h("a", { href: at(`/products/${id}`) }, `#${id}`)];
-  const named = groups.slice(0, MOST_GROUPS).map((group) => group.split(" ").flatMap(link));
+  const named = groups.slice(0, MAX_GROUPS).map((group) => group.split(" ").flatMap(link));
   const more = all - named.length;
   return warning(
     "Products with the same SKU, and no views that tell them apart:",

@@ -1,7 +1,7 @@
 // The grid's button that downloads what is approved: of the chosen products, or of all that are shown.
 
 import { button, h, press } from "./dom.js";
-import { download, MOST_NAMED } from "./download.js";
+import { download, MAX_NAMED } from "./download.js";
 import { toast } from "./toast.js";
 import { count, many } from "./words.js";
 
@@ -47,8 +47,8 @@ export class DownloadButton {
 
   #download() {
     const { ids, n } = this.#asked();
-    if (ids?.length > MOST_NAMED)
-      return toast(`At most ${count(MOST_NAMED)} chosen products at once: filter by batch or SKU instead.`);
+    if (ids?.length > MAX_NAMED)
+      return toast(`At most ${count(MAX_NAMED)} chosen products at once: filter by batch or SKU instead.`);
     if (ids)
       return download({ products: ids.join(",") }, `The approved pictures of ${many(n, "chosen product")}.`);
     const { batch, category, sku } = this.filters;

@@ -8,7 +8,7 @@ import { many, sentence } from "./words.js";
 /** A product that is only passed by is not measured: it takes the server some tenths of a second. */
 const REST_MS = 400;
 const TIMEOUT_MS = 120_000;
-const MOST_KEPT = 50;
+const MAX_KEPT = 50;
 
 export class MarketRules {
   #answers = new Map();
@@ -68,7 +68,7 @@ export class MarketRules {
 
   #keep(asked, data) {
     this.#answers.set(asked, data);
-    if (this.#answers.size > MOST_KEPT) this.#answers.delete(this.#answers.keys().next().value);
+    if (this.#answers.size > MAX_KEPT) this.#answers.delete(this.#answers.keys().next().value);
   }
 
   #draw({ pictures, title }) {

@@ -5,7 +5,7 @@
 import { ended } from "../words.js";
 
 const SMALLEST = 24;
-const MOST_PIXELS = 50_000_000;
+const MAX_PIXELS = 50_000_000;
 const NARROWEST = 20; // times as long as wide
 const HEAD = 16;
 /** [format, where its mark is, its marks]; the browser reads the first three formats itself. */
@@ -81,7 +81,7 @@ async function faultOfPixels(file, kind) {
   picture.close();
   const size = `It has ${width} × ${height} pixels`;
   if (Math.min(width, height) < SMALLEST) return `${size}: at least ${SMALLEST} on each side are needed.`;
-  if (width * height > MOST_PIXELS) return `${size}: at most ${MOST_PIXELS / 1e6} million are allowed.`;
+  if (width * height > MAX_PIXELS) return `${size}: at most ${MAX_PIXELS / 1e6} million are allowed.`;
   return Math.max(width, height) > NARROWEST * Math.min(width, height)
     ? `${size}: that is too narrow.`
     : null;

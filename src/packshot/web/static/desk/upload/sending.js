@@ -8,7 +8,7 @@ const CONCURRENT_UPLOADS = 3;
 const BUSY_MS = 600_000;
 const TRIES = 3;
 const IN_ONE_REQUEST = 1_000;
-const MOST_BYTES = 1_990_000; // the server takes 2 MB
+const MAX_BYTES = 1_990_000; // the server takes 2 MB
 
 /** Remembers what was uploaded and created, so that trying again creates nothing twice. */
 export class Sending {
@@ -71,11 +71,11 @@ export class Sending {
   /** Split the rows into parts that each fit into one request. */
   #parts(rows) {
     const parts = [];
-    let size = MOST_BYTES;
+    let size = MAX_BYTES;
     for (const row of rows) {
       const needed = new Blob([JSON.stringify(this.#product(row))]).size + 1;
       const part = parts.at(-1);
-      const fits = part && part.length < IN_ONE_REQUEST && size + needed <= MOST_BYTES;
+      const fits = part && part.length < IN_ONE_REQUEST && size + needed <= MAX_BYTES;
       if (fits) part.push(row);
       else parts.push([row]);
       size = fits ? size + needed : needed;
