@@ -634,6 +634,23 @@ def test_a_call_that_fails_alone_again_and_again_counts_as_its_own_fault(bench: 
     assert errors == ["Unavailable", "Unavailable", "EnhancerError"]
 
 
+def test_a_product_whose_calls_all_fail_ends_while_the_others_mostly_succeed(bench: Bench) -> None:
+    errors: list[str] = []
+    for number in range(20, 28):
+        for variant in range(3):
+            bench.clock.now += 100
+            bench.fake.misbehave("error_500", call=f"12/1/{variant}")
+            with pytest.raises(PackshotError) as caught:
+                bench.generate(variant)
+            errors.append(type(caught.value).__name__)
+        for variant in range(6):
+            bench.clock.now += 100
+            bench.generate(variant % 3, Brief(number, variant, "Shoes", 3))
+
+    assert errors[:12] == ["Unavailable"] * 12  # it is not the only one that fails
+    assert errors[-3:] == ["EnhancerError"] * 3
+
+
 def test_a_service_that_fails_every_other_call_blames_no_product(bench: Bench) -> None:
     for _ in range(6):
         for variant in (0, 2):

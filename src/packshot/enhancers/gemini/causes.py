@@ -8,7 +8,7 @@ from collections import defaultdict
 from cachetools import LRUCache
 
 ENOUGH = 3  # failures of one call while others mostly succeed: then the call is the cause
-MOSTLY = 4  # successes of others for each of their failures
+MOSTLY = 4  # successes for each other call that fails
 REFUSED_PRODUCTS = 3  # refused in a row: then the products are not the cause
 REMEMBERED = 1000
 
@@ -22,19 +22,25 @@ class FailingCalls:
 
     def __init__(self) -> None:
         self._successes = self._failures = 0  # of all calls
-        #: The failures of a call that count, and those totals by its last failure.
+        #: The last failure of each call. A call counts once, however often it is tried again.
+        self._failed: LRUCache[str, int] = LRUCache(REMEMBERED)
+        #: The failures of a call that count, and those totals by the last of them.
         self._seen: LRUCache[str, tuple[int, int, int]] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
 
     def note_failure(self, call: str) -> bool:
         """Note a failure. True when it failed often enough while others mostly succeeded."""
         with self._lock:
-            counted, successes, failures = self._seen.pop(call, (0, -1, self._failures))
-            if self._successes - successes > MOSTLY * (self._failures - failures):
-                counted += 1
             self._failures += 1
-            self._seen[call] = counted, self._successes, self._failures
-            return counted >= ENOUGH
+            counted, successes, failures = self._seen.pop(call, (0, -1, self._failures))
+            others = sum(failure > failures for failure in self._failed.values())
+            others -= self._failed.get(call, 0) > failures
+            self._failed[call] = self._failures
+            counts = self._successes - successes > MOSTLY * others
+            if counts or self._successes == successes:  # what fails in an outage says nothing
+                successes, failures = self._successes, self._failures
+            self._seen[call] = counted + counts, successes, failures
+            return counted + counts >= ENOUGH
 
     def note_success(self, call: str) -> None:
         """Note a success."""
