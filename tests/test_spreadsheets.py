@@ -1051,6 +1051,21 @@ def test_shopify_since_2025() -> None:
     assert no_sku.sku == "mug"
 
 
+def test_no_variant_of_shopify_has_the_barcode_stock_or_text_of_another() -> None:
+    own = "Barcode,Cost per item,Inventory quantity,Weight value (grams)"
+    [first, second, picture] = imported(
+        f"Title,URL handle,SKU,Price,Vendor,{own},Product image URL,Product image alt text\n"
+        "Cup,cup,C-1,5,Acme,4006381333931,2,7,300,https://x.example/1.jpg,Red cup\n"
+        ",cup,C-2,6,,,,,,https://x.example/2.jpg,\n"
+        ",cup,,,,,,,,https://x.example/3.jpg,\n"
+    ).rows
+    shared = {"URL handle": "cup", "Vendor": "Acme"}
+    numbers = dict(zip(own.split(","), ("4006381333931", "2", "7", "300"), strict=True))
+    assert first.attributes == shared | numbers | {"Product image alt text": "Red cup"}
+    assert (second.sku, second.attributes) == ("C-2", shared)
+    assert (picture.sku, picture.attributes) == ("C-1", shared | numbers)
+
+
 def test_shopify_pictures_are_made_once_for_the_variant_that_they_show() -> None:
     """Shopify lists all pictures beside the variants, and names a variant's own once more."""
     text = (

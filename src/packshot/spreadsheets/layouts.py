@@ -21,7 +21,9 @@ from packshot.spreadsheets.table import Record
 Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
 
 #: Attributes that are one variant's or one picture's, not the whole product's.
-_OWN: Final = re.compile(r"option\d+ value|(?:variant|image) ?.*|(?:url )?handle")
+_OWN: Final = re.compile(r"option\d+ value|(?:variant|(?:product )?image) ?.*|(?:url )?handle")
+#: What Shopify says of each variant in columns that are not named so.
+_OF_VARIANT: Final = re.compile(r"barcode|cost per item|(?:inventory|weight|unit price) .*")
 #: Shopify's names of the column that all rows of a product share, until 2025 and since.
 HANDLES: Final = frozenset({"handle", "url handle"})
 #: Columns that only Packshot's own exports have together: a CSV, and a ZIP's products.csv.
@@ -149,15 +151,19 @@ def _complete_shopify(
         if mapping[column.name] not in _PICTURES
         and not (mapping[column.name] == ATTRIBUTE and _OWN.fullmatch(plain_name(column.name)))
     ]
-    prices = {column.index for column in columns if mapping[column.name] in NUMBERS}
+    of_variant = {
+        column.index
+        for column in columns
+        if mapping[column.name] in NUMBERS or _OF_VARIANT.fullmatch(plain_name(column.name))
+    }
     first: dict[str, Record] = {}
     completed = []
     for record in records:
         key = record.cell(handle)
         source = first.setdefault(key, record)
         if key and source is not record:
-            own_price = any(record.cell(index) for index in prices)
-            wanted = [index for index in inherited if not (own_price and index in prices)]
+            is_variant = any(record.cell(index) for index in of_variant)
+            wanted = [index for index in inherited if not (is_variant and index in of_variant)]
             record = _fill_from(record, source, wanted)
         if key and sku is not None and not record.cell(sku):
             record = with_cell(record, sku, key)
