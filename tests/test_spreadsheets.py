@@ -1490,10 +1490,19 @@ def test_another_column_that_all_photos_are_named_by_is_noted() -> None:
     text = b"sku,category,EAN\nA-1,Cups,4006381333931\nA-2,Cups,4006381333948\n"
     photos = ["4006381333931.jpg", "4006381333948_2.jpg"]
     [note] = plan_import(ImportInput(text, "products.csv", photos)).problems
-    detail = "is what photos are named by: say that it is the SKU if they are to fit"
+    detail = "is what the photos are named by: choose it as the SKU to match them"
     assert note == SheetProblem(None, "EAN", detail, "note")
     for others in (["A-1.jpg"], ["B.jpg"], [], ["A-1.jpg", *photos]):
         assert plan_import(ImportInput(text, "products.csv", others)).problems == ()
+
+
+@pytest.mark.parametrize("column", ["Stock", "price"])
+def test_no_price_and_no_column_that_repeats_is_said_to_name_the_photos(column: str) -> None:
+    text = f"sku,category,{column}\nA-1,Cups,5\nA-2,Cups,5\nA-3,Cups,7\n".encode()
+    assert plan_import(ImportInput(text, "products.csv", ["5.jpg", "6.jpg"])).problems == ()
+    different = text.replace(b"A-2,Cups,5", b"A-2,Cups,9")
+    found = plan_import(ImportInput(different, "products.csv", ["5.jpg", "6.jpg"]))
+    assert [one.column for one in found.problems] == (["Stock"] if column == "Stock" else [])
 
 
 @pytest.mark.parametrize("sign", [",", ";"])

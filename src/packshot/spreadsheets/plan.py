@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import NUMBERS
+from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.matching import (
     NO_FIT,
     LeftOut,
@@ -195,17 +197,32 @@ def _with_sku_column_named(found: Import, table: Table, photos: Sequence[str], f
     if fit and not lacking:
         return found
     names, fits = set(possible_skus(photos)), Counter[str]()
-    for column in found.columns:
+    for column in found.columns if lacking else _as_distinct_as_skus(found, table):
         fits[column.name] = len(names & {record.cell(column.index) for record in table.records})
-    [(name, most)] = fits.most_common(1)
+    name, most = max(fits.items(), key=itemgetter(1), default=("", 0))
     others = [problem for problem in found.problems if problem not in lacking]
     if lacking:
         hint = f": photos are named as {name} says, so that may be it" if most else ""
         others.insert(0, replace(lacking[0], detail=f"{NO_SKU_COLUMN}{hint}"))
-    elif most and found.mapping[name] != "sku":
-        detail = "is what photos are named by: say that it is the SKU if they are to fit"
+    elif most:
+        detail = "is what the photos are named by: choose it as the SKU to match them"
         others.insert(0, SheetProblem(None, name, detail, "note"))
     return replace(found, problems=tuple(others))
+
+
+def _as_distinct_as_skus(found: Import, table: Table) -> Iterator[Column]:
+    """The columns that may be the SKU instead: no numbers, and no more repeated than the SKU is."""
+
+    def count_repeated(column: Column) -> int:
+        texts = [text for record in table.records if (text := record.cell(column.index))]
+        return len(texts) - len(set(texts))
+
+    columns = found.columns
+    most = sum(count_repeated(column) for column in columns if found.mapping[column.name] == "sku")
+    for column in columns:
+        field = found.mapping[column.name]
+        if field != "sku" and field not in NUMBERS and count_repeated(column) <= most:
+            yield column
 
 
 def _plan_rows(found: Import, photos: MatchedPhotos) -> Iterator[PlannedRow]:
