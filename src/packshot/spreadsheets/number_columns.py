@@ -98,12 +98,12 @@ def read_numbers(
     _settle_by_neighbours(found)
     for column in found:
         _read(column)
-    _leave_out_rates({column.field: column for column in found})
+    _leave_out_percentages({column.field: column for column in found})
     _leave_out_taxes({column.field: column for column in found})
     return found
 
 
-def _leave_out_rates(by_field: Mapping[str, NumberColumn]) -> None:
+def _leave_out_percentages(by_field: Mapping[str, NumberColumn]) -> None:
     """Leave out discounts that are percentages without a sign: 20 of 250 and 200."""
     if not {"mrp", "price", "discount"} <= by_field.keys():
         return
