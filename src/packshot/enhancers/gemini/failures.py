@@ -211,8 +211,8 @@ def of_status(
     )
     if refusal is not None and not (code in {400, 403} and is_about_the_tier(whole)):
         return _account_error(refusal, code, message, model)
-    # Any other 404 is a proxy's, or comes from an address that is not Google's.
-    if code == 404 and (body.get("status") == "NOT_FOUND" or model in whole):
+    # Any other 404 is a proxy's, whose page may name the path, and so the model.
+    if code == 404 and body.get("status") == "NOT_FOUND":
         return NotConfigured(
             f"Gemini has no model {model!r} (404: {message}): set GEMINI_MODEL and "
             "GEMINI_IMAGE_MODEL to names it has.",

@@ -52,7 +52,10 @@ LIFE_FAULTS: Final = (
     "delete_overloaded",  # 503, and nothing is deleted
     "delete_refused",  # 400 for a job, which stays
 )
-PROXY_404: Final = ErrorAnswer(404, "", "404 page not found")  # not in Google's words
+#: Not in Google's words, but with the path.
+PROXY_404: Final = ErrorAnswer(
+    404, "", "Cannot POST /v1beta/models/gemini-3.8-flash:batchGenerateContent"
+)
 CREATE_ERRORS: Final = {
     "create_overloaded": ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable."),
     "create_limited": ErrorAnswer(429, "RESOURCE_EXHAUSTED", "Too many batch jobs."),
