@@ -493,7 +493,9 @@ def test_what_google_or_a_proxy_rejects_for_several_products_fails_none(
             bench.generate(brief=Brief(number, 1, "Shoes", 3))
         bench.clock.now += 61
 
-    assert "check the proxy, GEMINI_MODEL" in (bench.enhancer.health().problem or "")
+    problem = bench.enhancer.health().problem or ""
+    assert "check the proxy, GEMINI_MODEL" in problem
+    assert problem.endswith("If only products with bad photos are left, give them other photos.")
     bench.fake.behave()
     for number in (1, 2, 3):
         assert bench.generate(brief=Brief(number, 1, "Shoes", 3)).title == "Scene 0"
