@@ -453,6 +453,7 @@ def test_a_name_is_read_the_same_whatever_lies_beside_it(
         ("A-47_12-front.jpg", [], ["A-47/12"], ("A-47/12", "front")),
         ("47-12.jpg", [], ["47-12", "47/12"], ("47-12", None)),
         ("CUP@2x.jpg", ["CUP-min.jpg"], [], ("CUP", None)),
+        ("LAMP-MIN.jpg", ["LAMP-MAX.jpg"], [], ("LAMP-MIN", None)),
     ],
 )
 def test_the_longest_sku_that_is_known_wins(

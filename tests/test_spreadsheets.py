@@ -1250,6 +1250,11 @@ def test_a_kind_of_entry_is_no_category(name: str) -> None:
     assert imported(f"sku,{name}\nA,simple\nB,Mug\n").rows[1].category == "Mug"
 
 
+@pytest.mark.parametrize("name", ["Category", "Group", "Collection"])
+def test_a_shops_category_may_be_a_word_for_a_kind_of_entry(name: str) -> None:
+    assert imported(f"sku,{name}\nA,Bundle\n").rows[0].category == "Bundle"
+
+
 def test_an_amazon_template_has_two_rows_of_names() -> None:
     text = (
         "TemplateType=mugs,Version=2026.1,,\nSeller SKU,Product Name,Main Image URL,Your Price\n"

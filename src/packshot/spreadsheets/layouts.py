@@ -34,13 +34,15 @@ _NEEDED_BACK: Final = re.compile(r"option\d+ (?:name|value)|(?:url )?handle|.*al
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
-#: What WooCommerce and Magento call their kinds of entries.
+#: What WooCommerce and Magento call their kinds of entries, in a column named `Type` or `Tipo`. A
+#: shop may have a category of bundles, too.
 _KINDS: Final = frozenset(
     (
         *("simple", "variable", "variation", "grouped", "external", "virtual", "downloadable"),
         *("configurable", "bundle"),
     )
 )
+_OF_KINDS: Final = re.compile("typ|tip")
 #: Woo escapes a comma in a category's name with a backslash.
 _CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
 
@@ -104,7 +106,9 @@ def _without_kinds(
     column = next((one for one in columns if mapping[one.name] == "category"), None)
     texts = {record.cell(column.index) for record in records} - {""} if column else set()
     words = {word.strip().casefold() for text in texts for word in text.split(",")}
-    if not column or not words or not words <= _KINDS:
+    if not column or not _OF_KINDS.search(plain_name(column.name)):
+        return mapping
+    if not words or not words <= _KINDS:
         return mapping
     others = guess_mapping([one for one in columns if one is not column])
     return {**mapping, **others, column.name: ATTRIBUTE}

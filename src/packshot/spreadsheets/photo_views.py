@@ -73,9 +73,10 @@ _AMAZON: Final = {
     "swch": "swatch",
     "fact": "facts",
 }
-#: What programs add to a name: a size, or WordPress' sign that a picture was edited.
+#: What programs add to a name: a size, or WordPress' sign that a picture was edited. `-MIN` is a
+#: shop's own word: LAMP-MIN beside LAMP-MAX.
 _SIZE: Final = re.compile(
-    r"scaled|rotated|min|\d{2,5}x\d{2,5}(?:px)?|\d{3,5}px|e\d{13}", re.IGNORECASE
+    r"scaled|rotated|(?-i:min)|\d{2,5}x\d{2,5}(?:px)?|\d{3,5}px|e\d{13}", re.IGNORECASE
 )
 #: A camera's word and number after a SKU: SKU_IMG_0001.
 _CAMERAS: Final = frozenset(("img", "dsc", "dscn", "dscf", "image", "photo", "pic", "pxl"))

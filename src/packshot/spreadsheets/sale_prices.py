@@ -26,15 +26,8 @@ _SALE: Final = frozenset(
         *("cena promocyjna", "akční cena", "akciós ár", "preț promoțional", "tarjoushinta"),
         *("indirimli fiyat", "kampanya fiyatı", "preço promocional", "τιμή προσφοράς"),
         *("акционная цена", "цена со скидкой", "акційна ціна", "セール価格", "特価"),
-        *(
-            "促销价",
-            "折扣价",
-            "할인가",
-            "할인가격",
-            "سعر العرض",
-            "tarif promo",
-            "prezzo in offerta",
-        ),
+        *("促销价", "折扣价", "할인가", "할인가격", "سعر العرض", "tarif promo"),
+        *("prezzo in offerta",),
     )
 )
 #: Names of columns with what a product costs while it is not on sale, among those for an MRP.
