@@ -123,6 +123,37 @@ def test_a_shopify_products_main_picture_stays_that_of_the_same_variant(make: Ma
     assert [row["Variant SKU"] for row in rows] == ["R40", "", "B40"]
 
 
+def test_shopify_gets_a_row_for_each_variant_of_which_no_picture_was_made(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    red = {
+        "Handle": "tee",
+        "Option1 Name": "Colour",
+        "Option1 Value": "Red",
+        "Option2 Name": "Size",
+        "Option2 Value": "S",
+        "Variants with the same image": 'R-M,Red,"6,5"""\nR-L,Red,L\n\nR-L,Red,L\nby hand',
+        "variants without an image": "G-S,Grey,S\nB-S,Blue,S",
+    }
+    blue = {"Handle": "tee", "Option1 Value": "Blue", "Option2 Value": "S"}
+    approve(shop, sku="R-S", view="1", attributes=red)
+    approve(shop, sku="R-S", view="3", attributes=red)
+    approve(shop, sku="B-S", view="2", attributes=blue)
+    rows = read(shop, "shopify")
+    names = ("Variant SKU", "Option1 Value", "Option2 Value", "Image Position")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("R-S", "Red", "S", "1"),
+        ("", "", "", "2"),
+        ("R-M", "Red", '6,5"', ""),
+        ("R-L", "Red", "L", ""),
+        ("G-S", "Grey", "S", ""),
+        ("B-S", "Blue", "S", "3"),
+    ]
+    images = [row["Variant Image"] for row in rows]
+    assert images[0] == images[2] == images[3] == rows[0]["Image Src"]
+    assert images[1] == images[4] == ""
+    assert {row["Handle"] for row in rows} == {"tee"}
+
+
 def test_two_products_never_share_a_handle(make: Maker) -> None:
     shop = make(public_media_url=CDN)
     approve(shop, sku="A 1")

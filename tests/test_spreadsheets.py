@@ -1097,6 +1097,44 @@ def test_shopify_pictures_are_made_once_for_the_variant_that_they_show() -> None
     assert reported(found) == []
 
 
+def test_a_shopify_variant_that_gets_no_picture_stands_with_the_sku_that_does() -> None:
+    """Else the file for the shop's import lacks it."""
+    text = (
+        "Handle,Title,Type,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,"
+        "Image Src,Variant Image\n"
+        "tee,Tee,Tees,Colour,Red,Size,S,R-S,//cdn.shop.com/red.jpg,//cdn.shop.com/red.jpg\n"
+        'tee,,,,Red,,"6,5""",R-M,//cdn.shop.com/side.jpg,//cdn.shop.com/red.jpg\n'
+        "tee,,,,Blue,,S,B-S,//cdn.shop.com/blue.jpg,//cdn.shop.com/blue.jpg\n"
+        "tee,,,,Blue,,M,B-M,,//cdn.shop.com/blue.jpg\n"
+        "tee,,,,Grey,,M,G-M,,\n"
+        "cap,Cap,Caps,Title,Default Title,,,CAP,//cdn.shop.com/cap.jpg,\n"
+        "cap,,,,,,,,//cdn.shop.com/back.jpg,\n"
+    )
+    same, none = "variants with the same image", "variants without an image"
+    found = imported(text)
+    assert [
+        (row.sku, row.attributes.get(same), row.attributes.get(none)) for row in found.rows
+    ] == [
+        ("R-S", 'R-M,Red,"6,5"""', "G-M,Grey,M"),
+        ("R-S", 'R-M,Red,"6,5"""', "G-M,Grey,M"),
+        ("B-S", "B-M,Blue,M", None),
+        ("CAP", None, None),
+        ("CAP", None, None),
+    ]
+    assert reported(found) == []
+
+
+def test_shopify_sizes_without_an_image_stand_with_the_first() -> None:
+    text = (
+        "Handle,Title,Type,Option1 Name,Option1 Value,Variant SKU,Image Src\n"
+        "tee,Tee,Tees,Size,S,T-S,//cdn.shop.com/tee.jpg\n"
+        "tee,,,,M,T-M,\n"
+        "tee,,,,L,T-L,\n"
+    )
+    [row] = imported(text).rows
+    assert row.attributes["variants without an image"] == "T-M,M\nT-L,L"
+
+
 @pytest.mark.parametrize("broken", ["mug,,M-2,//cdn.shop.com/2.jpg,2,,extra", 'mug,,"M-2,//cdn,2,'])
 def test_a_row_of_shopify_that_is_broken_becomes_no_other_skus_picture(broken: str) -> None:
     header = "Handle,Title,Variant SKU,Image Src,Image Position,Variant Image\n"

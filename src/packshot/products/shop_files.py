@@ -13,6 +13,12 @@ from urllib.parse import urlsplit
 
 from packshot.errors import Conflict
 from packshot.products.export import ApprovedImage, csv_line, own_name
+from packshot.spreadsheets.shopify_pictures import (
+    NO_IMAGE,
+    OPTION_VALUES,
+    SAME_IMAGE,
+    read_variants,
+)
 from packshot.storage import Storage
 
 ShopFormat = Literal["shopify", "woocommerce"]
@@ -20,7 +26,6 @@ SkuPictures = Sequence[tuple[int, ApprovedImage]]
 #: Names and values of Shopify's variants, repeated unchanged: without them an import would
 #: take every SKU of a product for the same variant.
 OPTION_NAMES: Final = ("Option1 Name", "Option2 Name", "Option3 Name")
-OPTION_VALUES: Final = ("Option1 Value", "Option2 Value", "Option3 Value")
 VARIANT_IMAGE: Final = "Variant Image"
 SHOPIFY: Final = (
     *("Handle", "Title", "Variant SKU"),
@@ -134,7 +139,8 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
 
 
 def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRow]:
-    """A row for each picture; the first of the product and of each variant has more columns.
+    """A row for each picture; the first of the product and of each variant has more columns; and
+    one for each variant without a picture of its own.
 
     Variants are in the order of their views, which are the shop's own positions if its file had
     them: so the product's main picture stays that of the same variant."""
@@ -145,6 +151,7 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRo
         for name in OPTION_NAMES
         if (value := _attribute(group, name))
     }
+    skus = {group[0][1].sku for group in groups}
     before = 0
     first_row: CsvRow = {"Title": listing.title, **names}
     for group in groups:
@@ -163,6 +170,19 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRo
             } | more
             more, first_row = {}, {}
         before += group[-1][0]
+        for row in _without_pictures(group, variant, skus) if values else ():
+            yield {"Handle": handle} | row
+
+
+def _without_pictures(
+    group: SkuPictures, variant: CsvRow, done: set[str | None]
+) -> Iterator[CsvRow]:
+    """The variants that the shop's file had beside this one, of which no picture was made."""
+    for name, image in ((SAME_IMAGE, variant[VARIANT_IMAGE]), (NO_IMAGE, None)):
+        for sku, values in read_variants(_attribute(group, name) or ""):
+            if values and sku not in done:
+                done.add(sku)
+                yield {"Variant SKU": sku, VARIANT_IMAGE: image, **values}
 
 
 def _position(group: SkuPictures) -> int:

@@ -30,7 +30,9 @@ HANDLES: Final = frozenset({"handle", "url handle"})
 _OWN_CSV: Final = frozenset({"product id", "image id", "media url"})
 _OWN_SHEET: Final = frozenset({"id", "pictures", "alt texts"})
 #: What a shop's import can't do without: it deletes variants whose options it is not given.
-_NEEDED_BACK: Final = re.compile(r"option\d+ (?:name|value)|(?:url )?handle|.*alt text")
+_NEEDED_BACK: Final = re.compile(
+    r"option\d+ (?:name|value)|(?:url )?handle|.*alt text|variants with.* image"
+)
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)

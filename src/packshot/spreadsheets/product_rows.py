@@ -239,7 +239,7 @@ class RowReader:
         return frozenset(names if self._has(record, "category") else {*names, "category"})
 
     def _attribute_texts(self, record: Record, whole: Mapping[str, str]) -> dict[str, str]:
-        texts = dict(whole)
+        texts = {**whole, **record.attributes}
         for column in self._attributes:
             if text := record.cell(column.index):
                 texts[column.name] = text

@@ -37,7 +37,7 @@ from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MAX_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
-from packshot.spreadsheets.shopify_pictures import share_pictures
+from packshot.spreadsheets.shopify_pictures import keep_variants, share_pictures
 from packshot.spreadsheets.table import Record, SheetProblem, Table
 from packshot.spreadsheets.view_words import without_accents
 
@@ -257,11 +257,12 @@ def _drop_float_skus(
 def _settle_pictures(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
-    records, notes = share_pictures(layout, mapping, columns, records)
-    needless = without_picture(layout, mapping, columns, records)
+    shared, notes = share_pictures(layout, mapping, columns, records)
+    needless = without_picture(layout, mapping, columns, shared)
     detail = "has no picture of its own, so nothing is made for it"
     notes += [SheetProblem(number, None, detail, "note") for number in needless]
-    return [record for record in records if record.number not in needless], notes
+    kept = [record for record in shared if record.number not in needless]
+    return keep_variants(layout, mapping, columns, records, kept), notes
 
 
 def _with_pictures_by_content(

@@ -1,13 +1,16 @@
 """Which of a Shopify product's SKUs a picture belongs to.
 
 Shopify lists all pictures of a product (Image Src) beside its variants, whichever these are, and
-names those of a variant once more in the variant's row (Variant Image).
+names those of a variant once more in the variant's row (Variant Image). Variants that get no
+picture stand in attributes of those that do, so that the file for the shop's import has them all.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +19,10 @@ from packshot.spreadsheets.header import Column, plain_name
 from packshot.spreadsheets.layouts import HANDLES, Layout
 from packshot.spreadsheets.table import Record, SheetProblem
 
+#: Attributes with a line of CSV for each variant of which nothing is made: SKU, options' values.
+SAME_IMAGE: Final = "variants with the same image"
+NO_IMAGE: Final = "variants without an image"
+OPTION_VALUES: Final = ("Option1 Value", "Option2 Value", "Option3 Value")
 _VARIANT_IMAGES: Final = frozenset({"variant image", "variant image url"})
 _ALT_TEXTS: Final = frozenset({"image alt text", "product image alt text"})
 
@@ -88,3 +95,54 @@ def _note_moved(
                     f"the picture is the whole product's, not {given}'s: read as one of {first}"
                 )
                 yield SheetProblem(record.number, column.name, detail, "note")
+
+
+def keep_variants(
+    layout: Layout,
+    mapping: Mapping[str, str],
+    columns: Sequence[Column],
+    before: Sequence[Record],
+    after: list[Record],
+) -> list[Record]:
+    """The rows that are left, with the variants of the others: each as an attribute of the SKU
+    whose picture it shares, or, without a picture, of its product's first."""
+    named = {plain_name(one.name): one.index for one in reversed(columns)}
+    sku = next((one.index for one in columns if mapping[one.name] == "sku"), None)
+    handle = next((named[name] for name in HANDLES if name in named), None)
+    if layout != "Shopify" or sku is None or handle is None:
+        return after
+    image = next((named[name] for name in _VARIANT_IMAGES if name in named), len(columns))
+    places = [named.get(name.lower(), len(columns)) for name in OPTION_VALUES]
+    skus = {row.cell(sku) for row in after}
+    owners: dict[tuple[str, str], str] = {}
+    for row in before:
+        if row.cell(sku) in skus:
+            for address in (row.cell(image), ""):
+                owners.setdefault((row.cell(handle), address), row.cell(sku))
+    kept: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for row in before:
+        owner = owners.get((row.cell(handle), row.cell(image)))
+        if owner and row.cell(sku) not in skus and not row.problem:
+            name = SAME_IMAGE if row.cell(image) else NO_IMAGE
+            if any(map(row.cell, places)):
+                kept[owner][name][row.cell(sku)] = _write_variant(map(row.cell, (sku, *places)))
+    return [_with_variants(row, kept.get(row.cell(sku), {})) for row in after]
+
+
+def _with_variants(row: Record, kept: Mapping[str, Mapping[str, str]]) -> Record:
+    return replace(row, attributes={name: "\n".join(each.values()) for name, each in kept.items()})
+
+
+def _write_variant(cells: Iterable[str]) -> str:
+    plain = [" ".join(cell.split()) for cell in cells]
+    while not plain[-1]:
+        plain.pop()
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(plain)
+    return line.getvalue()
+
+
+def read_variants(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The SKUs in such an attribute, each with its options' values by their names."""
+    for sku, *values in csv.reader(filter(None, text.split("\n"))):
+        yield sku, dict(zip(OPTION_VALUES, values, strict=False))

@@ -58,6 +58,8 @@ class Record:
     links: Mapping[int, str] = field(default_factory=dict)
     #: How the program shows numbers, by the cell's index; none for most.
     formats: Mapping[int, str] = field(default_factory=dict)
+    #: What other rows say of this one, by the name of the attribute that it becomes.
+    attributes: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 
     def cell(self, index: int) -> str:
