@@ -68,6 +68,17 @@ def test_those_without_a_sku_come_last(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "query", ["products?status=failed&status=pending", "export?format=csv&products=1&products=2"]
+)
+def test_a_repeated_parameter_is_refused_rather_than_ignored(shop: Shop, query: str) -> None:
+    problem = shop.ask("GET", f"/api/{query}")
+    assert problem.status_code == 422
+    [error] = problem.get_json()["errors"]
+    assert error["pointer"] == f"/query/{query.rpartition('&')[2].partition('=')[0]}"
+    assert error["code"] == "repeated"
+
+
 @pytest.mark.parametrize("query", ["", "doubt=yes", "doubt=no", "order=doubt"])
 def test_doubtful_pictures_are_found_by_their_index(shop: Shop, query: str) -> None:
     with plans(shop.services.database, " product_images.verdict IN ") as found:

@@ -17,7 +17,7 @@ from packshot.errors import NotFound
 from packshot.keys import Scope
 from packshot.web.requests.field_errors import check
 from packshot.web.requests.reading import MAX_ID, MAX_SMALL_JSON_BYTES, read_json
-from packshot.web.requests.refusals import malformed
+from packshot.web.requests.refusals import FieldError, InvalidRequest, malformed, pointer
 
 View = TypeVar("View", bound=Callable[..., Any])
 #: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.
@@ -33,7 +33,7 @@ class StrictAdapter(PydanticAdapter):
 
     def validate_input(self, request: Request, location: str, **kwargs: Any) -> Any:
         if location == "query":
-            return check(self.model_class, request.args.to_dict(), "/query")
+            return check(self.model_class, self._read_query(request), "/query")
         if location == "headers":
             given = {name: request.headers.get(name) for name in self._header_names()}
             present = {name: value for name, value in given.items() if value is not None}
@@ -43,6 +43,17 @@ class StrictAdapter(PydanticAdapter):
         data = read_json(request, most, optional=optional)
         read = getattr(self.model_class, "read", None)
         return read(data) if read is not None else check(self.model_class, data)
+
+    def _read_query(self, request: Request) -> dict[str, str]:
+        """Each parameter once: of `status=failed&status=pending` one would be ignored silently."""
+        repeated = [
+            FieldError(pointer(("query", name)), "repeated", "must be given only once")
+            for name in self.model_class.model_fields
+            if len(request.args.getlist(name)) > 1
+        ]
+        if repeated:
+            raise InvalidRequest(repeated)
+        return request.args.to_dict()
 
     def _header_names(self) -> list[str]:
         fields = self.model_class.model_fields
