@@ -1161,6 +1161,16 @@ def test_shopify_without_pictures_waits_for_photos() -> None:
     assert [(row.sku, row.raw_image, row.ready) for row in found.rows] == [("M-R", None, True)]
 
 
+def test_the_position_of_a_woocommerce_product_is_no_view() -> None:
+    found = imported(
+        "SKU,Name,Regular price,Categories,Images,Position\n"
+        'A,Cup,5,Cups,"https://x.example/1.jpg, https://x.example/2.jpg",0\n'
+        "B,Mug,6,Cups,https://x.example/3.jpg,12\n"
+    )
+    assert [(row.sku, row.view) for row in found.rows] == [("A", "1"), ("A", "2"), ("B", None)]
+    assert found.rows[2].attributes == {"Position": "12"}
+
+
 def test_woocommerce_with_variations() -> None:
     text = (
         "ID,Type,SKU,Name,Regular price,Sale price,Categories,Images,Parent\n"

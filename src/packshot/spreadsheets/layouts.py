@@ -77,6 +77,8 @@ def with_layout(
     if layout == "Google":  # a product's own number; gtin and mpn are its maker's
         mapping = {name: ATTRIBUTE if to == "sku" else to for name, to in mapping.items()}
         return mapping | {by_name["id"].name: "sku"}
+    if layout == "WooCommerce" and "position" in by_name:  # the product's, in its category
+        return mapping | {by_name["position"].name: ATTRIBUTE}
     if layout != "Shopify":
         return mapping
     if "sku" not in mapping.values():
