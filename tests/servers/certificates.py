@@ -13,6 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+#: What an authority's key is not used for.
+OTHER_USES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+    *("key_agreement", "encipher_only", "decipher_only"),
+)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _numbers = itertools.count()
 
@@ -98,11 +103,28 @@ def _signed(
         .not_valid_after(now + datetime.timedelta(days=days[1]))
         .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
     )
+    for extension, critical in _extensions_of_strict_clients(key, issuer, is_authority):
+        builder = builder.add_extension(extension, critical)
     if not is_authority:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([_general_name(name)]), critical=False
         )
     return Issued(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+
+
+def _extensions_of_strict_clients(
+    key: Key, issuer: Issued | None, is_authority: bool
+) -> list[tuple[x509.ExtensionType, bool]]:
+    """What RFC 5280 wants, and Python's clients since 3.13 (VERIFY_X509_STRICT)."""
+    of_issuer = (issuer.key if issuer else key).public_key()
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(of_issuer), False),
+    ]
+    if is_authority:
+        unused = dict.fromkeys(OTHER_USES, False)
+        extensions.append((x509.KeyUsage(key_cert_sign=True, crl_sign=True, **unused), True))
+    return extensions
 
 
 def _general_name(name: str) -> x509.GeneralName:
