@@ -687,7 +687,7 @@ def test_many_photos_of_views_that_exist_share_a_line(shop: Shop, tmp_path: Path
     for words, output in zip(("skipped", "note would skip"), again, strict=True):
         assert f"{words} {skipped} (--again)\n" in output
     views = ", ".join(f"product {number + 1} (A{number}, front)" for number in range(5))
-    another = f"6 photos: photo: {views} and 1 more have another photo"
+    another = f"6 photos: {views} and 1 more have another photo"
     assert f"refused {another} (packshot upload --update" in done.output
     assert f"note {another}; both would be kept" in dry.output
 

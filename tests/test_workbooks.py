@@ -150,7 +150,7 @@ def test_a_number_needs_no_convention_and_a_text_beside_it_does() -> None:
     assert reported(found) == [(2, "price", "must have at most two decimals, not 1.299")]
 
 
-def test_a_calculated_price_is_what_the_program_shows() -> None:
+def test_a_calculated_price_is_rounded_to_cents_unless_more_decimals_are_shown() -> None:
     styles = ["0.00", '#,##0.00 "€"', "[$₹-4009] #,##0.00", "0", "General", "0.000"]
 
     def change(sheet: Worksheet) -> None:

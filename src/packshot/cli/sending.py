@@ -94,7 +94,7 @@ SAME_VIEW_CHOICES: Final = " (packshot upload --update replaces it, --further ke
 
 def with_same_view(row: Row, same: Json, what: str) -> Row:
     """The row with the product that has another photo, and what that means."""
-    shared = Shared(f"{PHOTO}: {{}} have another photo{what}", _same_view(same))
+    shared = Shared(f"{{}} have another photo{what}", _same_view(same))
     return replace(
         row, errors=[f"{PHOTO}: {_same_view(same)} has another photo{what}"], shared=shared
     )

@@ -175,7 +175,7 @@ def error_words(text: str) -> str:
 
 def _take_number(column: NumberColumn, record: Record, text: str) -> None:
     """Read a number that the workbook stores as a number: it needs no convention. A price that was
-    calculated is what the program shows: 11.8881 is 11.89."""
+    calculated is rounded to cents if the program shows no more decimals: 11.8881 is 11.89."""
     row = record.number
     try:
         value = Decimal(text.removesuffix("%"))
