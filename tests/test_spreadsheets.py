@@ -590,7 +590,9 @@ def test_skus_that_differ_in_case_only_are_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", ["AB\u20131", "AB\u22121", "\uff21\uff22-1", "ab\u20101"], ids=ascii
+    "other",
+    ["AB\u20131", "AB\u22121", "\uff21\uff22-1", "ab\u20101", "AB -1", "AB \u2013 1"],
+    ids=ascii,
 )
 def test_skus_that_look_alike_are_noted(other: str) -> None:
     found = imported(f"sku,category\nAB-1,Cups\n{other},Cups\nAB1,Cups\n")

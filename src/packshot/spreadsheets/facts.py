@@ -115,7 +115,7 @@ def _note_spellings(
     first: dict[str, str] = {}
     for sku, rows in by_sku.items():
         plain = unicodedata.normalize("NFKC", _DASHES.sub("-", sku)).casefold()
-        other = first.setdefault(" ".join(plain.split()), sku)
+        other = first.setdefault("".join(plain.split()), sku)
         if other != sku:
             case = other.casefold() == sku.casefold()
             differs = (
