@@ -502,6 +502,17 @@ def test_what_google_or_a_proxy_rejects_for_several_products_fails_none(
     assert bench.enhancer.health().problem is None
 
 
+def test_a_service_that_rejects_every_other_request_fails_no_product(bench: Bench) -> None:
+    bench.generate()
+    for _ in range(4):
+        for number in range(1, 9):
+            bench.fake.misbehave("bad_image")
+            with pytest.raises(Unavailable):
+                bench.generate(brief=Brief(number, 1, "Shoes", 3))
+            bench.generate(1)
+            bench.clock.now += 61
+
+
 # ---- refusals of the whole account
 
 REFUSED = [

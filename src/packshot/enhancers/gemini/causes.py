@@ -7,8 +7,9 @@ from collections import defaultdict
 
 from cachetools import LRUCache
 
-ENOUGH = 3  # failures of one call while others mostly succeed: then the call is the cause
+ENOUGH = 3  # failures or rejections of one call while others mostly succeed: it is the cause
 MOSTLY = 4  # successes for each other call that fails
+ANSWERS = 16  # answers for each other product that is refused: then most are answered
 REFUSED_PRODUCTS = 3  # refused in a row: then the products are not the cause
 REMEMBERED = 1000
 
@@ -56,7 +57,10 @@ class WrongRequests:
     def __init__(self) -> None:
         self._answered: set[str] = set()  # models
         self._refused: defaultdict[str, set[int]] = defaultdict(set)  # products, by model
-        self._times: LRUCache[str, int] = LRUCache(REMEMBERED)  # by call
+        self._successes = self._rejections = 0  # of all calls
+        self._rejected: LRUCache[int, int] = LRUCache(REMEMBERED)  # the last one of each product
+        #: The rejections of a call, and those totals by the first of them.
+        self._times: LRUCache[str, tuple[int, int, int]] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
 
     def is_general(self, model: str, product_id: int, *, of_photo: bool) -> bool:
@@ -69,14 +73,26 @@ class WrongRequests:
             never = model not in self._answered and not of_photo
             return never or len(refused) >= REFUSED_PRODUCTS
 
-    def count(self, call: str) -> int:
-        """Note that a call was refused without a general cause; returns how often it was."""
+    def count(self, call: str, product_id: int) -> tuple[int, bool]:
+        """Note that a call was refused without a general cause. Returns how often it was, and
+        whether that was often enough while others were mostly answered; if not, it starts over."""
         with self._lock:
-            self._times[call] = self._times.get(call, 0) + 1
-            return self._times[call]
+            self._rejections += 1
+            self._rejected[product_id] = self._rejections
+            totals = (0, self._successes, self._rejections)
+            times, successes, rejections = self._times.pop(call, totals)
+            times += 1
+            if times < ENOUGH:
+                self._times[call] = times, successes, rejections
+                return times, False
+            last = self._rejected.items()
+            others = sum(each > rejections for product, each in last if product != product_id)
+            answered = self._successes - successes
+            return times, others < REFUSED_PRODUCTS or answered > ANSWERS * others
 
     def note_success(self, model: str) -> None:
         """Note an answer."""
         with self._lock:
+            self._successes += 1
             self._answered.add(model)
             self._refused.pop(model, None)

@@ -34,8 +34,7 @@ log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
 LASTING_ERRORS = 3  # bursts of errors without a success between, from which on /readyz says so
-MAX_REJECTIONS = 3  # of one call, while other products are not rejected: then it is the cause
-REJECTED_SECONDS = 10.0  # a rejected request is sent again after this, and after twice this
+REJECTED_SECONDS = 10.0  # a rejected request is sent again after this, then after twice this
 LASTING_FIRST = 2  # lasting problems pause for 8, 16, 32, 60 s, so that their end is noticed soon
 
 
@@ -190,8 +189,8 @@ class PaidCalls:
                 code="gemini_bad_request",
             )
             return self._after_error(wrong, paid, began)
-        times = self._wrong_requests.count(paid.request.call)
-        if times < MAX_REJECTIONS:
+        times, is_cause = self._wrong_requests.count(paid.request.call, paid.brief.product_id)
+        if not is_cause:
             return PartlyUnavailable(
                 f"{error.message} It is about {paid.subject}, and will be sent again.",
                 code=error.code,
