@@ -37,8 +37,10 @@ _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)
 _RATE_WORDS: Final = re.compile(
     r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$", re.IGNORECASE
 )
-#: Different taxes that show what a column has, and how far each is off by being rounded.
+#: Different taxes for each rate that show what a column has, the most rates, and how far each tax
+#: is off by being rounded.
 _TAXES: Final = 3
+_RATES: Final = 4
 _ROUNDED: Final = Decimal("0.02")
 _LONGEST_DETAIL: Final = 120
 _OPEN: Final = "every number can be read in two ways"
@@ -121,16 +123,19 @@ def _leave_out_percentages(by_field: Mapping[str, NumberColumn]) -> None:
 
 
 def _leave_out_taxes(by_field: Mapping[str, NumberColumn]) -> None:
-    """Leave out amounts of tax in a column of rates: 1.80, 3.60 and 5.40 of 10, 20 and 30."""
+    """Leave out amounts of tax in a column of rates: 1.80, 3.60 and 5.40 of 10, 20 and 30, also if
+    other rows have another rate."""
     prices, column = by_field.get("price"), by_field.get("gst")
     if not prices or not column or any(amount.percent for amount in column.cells.values()):
         return
     rows = [(prices.values.get(row), tax) for row, tax in column.values.items() if tax]
-    priced = [(price, tax) for price, tax in rows if price]
-    if len({tax for _, tax in priced}) < _TAXES or len(priced) < len(rows):
+    left = [(price, tax) for price, tax in rows if price]
+    if not left or len(left) < len(rows):
         return
-    share = sum(tax for _, tax in priced) / sum((price for price, _ in priced), Decimal())
-    if all(abs(price * share - tax) <= _ROUNDED for price, tax in priced):
+    for _ in range(min(len({tax for _, tax in left}) // _TAXES, _RATES)):
+        most, its_tax = max(left, default=(Decimal(1), Decimal()))
+        left = [(price, tax) for price, tax in left if abs(price * its_tax / most - tax) > _ROUNDED]
+    if not left:
         column.values.clear()
         column.problems.clear()  # of rates above 100 or below 1
         column.note(None, "has amounts of tax, not rates: left out")
