@@ -500,7 +500,8 @@ def test_folders_that_share_a_name_are_views(rows: list[ProductRow]) -> None:
 def test_names_in_folders_that_may_be_skus_are_said_once() -> None:
     found = name_photos(["red/A1.jpg", "red/A2.jpg", "blue/A1.jpg", "blue/A2.jpg"], ROW)
     assert found.question == (
-        "A1, A2 are read as views of the SKUs blue, red; if they are SKUs, and the folders are not,"
+        "photos' names (A1, A2) are read as views of their folders' SKUs (blue, red);"
+        " if the names are SKUs, and the folders are not,"
         " give the pattern {any}/{sku}"
     )
     read = name_photos(["red/A1.jpg", "blue/A1.jpg"], ROW, "{any}/{sku}")
@@ -548,7 +549,8 @@ def test_a_number_of_photos_names_no_photo_of_another_sku() -> None:
 def test_large_numbers_in_a_folder_may_be_skus() -> None:
     found = name_photos(["autumn/101.jpg", "autumn/102.jpg", "autumn/103_back.jpg"], ROW)
     assert found.question == (
-        "101, 102 are read as views of the SKUs autumn; if they are SKUs, and the folders are not,"
+        "photos' names (101, 102) are read as views of their folders' SKUs (autumn);"
+        " if the names are SKUs, and the folders are not,"
         " give the pattern {any}/{sku}"
     )
     assert name_photos(["A1/001.jpg", "A1/002.jpg", "A1/12.jpg"], ROW).question is None

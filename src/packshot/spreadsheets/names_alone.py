@@ -94,8 +94,9 @@ class ReadNames:
             return None
         skus = sorted({sku for each in self.doubtful_folders.values() for sku in each})
         return (
-            f"{_some(list(self.doubtful_folders))} are read as views of the SKUs {_some(skus)}; if"
-            " they are SKUs, and the folders are not, give the pattern {any}/{sku}"
+            f"photos' names ({_some(list(self.doubtful_folders))}) are read as views of their"
+            f" folders' SKUs ({_some(skus)}); if the names are SKUs, and the folders are not, give"
+            " the pattern {any}/{sku}"
         )
 
     def _question_of_taken_folders(self) -> str | None:
