@@ -1178,6 +1178,20 @@ def test_the_position_of_a_woocommerce_product_is_no_view() -> None:
     assert found.rows[2].attributes == {"Position": "12"}
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "ID,Typ,Artikelnummer,Name,Regulärer Preis,Kategorien,Bilder,Position",
+        "ID,Type,UGS,Nom,Tarif régulier,Catégories,Images,Position",
+    ],
+)
+def test_woocommerce_in_other_languages(names: str) -> None:
+    found = imported(f'{names}\n1,simple,A,Cup,10,"Home, Home > Cups",https://x.example/1.jpg,0\n')
+    assert [(row.category, row.view) for row in found.rows] == [("Home > Cups", None)]
+    other = names.partition(",")[2]  # without the ID it may be any shop's file
+    assert imported(f"{other}\nMug,A,Cup,10,Home,https://x.example/1.jpg,2\n").rows[0].view == "2"
+
+
 def test_woocommerce_with_variations() -> None:
     text = (
         "ID,Type,SKU,Name,Regular price,Sale price,Categories,Images,Parent\n"

@@ -13,6 +13,7 @@ from packshot.spreadsheets.header import (
     ATTRIBUTE,
     LEFT_OUT,
     Column,
+    field_of,
     guess_mapping,
     plain_name,
 )
@@ -36,6 +37,9 @@ _NEEDED_BACK: Final = re.compile(
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
+_POSITIONS: Final = frozenset({"position", "posizione", "positie", "posición"})
+#: Columns that all of WooCommerce's exports have, in several languages.
+_OF_WOO: Final = (frozenset({"id"}), frozenset({"type", "typ", "tipo"}), _POSITIONS)
 #: What WooCommerce and Magento call their kinds of entries, in a column named `Type` or `Tipo`. A
 #: shop may have a category of bundles, too.
 _KINDS: Final = frozenset(
@@ -55,6 +59,9 @@ def layout_of(columns: Sequence[Column]) -> Layout:
     if names & HANDLES and names & {"image src", "variant sku", "variant price", "title"}:
         return "Shopify"
     if {"regular price", "sku"} <= names and names & {"images", "categories", "published"}:
+        return "WooCommerce"
+    fields = {found[0] for name in names if (found := field_of(name))}
+    if all(names & each for each in _OF_WOO) and fields >= {"sku", "mrp", "category", "raw_image"}:
         return "WooCommerce"
     if {"id", "title", "image link", "availability"} <= names and "sku" not in names:
         return "Google"
@@ -77,8 +84,9 @@ def with_layout(
     if layout == "Google":  # a product's own number; gtin and mpn are its maker's
         mapping = {name: ATTRIBUTE if to == "sku" else to for name, to in mapping.items()}
         return mapping | {by_name["id"].name: "sku"}
-    if layout == "WooCommerce" and "position" in by_name:  # the product's, in its category
-        return mapping | {by_name["position"].name: ATTRIBUTE}
+    if layout == "WooCommerce":  # its position is the product's, in its category
+        places = {by_name[name].name for name in by_name.keys() & _POSITIONS}
+        return mapping | dict.fromkeys(places, ATTRIBUTE)
     if layout != "Shopify":
         return mapping
     if "sku" not in mapping.values():
