@@ -502,6 +502,15 @@ def test_what_google_or_a_proxy_rejects_for_several_products_fails_none(
     assert bench.enhancer.health().problem is None
 
 
+def test_a_call_rejected_often_enough_stays_so_until_the_products_others_are(bench: Bench) -> None:
+    bench.generate()
+    bench.fake.misbehave("bad_image", times=99)
+    rejected_three_times(lambda: bench.generate(1))
+    rejected_three_times(lambda: bench.generate(2))
+    with pytest.raises(EnhancerError, match="rejected picture 2 of product 12 4 times"):
+        bench.generate(1)
+
+
 def test_a_service_that_rejects_every_other_request_fails_no_product(bench: Bench) -> None:
     bench.generate()
     for _ in range(4):

@@ -75,20 +75,20 @@ class WrongRequests:
 
     def count(self, call: str, product_id: int) -> tuple[int, bool]:
         """Note that a call was refused without a general cause. Returns how often it was, and
-        whether that was often enough while others were mostly answered; if not, it starts over."""
+        whether that was enough while others were mostly answered; if not, counting starts over."""
         with self._lock:
             self._rejections += 1
             self._rejected[product_id] = self._rejections
             totals = (0, self._successes, self._rejections)
             times, successes, rejections = self._times.pop(call, totals)
-            times += 1
-            if times < ENOUGH:
-                self._times[call] = times, successes, rejections
-                return times, False
             last = self._rejected.items()
             others = sum(each > rejections for product, each in last if product != product_id)
             answered = self._successes - successes
-            return times, others < REFUSED_PRODUCTS or answered > ANSWERS * others
+            mostly = others < REFUSED_PRODUCTS or answered > ANSWERS * others
+            times += 1
+            if times < ENOUGH or mostly:  # kept: the product's other calls may need another try
+                self._times[call] = times, successes, rejections
+            return times, times >= ENOUGH and mostly
 
     def note_success(self, model: str) -> None:
         """Note an answer."""
