@@ -12,12 +12,11 @@ from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
+from packshot.spreadsheets.layouts import ALT_TEXTS
 from packshot.spreadsheets.photo_views import view_in_english
 
 #: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125
-#: Columns with a shop's own text for the picture, as Shopify exports it.
-SHOPS_OWN: Final = frozenset({"image alt text", "product image alt text"})
 #: The most colours to name; an analysis may list every shade.
 COLOURS: Final = 3
 #: A model's answers when it can't tell.
@@ -56,7 +55,7 @@ def alt_text(
 
 def _shops_own(product: Product) -> str:
     attributes = product.attributes or {}
-    return next((attributes[name] for name in attributes if name.casefold() in SHOPS_OWN), "")
+    return next((attributes[name] for name in attributes if name.casefold() in ALT_TEXTS), "")
 
 
 def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:

@@ -27,6 +27,8 @@ _OWN: Final = re.compile(r"option\d+ value|(?:variant|(?:product )?image) ?.*|(?
 _OF_VARIANT: Final = re.compile(r"barcode|cost per item|(?:inventory|weight|unit price) .*")
 #: Shopify's names of the column that all rows of a product share, until 2025 and since.
 HANDLES: Final = frozenset({"handle", "url handle"})
+#: A shop's own text for the picture, as Shopify exports it.
+ALT_TEXTS: Final = frozenset({"image alt text", "product image alt text"})
 #: Columns that only Packshot's own exports have together: a CSV, and a ZIP's products.csv.
 _OWN_CSV: Final = frozenset({"product id", "image id", "media url"})
 _OWN_SHEET: Final = frozenset({"id", "pictures", "alt texts"})

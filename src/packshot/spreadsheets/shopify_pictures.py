@@ -16,7 +16,7 @@ from typing import Final
 
 from packshot.spreadsheets.fields import SHARED
 from packshot.spreadsheets.header import Column, plain_name
-from packshot.spreadsheets.layouts import HANDLES, Layout
+from packshot.spreadsheets.layouts import ALT_TEXTS, HANDLES, Layout
 from packshot.spreadsheets.table import Record, SheetProblem
 
 #: Attributes with a line of CSV for each variant of which nothing is made: SKU, options' values.
@@ -24,7 +24,6 @@ SAME_IMAGE: Final = "variants with the same image"
 NO_IMAGE: Final = "variants without an image"
 OPTION_VALUES: Final = ("Option1 Value", "Option2 Value", "Option3 Value")
 _VARIANT_IMAGES: Final = frozenset({"variant image", "variant image url"})
-_ALT_TEXTS: Final = frozenset({"image alt text", "product image alt text"})
 
 
 def share_pictures(
@@ -41,7 +40,7 @@ def share_pictures(
     moving = [index for index in named if index != variant] + [
         one.index
         for one in columns
-        if mapping[one.name] == "view" or plain_name(one.name) in _ALT_TEXTS
+        if mapping[one.name] == "view" or plain_name(one.name) in ALT_TEXTS
     ]
     products: dict[str, list[Record]] = defaultdict(list)
     for record in records:
