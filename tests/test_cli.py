@@ -267,6 +267,7 @@ NOBODY = "http://127.0.0.1:9"
         ({"MEDIA_DIR": "a-file"}, "storage", "MEDIA_DIR=a-file can't be used"),
         ({"S3_BUCKET": "no-such-bucket"}, "storage", "check S3_BUCKET"),
         ({"S3_BUCKET": "shop", "AWS_ENDPOINT_URL_S3": NOBODY}, "storage", "check S3_BUCKET and"),
+        ({"S3_BUCKET": "shop", "AWS_REGION": "eu west 1"}, "storage", "set AWS_REGION"),
         (
             {"S3_BUCKET": "shop", "AWS_ENDPOINT_URL_S3": "localhost:9"},
             "storage",

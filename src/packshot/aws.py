@@ -136,8 +136,12 @@ class Connection(Generic[ClientT]):
         return made[1]
 
     def _make_client(self) -> ClientT:
+        from botocore.exceptions import InvalidRegionError
+
         try:
             return self._make(_session())
+        except InvalidRegionError:  # a ValueError, too
+            raise
         except ValueError as error:  # its message has the address, which may hold a password
             raise NotConfigured(
                 f"{self.resource.words} can't be asked: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 and"
