@@ -1295,6 +1295,24 @@ def test_what_others_decide_leaves_the_queue(shop: DeskShop, open_desk: Open) ->
     expect(left(desk.page)).to_have_text("1 left")
 
 
+def test_a_decision_undone_while_it_is_sent_is_undone(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3)
+    desk = open_desk(shop.url)
+    held: list[Route] = []
+    desk.page.route("**/review", lambda route: held.append(route), times=1)
+    desk.press("r r")
+    until(lambda: bool(held), desk.page)
+    desk.press("u")
+    expect(left(desk.page)).to_have_text("3 left")
+    held[0].continue_()
+    until(lambda: len(shop.services.catalog.history(ids[2])) == 6, desk.page)
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    desk.press("j k")  # it is drawn again
+    expect(left(desk.page)).to_have_text("3 left")
+    desk.press("a a a")
+    until(lambda: shop.statuses(ids) == ["approved"] * 3, desk.page)
+
+
 def test_a_list_from_before_an_undo_does_not_decide_the_product(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -64,6 +64,12 @@ class Outbox extends EventTarget {
     return this.#jobs.some((job) => job.product === product);
   }
 
+  /** Whether the last unsaved job of the product is a decision, not the undo of one. */
+  decides(product) {
+    const last = this.#jobs.findLast((job) => job.product === product);
+    return last !== undefined && last.status !== "pending";
+  }
+
   add(job) {
     this.#jobs.push({ id: unique(), done: 0, ...job });
     this.#changed();

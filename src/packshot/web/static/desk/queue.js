@@ -46,7 +46,7 @@ export class Queue {
     if (known && known.version >= product.version) return false;
     if (!known) this.#order.push(product.id);
     this.#products.set(product.id, product);
-    if (outbox.has(product.id)) this.#decided.set(product.id, "saving");
+    if (outbox.decides(product.id)) this.#decided.set(product.id, "saving");
     return true;
   }
 
