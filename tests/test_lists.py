@@ -79,6 +79,7 @@ def test_a_repeated_parameter_is_refused_rather_than_ignored(shop: Shop, query: 
     assert error["code"] == "repeated"
 
 
+@pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("query", ["", "doubt=yes", "doubt=no", "order=doubt"])
 def test_doubtful_pictures_are_found_by_their_index(shop: Shop, query: str) -> None:
     with plans(shop.services.database, " product_images.verdict IN ") as found:

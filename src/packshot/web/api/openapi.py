@@ -87,7 +87,7 @@ HEADERS: Final[dict[str, tuple[str, Json]]] = {
     ),
     "If-Match": (
         "The product's version from its ETag; 412 when somebody changed it in the meantime.",
-        {"type": "string"},
+        {"type": "string", "pattern": r'^(\*|(W/)?"[^"]*"|[0-9]{1,9})$'},
     ),
     "If-None-Match": ("An ETag: 304 when nothing changed.", {"type": "string"}),
 }

@@ -23,7 +23,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 #: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.
 Access: TypeAlias = Literal["probe", "open"] | tuple[Scope, ...]
 ACCESS, REFUSALS = "packshot_access", "packshot_refusals"
-ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
+ETAG = re.compile(r'(?:W/)?"(?P<version>[0-9]{1,9})"|(?P<bare>[0-9]{1,9})')
 QUOTED = re.compile(r'(W/)?".*"', re.DOTALL)
 
 
@@ -126,12 +126,14 @@ def wanted_version() -> int | None:
     """The product's version that If-Match names; None when any version will do.
 
     A weak tag counts too: proxies that compress weaken ours. Any tag that is not ours gives -1,
-    which no product has. Without quotes it is no tag: "changed in the meantime" would mislead.
+    which no product has. A version without quotes is taken; nothing else without them is a tag, and
+    "changed in the meantime" would mislead.
     """
     header = request.headers.get("If-Match")
     if header is None or header == "*":
         return None
-    if not QUOTED.fullmatch(header):
-        raise malformed('If-Match must be the ETag with its quotes, such as "7"')
-    tag = ETAG.fullmatch(header)
-    return int(tag["version"]) if tag else -1
+    if tag := ETAG.fullmatch(header):
+        return int(tag["version"] or tag["bare"])
+    if QUOTED.fullmatch(header):
+        return -1
+    raise malformed('If-Match must be the ETag with its quotes, such as "7"')
