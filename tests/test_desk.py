@@ -2908,6 +2908,29 @@ def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_d
     expect(undo).to_be_disabled()
 
 
+def test_a_list_from_before_an_undo_removes_nothing_from_the_grid(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(3, kinds=1)
+    desk = open_desk(f"{shop.url}/grid")
+    page = desk.page
+    old: list[tuple[Route, Any]] = []
+    page.route("**/api/products?*", lambda route: old.append((route, route.fetch())), times=1)
+    desk.press("Control+a a")
+    page.get_by_role("button", name="Approve 3").click()
+    until(lambda: set(shop.statuses(ids)) == {"approved"} and bool(old), page)
+    desk.press("u")
+    until(lambda: set(shop.statuses(ids)) == {"pending_review"}, page)
+    page.wait_for_timeout(300)  # the last answer is read
+    [(route, answer)] = old
+    assert len(answer.json()["data"]["products"]) < 3
+    # A removed tile may be drawn anew.
+    page.evaluate("for (const tile of document.querySelectorAll('.tile')) tile.dataset.mine = 1")
+    route.fulfill(response=answer)
+    page.wait_for_timeout(500)  # what is done with the list is done then
+    expect(page.locator(".tile[data-mine]")).to_have_count(3)
+
+
 def test_the_grid_makes_the_chosen_products_again_with_the_same_wishes(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -8,7 +8,7 @@ import { keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { Filters } from "./filters.js";
 import { GridUndo } from "./grid_undo.js";
-import { outbox, redoSteps, reviewStep } from "./outbox.js";
+import { outbox, pageAndSaved, redoSteps, reviewStep } from "./outbox.js";
 import { OwnDecisions } from "./own_decisions.js";
 import { Pages } from "./pages.js";
 import { go } from "./place.js";
@@ -120,7 +120,8 @@ async function stateChanged(state) {
   data.state = state;
   filters.show(state);
   downloadButton.show(state);
-  tiles.follow(await list({ ...data.filters, limit: REFRESHED }));
+  const { page, saved } = await pageAndSaved(() => list({ ...data.filters, limit: REFRESHED }));
+  tiles.follow(page, saved);
 }
 
 // -- the bar and its keys -----------------------------------------------------------------------------

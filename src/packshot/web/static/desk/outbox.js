@@ -290,6 +290,18 @@ const seenOf = ({ round, images }) => ({
 
 export const outbox = new Outbox();
 
+/** The newest page of a list, and the ids of what was saved meanwhile: it may show these as they were before. */
+export async function pageAndSaved(ask) {
+  const saved = new Set();
+  const note = ({ detail }) => saved.add(detail.product.id);
+  outbox.addEventListener("saved", note);
+  try {
+    return { page: await ask(), saved };
+  } finally {
+    outbox.removeEventListener("saved", note);
+  }
+}
+
 /** The step that decides a whole product, as it was shown: `kept` are the pictures to approve. */
 export function reviewStep(product, status, { kept = null, reason = null, note = null } = {}) {
   const body = { status };

@@ -1,7 +1,7 @@
 // The products under review: which is shown, which come next, which are decided.
 
 import { products as list } from "./api.js";
-import { outbox } from "./outbox.js";
+import { outbox, pageAndSaved } from "./outbox.js";
 import { STATUS } from "./words.js";
 
 const PAGE = 100;
@@ -163,23 +163,11 @@ export class Queue {
 
   /** Apply what is new, changed or decided elsewhere. Returns the ids that are gone. */
   async refresh() {
-    const { page, saved } = await this.#newestPage();
+    const { page, saved } = await pageAndSaved(() => list(this.#query({ limit: 2 * PAGE })));
     for (const product of page.products) {
       if (this.put(product) && !outbox.has(product.id)) this.#decided.delete(product.id);
     }
     return this.#gone(page, saved);
-  }
-
-  /** And the ids of what was saved meanwhile: the page may show it as it was before. */
-  async #newestPage() {
-    const saved = new Set();
-    const note = ({ detail }) => saved.add(detail.product.id);
-    outbox.addEventListener("saved", note);
-    try {
-      return { page: await list(this.#query({ limit: 2 * PAGE })), saved };
-    } finally {
-      outbox.removeEventListener("saved", note);
-    }
   }
 
   #gone(page, saved) {

@@ -54,14 +54,18 @@ export class Tiles {
     return tile !== undefined;
   }
 
-  /** Follow the newest page of the list: new products come first, those decided elsewhere are removed. */
-  follow(page) {
+  /**
+   * Follow the newest page of the list: new products come first, those decided elsewhere are removed, but
+   * none of `saved`, which changed while the page was on the way.
+   */
+  follow(page, saved) {
     const listed = new Set(page.products.map((product) => product.id));
     const { order, q } = this.#filters;
     const chosenBefore = this.#chosen.size;
     const oldest = page.next_cursor ? (order || q ? Number.POSITIVE_INFINITY : Math.min(...listed)) : 0;
     for (const [id, tile] of this.#tiles) {
-      if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) this.#remove(id);
+      if (id >= oldest && !listed.has(id) && !saved.has(id) && !tile.waiting && !outbox.has(id))
+        this.#remove(id);
     }
     for (const product of page.products) this.draw(product);
     if (!order && !q) this.#prepend(page.products); // otherwise a reload shows new ones
