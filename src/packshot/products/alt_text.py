@@ -12,7 +12,7 @@ from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
-from packshot.spreadsheets.layouts import ALT_TEXTS
+from packshot.spreadsheets.layouts import ALT_TEXTS, shops_own
 from packshot.spreadsheets.photo_views import view_in_english
 
 #: The most characters; screen readers pause or stop after about as many.
@@ -45,17 +45,12 @@ def alt_text(
     """
     if image.alt_text:
         return image.alt_text
-    if own := _join([_shops_own(product)], LONGEST):
+    if own := _join([shops_own(product.attributes, ALT_TEXTS) or ""], LONGEST):
         return own
     view = _view_in_words(product.view)
     space = LONGEST - len(view)
     known = _join([*_facts(product, analysis or {})], space)
     return (known or _join([_of_category(product)], space)) + view
-
-
-def _shops_own(product: Product) -> str:
-    attributes = product.attributes or {}
-    return next((attributes[name] for name in attributes if name.casefold() in ALT_TEXTS), "")
 
 
 def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:

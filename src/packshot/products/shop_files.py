@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from packshot.errors import Conflict
 from packshot.products.export import ApprovedImage, csv_line, own_name
+from packshot.spreadsheets.layouts import HANDLES, shops_own
 from packshot.spreadsheets.shopify_pictures import (
     NO_IMAGE,
     OPTION_VALUES,
@@ -117,7 +118,7 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
     own_handles: set[str] = set()
     for group in groups:
         first = group[0][1]
-        given = _attribute(group, "Handle") or _attribute(group, "URL handle")
+        given = _attribute(group, *HANDLES)
         handle = given or _free_handle(first, listings)
         if given is None:
             own_handles.add(handle)
@@ -190,13 +191,10 @@ def _position(group: SkuPictures) -> int:
     return min(views, default=sys.maxsize)
 
 
-def _attribute(group: SkuPictures, name: str) -> str | None:
+def _attribute(group: SkuPictures, *names: str) -> str | None:
     """The value of a column in the shop's own file, whatever the case of its name."""
-    for _, image in group:
-        for given, value in (image.attributes or {}).items():
-            if given.strip().casefold() == name.casefold() and value.strip():
-                return value.strip()
-    return None
+    wanted = {name.casefold() for name in names}
+    return next(filter(None, (shops_own(image.attributes, wanted) for _, image in group)), None)
 
 
 def _free_handle(image: ApprovedImage, taken: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ leave empty, to be filled in from other rows."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -257,3 +257,11 @@ def deepest_category(text: str) -> str:
     parts = [part.strip() for part in _CATEGORY_BORDER.split(text) if part.strip()]
     deepest = max(parts, key=lambda part: part.count(">"), default=text)
     return deepest.replace("\\,", ",")
+
+
+def shops_own(attributes: Mapping[str, str] | None, names: Collection[str]) -> str | None:
+    """What the shop's own file says in the first of these columns (named in lower case)."""
+    for given, value in (attributes or {}).items():
+        if given.strip().casefold() in names and value.strip():
+            return value.strip()
+    return None
