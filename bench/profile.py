@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from bench.products import services_for
 from bench.stopwatch import Work
 from packshot.work import pipeline
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 
 PRODUCTS = 200
 LINES = 40

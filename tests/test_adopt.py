@@ -14,7 +14,8 @@ from support.shop import Shop, row
 from packshot.database.models import Base
 from packshot.database.tables import bring_to_head
 from packshot.errors import FetchError
-from packshot.work.claims import Claim, Claims
+from packshot.work.claim import Claim
+from packshot.work.claims import Claims
 
 FOUR = "('pending', 'pending_review', 'approved', 'rejected')"
 #: Ways to say what a status may be.

@@ -35,7 +35,8 @@ from packshot.storage import LocalStorage
 from packshot.web import operations
 from packshot.web.api.schemas import BulkIn
 from packshot.web.requests.reading import MAX_JSON_BYTES
-from packshot.work.claims import Claim, Claims
+from packshot.work.claim import Claim
+from packshot.work.claims import Claims
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
 from packshot.wiring import Services, build
 from packshot.work import batch_jobs, batch_leftovers, batching, pipeline
 from packshot.work.batching import Batching, notes_of
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.slots import ProductJob
 from packshot.work.worker import Worker
 

@@ -20,7 +20,8 @@ from packshot.products.idempotency import Idempotency
 from packshot.products.lists import Filter
 from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import QUICK
-from packshot.work.claims import Claim, Claims
+from packshot.work.claim import Claim
+from packshot.work.claims import Claims
 
 MOST = Decimal("9999999999.99")
 

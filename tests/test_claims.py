@@ -17,7 +17,8 @@ from packshot.database.types import now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.products.catalog import Catalog
 from packshot.queues.database import DatabaseQueue
-from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims
+from packshot.work.claim import Claim
+from packshot.work.claims import MAX_ATTEMPTS, Claims
 from packshot.work.waiting import NothingToDo, NotNow
 
 

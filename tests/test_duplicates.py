@@ -19,7 +19,7 @@ from support.shop import Json, Shop, row
 from packshot.database.models import Upload
 from packshot.products.duplicates import note_upload
 from packshot.products.seller_fields import NewProduct
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.normalised_copy import load_photo
 
 PHOTO, OTHER = photo_bytes(), photo_bytes(side=300)

@@ -27,7 +27,7 @@ from packshot.errors import FetchError, Unavailable
 from packshot.products.figures import times_of
 from packshot.queues.contract import Depth
 from packshot.work import pipeline
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.parts import Parts
 
 Samples = dict[tuple[str, ...], float]

@@ -38,7 +38,7 @@ from packshot.testing.fake_gemini.faults import recolour
 from packshot.work import pipeline
 from packshot.work.batching import Batching
 from packshot.work.checker import checking_pixels
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.locking import PixelLock
 from packshot.work.remaking import Remaker
 

@@ -21,7 +21,7 @@ from packshot.errors import FetchError
 from packshot.products.object_keys import variant_key, with_previews
 from packshot.products.retention import Retention
 from packshot.storage import S3Storage
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
 

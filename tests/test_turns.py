@@ -25,7 +25,8 @@ from packshot.download.fetcher import Fetcher
 from packshot.download.host_shares import SLOW_SECONDS, HostShares
 from packshot.errors import FetchError, PartlyUnavailable
 from packshot.serving.worker import make_worker
-from packshot.work.claims import Claim, Claims
+from packshot.work.claim import Claim
+from packshot.work.claims import Claims
 from packshot.work.turns import Turns
 from packshot.work.waiting import KeyName, as_they_come
 from packshot.work.worker import Worker

@@ -23,7 +23,7 @@ from packshot.database.types import now
 from packshot.errors import FetchError, SettingsError
 from packshot.settings import load_settings
 from packshot.webhooks.deliveries import PAUSES, DeliveryView
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.worker import Worker
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()

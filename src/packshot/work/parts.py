@@ -13,7 +13,8 @@ from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.signing import Signing
 from packshot.storage import Storage
-from packshot.work.claims import Claim, Claims
+from packshot.work.claim import Claim
+from packshot.work.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.locking import PixelLock
 

@@ -12,7 +12,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from packshot.queues.contract import Message
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 
 
 @dataclass(eq=False)

@@ -18,7 +18,8 @@ from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
 from packshot.products import takes
 from packshot.products.object_keys import answer_key, variant_key
-from packshot.work.claims import LANE_DEADLINE_SECONDS, Claim, ImageRecord, claim_of
+from packshot.work.claim import Claim, ImageRecord, claim_of
+from packshot.work.claims import LANE_DEADLINE_SECONDS
 from packshot.work.round_facts import lane_of
 
 #: Seconds after which a take that could not be paid for is not made any more.

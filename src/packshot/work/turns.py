@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from packshot.work.claims import Claim
+from packshot.work.claim import Claim
 from packshot.work.waiting import KeyName
 
 
