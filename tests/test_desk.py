@@ -325,6 +325,24 @@ def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None
     assert lines == ["rejected"] * 3 + ["pending"] * 3 + ["approved"] * 3
 
 
+def test_what_was_just_decided_covers_no_picture_and_moves_no_button(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """It lay over the slider of Wipe, and over the last pictures of All."""
+    shop.stock(3)
+    desk = open_desk(shop.url)
+    approve = desk.page.get_by_role("button", name="Approve")
+    before = approve.bounding_box()
+    for mode in ("wipe", "all"):
+        desk.page.locator(f"#tools [data-mode={mode}]").click()
+        desk.press("a")
+        moment = desk.page.locator("#moment")
+        expect(moment).to_contain_text("Approved · #")
+        box, pictures = moment.bounding_box(), desk.page.locator(".table").bounding_box()
+        assert box and pictures and box["x"] >= pictures["x"] + pictures["width"]
+        assert approve.bounding_box() == before
+
+
 @pytest.mark.extra
 def test_undoing_an_unsent_decision_sends_nothing(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(6)
@@ -644,8 +662,8 @@ def test_reasons_open_in_place_and_nothing_is_decided_by_a_digit(
     desk.press("r")
     page.get_by_role("button", name="Edges").click()
     expect(page.locator("#moment")).to_contain_text(f"Rejected: edges · #{ids[2]}")
-    page.locator("#moment").get_by_role("button", name="Undo").click()
-    expect(page.locator("#moment")).to_be_hidden()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#moment")).to_contain_text("Undone: Rejected: edges")
     expect(left(page)).to_have_text("3 left")
     desk.press("r Enter r 2")
     until(lambda: shop.statuses(ids) == ["pending_review", "rejected", "rejected"], page)

@@ -1,4 +1,5 @@
-// Shows for a moment what was just decided, with an undo button, or what was undone.
+// Shows for a moment what was just decided, or what was undone: in the panel above its Undo; on phones above
+// the buttons, with an Undo of its own.
 
 import { button, h, press } from "./dom.js";
 import { nameOf } from "./words.js";
@@ -8,11 +9,10 @@ const SHOWN_MS = 5_000;
 export class Moment {
   #timer = 0;
 
-  constructor(root, undo) {
-    this.root = root;
+  constructor(undo) {
     this.text = h("span", {});
     this.undo = button("Undo", { icon: "undo", key: "U", kind: "small", onclick: press(undo) });
-    root.append(this.text, this.undo);
+    this.element = h("div", { class: "moment", id: "moment", hidden: true }, this.text, this.undo);
   }
 
   show(words, product) {
@@ -27,13 +27,14 @@ export class Moment {
   #say(text, undoable) {
     clearTimeout(this.#timer);
     this.text.textContent = text;
+    this.text.title = text;
     this.undo.hidden = !undoable;
-    this.root.hidden = false;
+    this.element.hidden = false;
     this.#timer = setTimeout(() => this.hide(), SHOWN_MS);
   }
 
   hide() {
     clearTimeout(this.#timer);
-    this.root.hidden = true;
+    this.element.hidden = true;
   }
 }

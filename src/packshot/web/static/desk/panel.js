@@ -10,7 +10,7 @@ import { count, duration, many } from "./words.js";
 export class Panel {
   #prompt = { open: matchMedia("(min-width: 761px) and (min-height: 780px)").matches };
 
-  /** `desk` has deciding, reasons, and undo(), step(by), turn(by), nextView(). */
+  /** `desk` has deciding, reasons, moment, and undo(), step(by), turn(by), nextView(). */
   constructor(desk) {
     this.desk = desk;
     this.left = h("p", { class: "left" });
@@ -120,6 +120,7 @@ export class Panel {
     return h(
       "div",
       { class: "steps" },
+      this.desk.moment.element,
       this.undoWords,
       this.undo,
       h(
@@ -172,6 +173,7 @@ export class Panel {
     this.bar.value = done;
     this.undo.disabled = undo === null;
     this.undoWords.textContent = undo ?? "";
+    this.undoWords.title = undo ?? "";
   }
 
   /** The facts about the product; `decision` is the decision made here. */

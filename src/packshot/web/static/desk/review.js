@@ -39,7 +39,7 @@ class Desk {
     this.pace = new Pace();
     this.deciding = new Deciding(this);
     this.reasons = new Reasons((reason) => this.deciding.reject(reason));
-    this.moment = new Moment($("moment"), () => this.undo());
+    this.moment = new Moment(() => this.undo());
     this.undoing = new Undoing(
       this.queue,
       new OwnDecisions(data.caller).among(data.last_decisions),
