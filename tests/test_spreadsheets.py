@@ -1616,3 +1616,40 @@ def test_accents_that_may_be_wrong_are_shown() -> None:
     priced = "sku,category,price\nA,Cups,5 €\n"
     [(_, _, detail)] = reported(imported(priced.encode("cp1252")), "note")
     assert "check its signs (€)" in detail
+
+
+ADDRESS = "https://x.example/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("rows", "photos", "told"),
+    [
+        (
+            [f"A-{size},{picture}" for picture in ("tee.jpg", "mug.jpg") for size in "SMLX"],
+            ["tee.jpg"],
+            "a picture of several SKUs is made, and paid for, once for each:"
+            " tee.jpg (A-S, A-M, A-L and 1 more), mug.jpg (A-S, A-M, A-L and 1 more);"
+            " keep one row of them if one is enough",
+        ),
+        (
+            [f"A-S,{ADDRESS}", f"A-M,{ADDRESS}"],
+            [],
+            "a picture of several SKUs is made, and paid for, once for each:"
+            f" {ADDRESS} (A-S, A-M); keep one row of them if one is enough",
+        ),
+        (
+            [f"A,{ADDRESS}", "B,"],
+            ["A_front.jpg", "A_back.jpg", "B.jpg"],
+            "the address in the spreadsheet and the photos of its SKU are all made:"
+            " A (A_front.jpg, A_back.jpg); empty the address's cell if the photos replace it",
+        ),
+        ([f"A,{ADDRESS}", f"A,{ADDRESS}2"], ["B.jpg"], None),
+    ],
+)
+def test_pictures_that_may_be_paid_for_twice_are_noted(
+    rows: list[str], photos: list[str], told: str | None
+) -> None:
+    text = "\n".join(["sku,image", *rows]).encode()
+    choices = ImportChoices(defaults={"category": "Tees"})
+    found = plan_import(ImportInput(text, "products.csv", photos, choices))
+    assert [one.detail for one in found.problems] == ([told] if told else [])

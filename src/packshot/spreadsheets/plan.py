@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ from packshot.spreadsheets.table import SheetProblem, Table
 #: The most cells of a column to show as examples, and characters of each.
 _SAMPLES: Final = 3
 _SAMPLE_CHARACTERS: Final = 80
+#: The most pictures, and SKUs or photos of each, that a note names.
+_NAMED: Final = 3
 #: Why a photo is left out while a question about its row's column has no answer.
 WAITS: Final = "its row waits for the answer to a question"
 
@@ -95,8 +98,14 @@ def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
         _drop_refused(match_photos(given.photos, ready, given.choices.assigned), rules), found
     )
     found = _with_sku_column_named(found, table, given.photos, bool(photos.matched))
-    problems = (*found.problems, *_sharing(found, photos))
-    return Plan(tuple(_plan_rows(found, photos)), problems, photos, found, _samples(table, found))
+    rows = tuple(_plan_rows(found, photos))
+    problems = (
+        *found.problems,
+        *_sharing(found, photos),
+        *_note_shared_pictures(rows),
+        *_note_photos_beside_addresses(rows),
+    )
+    return Plan(rows, problems, photos, found, _samples(table, found))
 
 
 def _plan_photos(given: ImportInput, rules: Rules) -> Plan:
@@ -250,6 +259,48 @@ def _sharing(found: Import, photos: MatchedPhotos) -> Iterator[SheetProblem]:
         if row.sku in skus:
             detail = "another row with this SKU gets its photos: nothing is made for this one"
             yield SheetProblem(row.row, None, detail, "note")
+
+
+def _note_shared_pictures(rows: Sequence[PlannedRow]) -> Iterator[SheetProblem]:
+    """One note on pictures that several SKUs name, such as sizes: each SKU's own costs money."""
+    skus: dict[str, dict[str, None]] = {}
+    for row in rows:
+        picture = row.photo or row.product.raw_image or row.product.path
+        if picture and row.product.sku:
+            skus.setdefault(picture, {})[row.product.sku] = None
+    shared = {picture: of for picture, of in skus.items() if len(of) > 1}
+    if shared:
+        detail = (
+            f"a picture of several SKUs is made, and paid for, once for each: {_listed(shared)};"
+            " keep one row of them if one is enough"
+        )
+        yield SheetProblem(None, None, detail, "note")
+
+
+def _note_photos_beside_addresses(rows: Sequence[PlannedRow]) -> Iterator[SheetProblem]:
+    """One note on SKUs with an address in the spreadsheet and photos: both are made."""
+    addresses = {row.product.sku for row in rows if row.photo is None and row.product.raw_image}
+    photos: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.photo and row.product.sku in addresses and row.product.sku:
+            photos.setdefault(row.product.sku, {})[row.photo] = None
+    if photos:
+        detail = (
+            "the address in the spreadsheet and the photos of its SKU are all made:"
+            f" {_listed(photos)}; empty the address's cell if the photos replace it"
+        )
+        yield SheetProblem(None, None, detail, "note")
+
+
+def _listed(found: Mapping[str, Collection[str]]) -> str:
+    """`a.jpg (A-S, A-M), b.jpg (B-S, B-M) and 5 more`."""
+    named = [f"{name} ({_first(list(of))})" for name, of in islice(found.items(), _NAMED)]
+    return _first([*named, *list(found)[_NAMED:]])
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _samples(table: Table, found: Import) -> dict[str, tuple[str, ...]]:
