@@ -1783,6 +1783,25 @@ def name_views(shop: DeskShop, ids: list[int]) -> None:
         shop.services.catalog.correct(number, {"sku": sku, "view": view}, who="local")
 
 
+def test_the_desk_and_the_grid_show_a_skus_views_in_their_order(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(3)
+    name_views(shop, ids)
+    wanted = [f"#{ids[place]}" for place in (2, 0, 1)]
+    desk = open_desk(shop.url)
+    for number in wanted:
+        expect(shown_number(desk.page)).to_have_text(number)
+        desk.press("j")
+    desk.page.goto(f"{shop.url}/grid")
+    tiles = desk.page.locator(".tile")
+    expect(tiles).to_contain_text(["B-2", "A-1", "A-1"])
+    shown = tiles.evaluate_all("tiles => tiles.map(tile => `#${tile.dataset.id}`)")
+    assert shown == wanted
+    desk.page.goto(f"{shop.url}/sku/A-1")
+    expect(tiles).to_contain_text(["front", "back"])
+
+
 def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(3)
     name_views(shop, ids)

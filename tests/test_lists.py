@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 from support.plans import plans
-from support.shop import Shop
+from support.shop import Shop, row
 
 from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
@@ -110,12 +110,42 @@ def test_a_picture_is_doubtful_by_these_verdicts(shop: Shop) -> None:
     assert {found[product] for product in paged(shop, "doubt=yes")} == set(DOUBTFUL)
 
 
-@pytest.mark.parametrize("order", ["doubt", "sku"])
-def test_a_cursor_of_another_list_breaks_nothing(shop: Shop, order: str) -> None:
-    for _ in range(2):
-        shop.create()
-    cursor = shop.ask("GET", "/api/products?limit=1&order=sku").get_json()["data"]["next_cursor"]
-    assert shop.ask("GET", f"/api/products?order={order}&cursor={cursor}").status_code in {200, 422}
+def test_the_views_of_a_sku_come_in_their_own_order(shop: Shop) -> None:
+    """Also where a page would end within a SKU; what a page can't hold is newest first."""
+    views = [("A", "back"), ("A", "front"), ("B", "2"), ("B", "1"), ("B", "main"), (None, None)]
+    ids = [shop.create(row(sku=sku, view=view))[0] for sku, view in views]
+    backs, fronts, second, first, main, single = ids
+    page = shop.ask("GET", "/api/products?limit=5&order=views").get_json()["data"]
+    assert [product["id"] for product in page["products"]] == [single, main, first, second]
+    rest = shop.ask("GET", f"/api/products?order=views&cursor={page['next_cursor']}").get_json()
+    assert [product["id"] for product in rest["data"]["products"]] == [fronts, backs]
+    assert paged(shop, "order=views") == ids[::-1]
+
+
+def test_an_order_counts_in_a_search_too(shop: Shop) -> None:
+    ids = [shop.create(row(sku=sku))[0] for sku in ("A-2", "A-1", "B-1")]
+    assert paged(shop, "q=a") == paged(shop, "q=a&order=sku") == [ids[1], ids[0]]
+    assert paged(shop, "q=a&order=views") == [ids[1], ids[0]]
+    assert paged(shop, "q=a&order=doubt") == [ids[0], ids[1]]
+
+
+LISTS = ("", "order=sku", "order=doubt", "order=views", "q=a", "status=pending", "sku=A")
+
+
+def test_a_cursor_continues_only_its_own_list(shop: Shop) -> None:
+    shop.create(row(sku="A"), row(sku="A", view="2"))
+    page = "/api/products?limit=1"
+    cursors = {
+        query: shop.ask("GET", f"{page}&{query}").get_json()["data"]["next_cursor"]
+        for query in LISTS
+    }
+    for query in LISTS:
+        for other, cursor in cursors.items():
+            answer = shop.ask("GET", f"/api/products?{query}&cursor={cursor}")
+            assert answer.status_code == (200 if query == other else 422), (query, other)
+            if query != other:
+                assert answer.get_json()["type"].endswith("/bad_cursor")
+                assert "other filters or another order" in answer.get_json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -128,13 +158,22 @@ def test_a_cursor_of_another_list_breaks_nothing(shop: Shop, order: str) -> None
         ("2147483648 0", "doubt"),
         ("2147483648 A", "sku"),
         ("2147483648 ", ""),
+        (" 5 ", ""),
+        ("+5 ", ""),
+        ("5", ""),
+        ("5 \0", "sku"),
     ],
 )
 def test_a_cursor_of_no_list_is_refused(shop: Shop, place: str, order: str) -> None:
-    cursor = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-    refused = shop.ask("GET", f"/api/products?order={order}&cursor={cursor}")
+    shop.create(*[row()] * 2)
+    query = f"/api/products?limit=1&order={order}"
+    good = shop.ask("GET", query).get_json()["data"]["next_cursor"]
+    listed = base64.urlsafe_b64decode(good + "==").decode()[:9]
+    cursor = base64.urlsafe_b64encode(f"{listed}{place}".encode()).decode().rstrip("=")
+    refused = shop.ask("GET", f"{query}&cursor={cursor}")
     assert refused.status_code == 422
     assert refused.get_json()["type"].endswith("/bad_cursor")
+    assert "other filters" not in refused.get_json()["detail"]
 
 
 def test_a_rejected_picture_says_why(shop: Shop) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from itertools import groupby
 from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import (
@@ -33,8 +36,9 @@ from packshot.database.models import (
 from packshot.errors import Conflict
 from packshot.products.doubt import has_doubt, was_found_after_approval, weigh_doubt
 from packshot.products.terms import LAST, begins_with
+from packshot.spreadsheets.view_words import place_of_view
 
-ListOrder = Literal["doubt", "sku"]
+ListOrder = Literal["doubt", "sku", "views"]
 Doubt = Literal["yes", "no", "after_approval"]
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
@@ -44,6 +48,8 @@ FACETS = 100
 BATCHES = 20
 #: PostgreSQL compares an INTEGER with numbers below this.
 LARGEST: Final = 2**31
+#: What a cursor says: the list that it continues, and the last product, by its id and its term.
+CURSOR: Final = re.compile(r"(?P<list>[0-9a-f]{8}) (?P<id>[1-9][0-9]{0,9}) (?P<term>[^\0]*)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Filter:
     `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
     begins with it. `enhancer` made the current round; `doubt`: whether a picture of it is doubtful,
     or was found to be so after it was approved.
-    `order`: None is newest first.
+    `order`: None is newest first; with "views" those of a SKU beside each other are in the order of
+    their views.
     """
 
     status: str | None = None
@@ -166,20 +173,45 @@ def list_products(
 
     Newest first by default; results of a search in the order of the terms found.
     """
-    if chosen.q is not None:
-        return _search(session, chosen, chosen.q, limit, cursor)
-    if chosen.order is not None:
+    if chosen.order in ("doubt", "sku"):
         return _in_order(session, chosen, chosen.order, limit, cursor)
+    if chosen.q is not None and chosen.order is None:
+        return _search(session, chosen, chosen.q, limit, cursor)
     query = chosen.narrow(select(Product).order_by(Product.id.desc()).limit(limit + 1))
     if cursor is not None:
-        query = query.where(Product.id < _read_cursor(cursor)[1])
+        query = query.where(Product.id < _read_cursor(chosen, cursor)[1])
     found = session.scalars(query).all()
+    page = _without_half_a_sku(found, limit) if chosen.order == "views" else found[:limit]
     more = len(found) > limit
-    return found[:limit], _write_cursor("", found[limit - 1].id) if more else None
+    next_cursor = _write_cursor(chosen, "", page[-1].id) if more else None
+    return _in_order_of_views(page) if chosen.order == "views" else page, next_cursor
+
+
+def _without_half_a_sku(found: Sequence[Product], limit: int) -> Sequence[Product]:
+    """A page without the views of the SKU that goes on behind it, unless it has no others."""
+    page = list(found[:limit])
+    goes_on = found[limit].sku if len(found) > limit else None
+    while page and goes_on is not None and page[-1].sku == goes_on:
+        page.pop()
+    return page or found[:limit]
+
+
+def _in_order_of_views(page: Sequence[Product]) -> list[Product]:
+    """The views of a SKU that are beside each other, in the order in which exports number them."""
+    groups = groupby(page, key=lambda each: each.sku or each.id)
+    return [
+        product
+        for _, views in groups
+        for product in sorted(views, key=lambda each: (place_of_view(each.view), each.id))
+    ]
 
 
 def _in_order(
-    session: Session, chosen: Filter, order: ListOrder, limit: int, cursor: str | None
+    session: Session,
+    chosen: Filter,
+    order: Literal["doubt", "sku"],
+    limit: int,
+    cursor: str | None,
 ) -> tuple[Sequence[Product], str | None]:
     """Sort by doubt, the most doubtful first, or by SKU (products without one last); then by
     age."""
@@ -190,12 +222,12 @@ def _in_order(
     place = key.label("place")
     query = chosen.narrow(select(Product, place)).order_by(place, Product.id).limit(limit + 1)
     if cursor is not None:
-        term, product_id = _read_cursor(cursor)
+        term, product_id = _read_cursor(chosen, cursor)
         query = query.where(tuple_(key, Product.id) > (_place(term) if doubt else term, product_id))
     found = session.execute(query).all()
     page = [product for product, _ in found[:limit]]
     more = len(found) > limit
-    return page, _write_cursor(str(found[limit - 1][1]), page[-1].id) if more else None
+    return page, _write_cursor(chosen, str(found[limit - 1][1]), page[-1].id) if more else None
 
 
 def _place(term: str) -> int:
@@ -225,11 +257,11 @@ def _search(
         .limit(limit + 1)
     )
     if cursor is not None:
-        query = query.where(tuple_(term.term, term.product_id) > _read_cursor(cursor))
+        query = query.where(tuple_(term.term, term.product_id) > _read_cursor(chosen, cursor))
     found = session.execute(query).all()
     page = [product for product, _ in found[:limit]]
     more = len(found) > limit
-    return page, _write_cursor(found[limit - 1][1], page[-1].id) if more else None
+    return page, _write_cursor(chosen, found[limit - 1][1], page[-1].id) if more else None
 
 
 def _is_rejection_in_force() -> ColumnElement[bool]:
@@ -266,24 +298,30 @@ def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:
     return {name: count for name, count in rows}  # noqa: C416  (a Row is no tuple to mypy)
 
 
-def _write_cursor(term: str, product_id: int) -> str:
-    place = f"{product_id} {term}".encode()
+def _write_cursor(chosen: Filter, term: str, product_id: int) -> str:
+    place = f"{_digest(chosen)} {product_id} {term}".encode()
     return base64.urlsafe_b64encode(place).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[str, int]:
+def _read_cursor(chosen: Filter, cursor: str) -> tuple[str, int]:
     """The term (empty without a search) and the id at which the last page ended."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        place = base64.urlsafe_b64decode(padded.encode("ascii")).decode()
-        number, _, term = place.partition(" ")
-        product_id = int(number)
+        place = CURSOR.fullmatch(base64.urlsafe_b64decode(padded.encode("ascii")).decode())
     except ValueError:
         raise _bad_cursor() from None
-    if not 0 < product_id < LARGEST or not number.isascii() or "\0" in term:
+    if place is None or int(place["id"]) >= LARGEST:
         raise _bad_cursor()
-    return term, product_id
+    if place["list"] != _digest(chosen):
+        words = "the cursor continues a list with other filters or another order; leave it out"
+        raise Conflict(f"{words} to begin this one", code="bad_cursor")
+    return place["term"], int(place["id"])
+
+
+def _digest(chosen: Filter) -> str:
+    """Which list a cursor continues: in another one its place would skip or repeat products."""
+    return hashlib.sha256(repr(astuple(chosen)).encode()).hexdigest()[:8]
 
 
 def _bad_cursor() -> Conflict:
-    return Conflict("the cursor is not one of ours", code="bad_cursor")
+    return Conflict("the cursor is not one of ours; take next_cursor of a page", code="bad_cursor")

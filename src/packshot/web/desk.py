@@ -158,7 +158,7 @@ def sku(sku: str) -> Response:
         wanted = ListQuery.model_validate({"sku": sku}).sku
     except ValidationError:
         wanted = None
-    filters = Filters(sku=wanted, order="sku")
+    filters = Filters(sku=wanted)
     data = _list(filters) if wanted else {"products": []}
     if not data["products"]:
         return _missing(f"there is no product with the SKU {sku:.100}")
@@ -299,6 +299,9 @@ def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
 
 
 def _list(filters: Filters) -> dict[str, Any]:
+    """The first page, as desk/api.js requests the further ones."""
+    if filters.order is None and filters.q is None:
+        filters = replace(filters, order="views")
     page = services().catalog.products(filters, limit=FIRST_PRODUCTS)
     products = [_show(product) for product in page.products]
     return {"products": products, "next_cursor": page.next_cursor}

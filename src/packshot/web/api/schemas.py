@@ -236,7 +236,11 @@ class ListQuery(StrictModel):
         ListOrder | None,
         BeforeValidator(_unset),
         _empty_or(ListOrder),
-        Field(description="`doubt`: most warnings first; `sku`; newest first when unset"),
+        Field(
+            description="`doubt`: most warnings first; `sku`; `views`: newest first, the views of a"
+            " SKU in their own order (a page may be shorter than `limit`, to end with a whole SKU);"
+            " when unset newest first, or with `q` by the term found"
+        ),
     ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
     cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,1400}$")] = (

@@ -111,9 +111,10 @@ async function read(response) {
 }
 
 /** Products by the list's query; `{products, next_cursor}`. */
-export async function products(query) {
-  const asked = new URLSearchParams(
-    Object.entries(query).filter(([, value]) => value !== null && value !== undefined),
-  );
-  return (await call("GET", `/api/products?${asked}`)).body.data;
+export const products = async (query) => (await call("GET", listAddress(query))).body.data;
+
+/** Newest first, the views of a SKU in their own order, unless the query says otherwise. */
+export function listAddress(query) {
+  const asked = Object.entries(query.q ? query : { order: "views", ...query });
+  return `/api/products?${new URLSearchParams(asked.filter(([, value]) => value !== null && value !== undefined))}`;
 }

@@ -19,7 +19,7 @@ export class Tile {
     this.pictures = h("span", { class: "tile-pictures" });
     this.label = h("label", { class: "tile-label" }, this.box, this.pictures, this.facts);
     this.link = h("a", { class: "tile-link", title: "All about this product" }, icon("link"));
-    this.element = h("li", { class: "tile" }, this.label, this.link);
+    this.element = h("li", { class: "tile", data: { id: product.id } }, this.label, this.link);
     this.show(product);
   }
 

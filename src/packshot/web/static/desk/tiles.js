@@ -36,6 +36,11 @@ export class Tiles {
     return [...this.#chosen].map((id) => this.get(id).product);
   }
 
+  /** The ids in the order of the page: new products come first. */
+  get #shown() {
+    return [...this.#list.children].map((element) => Number(element.dataset.id)).filter(Boolean);
+  }
+
   /** Append products; draw those again that are already here. */
   add(products) {
     for (const product of products) {
@@ -115,7 +120,7 @@ export class Tiles {
   /** Choose the products that are shown, at most so many. */
   chooseAll(most = Number.POSITIVE_INFINITY) {
     if (!this.#decidable) return;
-    for (const id of [...this.#tiles.keys()].slice(0, most)) this.#mark(id, true);
+    for (const id of this.#shown.slice(0, most)) this.#mark(id, true);
     this.#changed();
   }
 
@@ -133,7 +138,7 @@ export class Tiles {
   }
 
   #range(from, to) {
-    const ids = [...this.#tiles.keys()];
+    const ids = this.#shown;
     const [start, end] = [ids.indexOf(from), ids.indexOf(to)].sort((a, b) => a - b);
     return ids.slice(Math.max(0, start), end + 1);
   }

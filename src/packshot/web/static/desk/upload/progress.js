@@ -1,6 +1,6 @@
 // Follows the created products until all their pictures are made.
 
-import { isExpected, products as list } from "../api.js";
+import { isExpected, products as list, listAddress } from "../api.js";
 import { announce, h } from "../dom.js";
 import { at } from "../place.js";
 import { Poll } from "../poll.js";
@@ -76,7 +76,7 @@ export class Progress {
     history.replaceState(null, "", at(`/upload?${query}`));
     this.#show(created);
     new Poll(
-      () => `/api/products?${new URLSearchParams(this.#pages.next())}`,
+      () => listAddress(this.#pages.next()),
       (body) => this.#take(body.data),
       () => FOLLOW_MS,
     );
