@@ -1012,14 +1012,26 @@ def test_shopify_with_variants_and_further_pictures() -> None:
         (2, "M-R", "Mug", "1"),
         (3, "M-B", "Mug", "2"),
         (4, "M-R", "Mug", "3"),
+        (5, "M-G", "Mug", None),
         (6, "cap", "Cap", "1"),
     ]
-    assert [row.price for row in found.rows] == [9, 8, 9, 5]
-    assert [row.mrp for row in found.rows] == [10, None, 10, None]
+    assert [row.price for row in found.rows] == [9, 8, 9, 7, 5]
+    assert [row.mrp for row in found.rows] == [10, None, 10, None, None]
     assert reported(found) == []
-    assert (5, None, "has no picture of its own, so nothing is made for it") in reported(
-        found, "note"
-    )
+    assert planned(text) == ([2, 3, 4, 6], [5])
+    assert planned(text, "M-G_front.jpg") == ([2, 3, 4, 5, 6], [])
+
+
+def planned(text: str, *photos: str) -> tuple[list[int], list[int]]:
+    """The rows that become products, and those that don't for want of a picture of their own.
+    None is refused."""
+    plan = plan_import(ImportInput(text.encode(), "products.csv", photos))
+    assert plan.photos.missing == ()
+    levels = {one.level for one in plan.problems}
+    without = "has no picture of its own, so nothing is made for it"
+    notes = [one.row or 0 for one in plan.problems if one.detail == without]
+    assert levels <= {"note"}
+    return [row.product.row for row in plan.rows], sorted(notes)
 
 
 def test_every_variant_has_the_names_of_its_shopify_products_options() -> None:
@@ -1087,7 +1099,7 @@ def test_shopify_pictures_are_made_once_for_the_variant_that_they_show() -> None
         "tee,,,L,T-L,7,//cdn.shop.com/front.jpg,3,,\n"
     )
     found = imported(text)
-    shown = [(row.row, row.sku, str(row.raw_image)[21:], row.view) for row in found.rows]
+    shown = [(row.row, row.sku, (row.raw_image or "")[21:], row.view) for row in found.rows]
     assert shown == [
         (2, "R40", "red.jpg", "1"),
         (3, "R40", "sole.jpg", "3"),
@@ -1095,10 +1107,11 @@ def test_shopify_pictures_are_made_once_for_the_variant_that_they_show() -> None
         (5, "R40", "side.jpg", "4"),
         (6, "T-S", "front.jpg", "1"),
         (7, "T-S", "back.jpg", "2"),
+        (8, "T-L", "", None),
     ]
-    assert [row.price for row in found.rows] == [50, 50, 52, 50, 9, 9]
+    assert [row.price for row in found.rows] == [50, 50, 52, 50, 9, 9, 7]
     alts = [dict(row.attributes).get("Image Alt Text") for row in found.rows]
-    assert alts == ["In red", "Sole", "In blue", None, None, None]
+    assert alts == ["In red", "Sole", "In blue", None, None, None, None]
     moved = "the picture is the whole product's, not T-M's: read as one of T-S"
     assert (7, "Variant SKU", moved) in reported(found, "note")
     assert reported(found) == []
@@ -1125,6 +1138,8 @@ def test_a_shopify_variant_that_gets_no_picture_stands_with_the_sku_that_does() 
         ("R-S", 'R-M,Red,"6,5"""', "G-M,Grey,M"),
         ("R-S", 'R-M,Red,"6,5"""', "G-M,Grey,M"),
         ("B-S", "B-M,Blue,M", None),
+        ("B-M", None, None),
+        ("G-M", None, None),
         ("CAP", None, None),
         ("CAP", None, None),
     ]
@@ -1138,7 +1153,7 @@ def test_shopify_sizes_without_an_image_stand_with_the_first() -> None:
         "tee,,,,M,T-M,\n"
         "tee,,,,L,T-L,\n"
     )
-    [row] = imported(text).rows
+    row, *_ = imported(text).rows
     assert row.attributes["variants without an image"] == "T-M,M\nT-L,L"
 
 
@@ -1208,6 +1223,48 @@ def test_woocommerce_with_variations() -> None:
     ]
     assert [row.mrp for row in found.rows] == [None, 20, 20]
     assert [row.price for row in found.rows] == [None, 20, 15]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "photos", "expected"),
+    [
+        (  # WooCommerce, whose variations name the parent's picture if they have none
+            "ID,Typ,SKU,Name,Regulärer Preis,Kategorien,Bilder,Position,Übergeordnetes Produkt",
+            [
+                '7,variable,P,Tee,,Tees,"@1, @2",0,',
+                "8,variation,P-1,Tee S,20,,@1,1,P",
+                "9,variation,,Tee M,20,,,2,id:7",
+                "10,variation,P-3,Tee L,20,,@3,3,P",
+                "11,variation,P-4,Tee XL,20,,,3,P",
+            ],
+            [],
+            ([2, 2, 5], [3, 4, 6]),
+        ),
+        (  # Amazon, without addresses; the parent is a listing without a photo
+            "item_sku,item_name,product_type,parent_sku",
+            ["P,Tee,Tees,", "P-1,Tee S,,P", "P-2,Tee M,,P", "Q,Mug,Mugs,"],
+            ["P-1.jpg", "Q.jpg"],
+            ([3, 5], [2, 4]),
+        ),
+        (  # Shopware names the parent by its ID
+            "id;product_number;categories;cover_media_url;parent_id",
+            ["a1f;P;Tees;@1;", "b2f;P-1;;;a1f", "c3f;P-2;;@2;a1f"],
+            [],
+            ([2, 4], [3]),
+        ),
+        (  # Wix
+            "handleId,fieldType,name,productImageUrl,collection,sku",
+            ["p1,Product,Tee,@1,Tees,P", "p1,Variant,,,Tees,P-1", "p2,Product,Mug,@2,Mugs,Q"],
+            [],
+            ([2, 4], [3]),
+        ),
+    ],
+)
+def test_variants_without_a_picture_of_their_own_are_not_refused(
+    names: str, rows: list[str], photos: list[str], expected: tuple[list[int], list[int]]
+) -> None:
+    text = "\n".join([names, *rows]).replace("@", "https://a.example/")
+    assert planned(text, *photos) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from packshot.spreadsheets.families import with_families
 from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -145,9 +146,7 @@ def complete(
     """The rows, filled in from other rows and columns."""
     if layout == "Shopify":
         return _complete_shopify(mapping, columns, records)
-    if layout == "WooCommerce":
-        return _complete_woo(mapping, columns, records)
-    return records
+    return _complete_variants(layout, mapping, columns, records)
 
 
 def _place_of(columns: Sequence[Column], is_it: Callable[[Column], bool]) -> int | None:
@@ -178,6 +177,7 @@ def _complete_shopify(
     completed = []
     for record in records:
         key = record.cell(handle)
+        record = replace(record, family=key)
         source = first.setdefault(key, record)
         if key and source is not record:
             is_variant = any(record.cell(index) for index in of_variant)
@@ -190,43 +190,45 @@ def _complete_shopify(
 
 
 def without_picture(
-    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> set[int]:
-    """Shopify's variant rows without a picture whose product has one, such as sizes of a shoe."""
-    handle = _place_of(columns, lambda column: plain_name(column.name) in HANDLES)
-    if layout != "Shopify" or handle is None:
-        return set()
+    """The rows of variants without a picture whose product has one, such as sizes of a shoe."""
     indexes = [column.index for column in columns if mapping[column.name] in SHARED]
     pictured = {
         record.number: any(record.cell(index) or index in record.links for index in indexes)
         for record in records
     }
-    handles = {record.cell(handle) for record in records if pictured[record.number]}
+    families = {record.family for record in records if record.family and pictured[record.number]}
     return {
         record.number
         for record in records
-        if record.cell(handle) in handles and not pictured[record.number]
+        if record.family in families and not pictured[record.number]
     }
 
 
-def _complete_woo(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+def _complete_variants(
+    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """Complete WooCommerce's rows: a variation is in its parent's categories."""
-    named = {plain_name(column.name): column.index for column in columns}
+    """Complete the rows of variants: each is in its parent's category. WooCommerce names the
+    parent's picture for a variation that has none."""
+    records, parents = with_families(mapping, columns, records)
     category = _place_of(columns, lambda column: mapping[column.name] == "category")
-    parents: dict[str, Record] = {}
-    for record in records:
-        for field, prefix in (("id", "id:"), ("sku", "")):
-            if field in named and record.cell(named[field]):
-                parents[prefix + record.cell(named[field])] = record
+    images = [one.index for one in columns if mapping[one.name] in SHARED]
     completed = []
     for record in records:
-        parent = parents.get(record.cell(named["parent"])) if "parent" in named else None
-        if parent and category is not None:
-            record = _fill_from(record, parent, [category])
+        if parent := parents.get(record.number):
+            record = record if category is None else _fill_from(record, parent, [category])
+            if layout == "WooCommerce":
+                record = _without_pictures_of(parent, record, images)
         completed.append(record)
     return completed
+
+
+def _without_pictures_of(parent: Record, record: Record, indexes: Sequence[int]) -> Record:
+    for index in indexes:
+        if record.cell(index) in map(str.strip, parent.cell(index).split(",")):
+            record = with_cell(record, index, "")
+    return record
 
 
 def _fill_from(record: Record, source: Record, indexes: Sequence[int]) -> Record:

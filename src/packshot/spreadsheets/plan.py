@@ -24,7 +24,7 @@ from packshot.spreadsheets.matching import (
 from packshot.spreadsheets.names_alone import possible_skus
 from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.product_rows import read_amounts
-from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
+from packshot.spreadsheets.products import NO_OWN_PICTURE, NO_SKU_COLUMN, read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetProblem, Table
@@ -98,9 +98,11 @@ def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
         _drop_refused(match_photos(given.photos, ready, given.choices.assigned), rules), found
     )
     found = _with_sku_column_named(found, table, given.photos, bool(photos.matched))
+    photos, lacking = _leave_out_variants(photos, found)
     rows = tuple(_plan_rows(found, photos))
     problems = (
         *found.problems,
+        *lacking,
         *_sharing(found, photos),
         *_note_shared_pictures(rows),
         *_note_photos_beside_addresses(rows),
@@ -197,6 +199,24 @@ def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
     left_out = [replace(left, why=rows.get(left.file, left.why)) for left in photos.left_out]
     missing = sorted((*photos.missing, *others.missing), key=lambda one: one.row)
     return replace(photos, left_out=tuple(left_out), missing=tuple(missing))
+
+
+def _leave_out_variants(
+    photos: MatchedPhotos, found: Import
+) -> tuple[MatchedPhotos, list[SheetProblem]]:
+    """The result without missing photos of variants whose product has pictures in other rows, such
+    as sizes, and a note on each."""
+    pictured = {match.product.family for match in photos.matched}
+    pictured |= {row.family for row in found.rows if row.ready and (row.raw_image or row.path)}
+    variants = {
+        row.row
+        for row in found.rows
+        if row.family in pictured - {""} and row.ready and not row.path
+    }
+    lacking = [one.row for one in photos.missing if one.row in variants]
+    missing = tuple(one for one in photos.missing if one.row not in variants)
+    notes = [SheetProblem(row, None, NO_OWN_PICTURE, "note") for row in lacking]
+    return replace(photos, missing=missing), notes
 
 
 def _with_sku_column_named(found: Import, table: Table, photos: Sequence[str], fit: bool) -> Import:

@@ -133,6 +133,7 @@ class RowReader:
             category=self._category(record, whole),
             assumed=self._assumed(record),
             attributes=self._attribute_texts(record, whole),
+            family=record.family,
             **texts,
             **numbers,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -44,6 +45,8 @@ from packshot.spreadsheets.view_words import without_accents
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
 #: The most rows that a note names.
 _ROWS_NAMED: Final = 5
+#: Of a variant's row whose product has pictures in other rows.
+NO_OWN_PICTURE: Final = "has no picture of its own, so nothing is made for it"
 _FLOAT: Final = re.compile(r"\d+\.0")
 #: Names of columns whose pictures show something else than a product.
 _NO_PHOTOS: Final = re.compile(
@@ -257,12 +260,25 @@ def _drop_float_skus(
 def _settle_pictures(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
+    """The rows, each picture in one of them. A variant without a picture of its own waits for a
+    photo of its SKU; without a SKU of its own it is left out with a note."""
     shared, notes = share_pictures(layout, mapping, columns, records)
-    needless = without_picture(layout, mapping, columns, shared)
-    detail = "has no picture of its own, so nothing is made for it"
-    notes += [SheetProblem(number, None, detail, "note") for number in needless]
-    kept = [record for record in shared if record.number not in needless]
-    return keep_variants(layout, mapping, columns, records, kept), notes
+    lacking = without_picture(mapping, columns, shared)
+    sku = next((one.index for one in columns if mapping[one.name] == "sku"), len(columns))
+    skus = Counter(record.cell(sku) for record in shared)
+    needless = {
+        record.number
+        for record in shared
+        if record.number in lacking and not (record.cell(sku) and skus[record.cell(sku)] == 1)
+    }
+    notes += [SheetProblem(number, None, NO_OWN_PICTURE, "note") for number in sorted(needless)]
+    pictured = [record for record in shared if record.number not in lacking]
+    kept = {
+        record.number: record
+        for record in keep_variants(layout, mapping, columns, records, pictured)
+    }
+    left = [record for record in shared if record.number not in needless]
+    return [kept.get(record.number, record) for record in left], notes
 
 
 def _with_pictures_by_content(

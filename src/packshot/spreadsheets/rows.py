@@ -26,7 +26,8 @@ class ProductRow(Fields):
     It has a `raw_image` (an address), or a `path` (the file that its cell names), or neither: then
     the photos are found by its SKU. `ready` is False while one of its problems is not a note.
     `assumed` are the fields that come from the defaults, not from its cells. `low_mrp` is an MRP
-    below the price, which a new product does without.
+    below the price, which a new product does without. Rows of one product with its variants have
+    the same `family`.
     """
 
     row: int
@@ -35,6 +36,7 @@ class ProductRow(Fields):
     ready: bool = True
     assumed: frozenset[str] = frozenset()
     low_mrp: Decimal | None = None
+    family: str = ""
 
     def as_product(self) -> dict[str, Any]:
         """The known fields, as the bulk API accepts them; amounts as exact texts."""

@@ -61,6 +61,8 @@ class Record:
     #: What other rows say of this one, by the name of the attribute that it becomes.
     attributes: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    #: What all rows of one product with its variants have in common; empty for most.
+    family: str = ""
 
     def cell(self, index: int) -> str:
         return self.cells[index] if index < len(self.cells) else ""

@@ -1,0 +1,67 @@
+"""Which rows are one product with its variants: by a column that names each variant's parent or its
+group. Shopify's handles are its layout's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from packshot.spreadsheets.header import ATTRIBUTE, Column, plain_name
+from packshot.spreadsheets.table import Record
+from packshot.spreadsheets.view_words import without_accents
+
+#: Words in the names of columns that name the parent: Amazon's parent_sku, Shopware's parent_id,
+#: JTL's Vaterartikel, and WooCommerce's in the languages that it is used in most.
+_PARENT: Final = re.compile(
+    r"\bparente?\b|vater|ubergeordnet|\bpadre|genitore|\bsuperior|\bhoofd|nadrz[ae]d|nadrazen"
+    r"|ascendente|overordnad|foralder|родител|ebeveyn|^親|^父"
+)
+_OF_CATEGORIES: Final = re.compile(r"[ck]ategor|rubri")
+#: Google's item_group_id and Wix' handleId: the same for all rows of a product.
+_GROUPS: Final = frozenset({"item group id", "group id", "handle id"})
+_IDS: Final = frozenset({"id", "product id"})
+
+
+def with_families(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> tuple[list[Record], dict[int, Record]]:
+    """The records, each product's with its family, and the parent of each variant by its row."""
+    numbered = _numbered(mapping, columns, records)
+    names = {
+        column.index: without_accents(plain_name(column.name))
+        for column in columns
+        if mapping[column.name] == ATTRIBUTE
+    }
+    groups = [index for index, name in names.items() if name in _GROUPS]
+    of_parents = [index for index, name in names.items() if _names_parents(name)]
+    parents: dict[int, Record] = {}
+    families: dict[int, str] = {}
+    for record in records:
+        families[record.number] = "".join(record.cell(index) for index in groups)
+        found = [numbered[cell] for at in of_parents if (cell := record.cell(at)) in numbered]
+        if found and found[0] is not record:
+            parents[record.number] = found[0]
+            families[record.number] = families[found[0].number] = f"row {found[0].number}"
+    return [replace(one, family=families[one.number]) for one in records], parents
+
+
+def _names_parents(name: str) -> bool:
+    return bool(_PARENT.search(name)) and not _OF_CATEGORIES.search(name)
+
+
+def _numbered(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> dict[str, Record]:
+    """The records by what a column can name them: their SKU, else their ID; WooCommerce writes
+    `id:7`."""
+    numbered: dict[str, Record] = {}
+    ids = [one.index for one in columns if plain_name(one.name) in _IDS]
+    skus = [one.index for one in columns if mapping[one.name] == "sku"]
+    for prefix, indexes in (("id:", ids), ("", skus), ("", ids)):
+        for record in records:
+            for index in indexes:
+                if cell := record.cell(index):
+                    numbered.setdefault(f"{prefix}{cell}", record)
+    return numbered
