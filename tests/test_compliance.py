@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import struct
@@ -25,6 +26,7 @@ from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.marketplaces.presets import Rule, preset_names, read_preset
 from packshot.pictures.imaging import OutputSpec, encode_array, finish
 from packshot.pictures.provenance import Provenance
+from packshot.web.api.answer_models import ComplianceRowOut
 
 #: The other presets, with rules of the same kinds, run with `make test-extra`.
 IN_EVERY_RUN = ("amazon", "myntra", "shopify")
@@ -627,6 +629,21 @@ def test_the_command_names_each_bad_file_and_judges_the_others(tmp_path: Path) -
     assert f"{good}: Amazon, rules of" in output
     assert "Traceback" not in output
     assert comply(good, "--preset", "amazon")[0] == 0
+
+
+def test_the_command_prints_the_rows_of_the_api_as_json(tmp_path: Path) -> None:
+    good, missing = tmp_path / "good.jpg", tmp_path / "nowhere.jpg"
+    good.write_bytes(encode_array(product(2000, 0.9), 98))
+    code, output = comply(good, missing, "--preset", "amazon", "--json")
+    found = json.loads(output)
+    assert code == 1
+    assert (found["preset"], found["title"]) == ("amazon", "Amazon")
+    first, second = found["pictures"]
+    assert (first["file"], first["main"]) == (str(good), True)
+    assert set(first["rows"][0]) == set(ComplianceRowOut.model_fields)
+    assert second["error"] == "can't be read: No such file or directory"
+    assert comply(good, "--preset", "amazon", "--json")[0] == 0
+    assert "amazon" in json.loads(comply("--json")[1])
 
 
 def test_a_file_named_as_one_of_amazons_others_is_judged_as_one(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -19,6 +22,26 @@ MAX_BYTES = 200_000_000
 SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 
 
+@dataclass(frozen=True)
+class JudgedFile:
+    """A picture and its rows, or the error why it has none."""
+
+    path: Path
+    main: bool
+    rows: list[RuleResult] = field(default_factory=list)
+    error: str | None = None
+
+    @property
+    def complies(self) -> bool:
+        return self.error is None and not fails(self.rows)
+
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"file": str(self.path), "main": self.main}
+        if self.error is not None:
+            return found | {"error": self.error}
+        return found | {"rows": [asdict(row) for row in self.rows]}
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
@@ -31,8 +54,13 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with your presets.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON, as the API does.")
 def comply(
-    files: tuple[Path, ...], name: str | None, secondary: bool, presets_dir: Path | None
+    files: tuple[Path, ...],
+    name: str | None,
+    secondary: bool,
+    presets_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure pictures against a preset: a line for each rule. Exits with 1 when a rule
     fails or a picture can't be read; the other pictures are still measured.
@@ -43,14 +71,21 @@ def comply(
     if name is None and files:
         raise click.UsageError("name a marketplace with --preset; without pictures, all are listed")
     if name is None:
-        click.echo("\n".join(preset_names(presets_dir)))
+        names = preset_names(presets_dir)
+        click.echo(json.dumps(names) if as_json else "\n".join(names))
         return
     if not files:
         raise click.UsageError("name the pictures to check")
     preset = _preset(name, presets_dir)
-    mains = {path: not secondary and not _is_other(path) for path in files}
-    failed = [path for path, main in mains.items() if not _complies(path, preset, main)]
-    if failed:
+    judged = []
+    for path in files:
+        found = _judge(path, preset, main=not secondary and not _is_other(path))
+        judged.append(found)
+        if not as_json:
+            _show(found, preset)
+    if as_json:
+        _print_json(judged, name, preset)
+    if not all(found.complies for found in judged):
         raise SystemExit(1)
 
 
@@ -66,20 +101,16 @@ def _preset(name: str, presets_dir: Path | None) -> Preset:
         raise click.ClickException(error.message) from None
 
 
-def _complies(path: Path, preset: Preset, main: bool) -> bool:
+def _judge(path: Path, preset: Preset, main: bool) -> JudgedFile:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
     from packshot.marketplaces.measures import measure
 
     try:
-        rows = check(measure(_read(path), path.suffix), preset, main)
+        return JudgedFile(path, main, check(measure(_read(path), path.suffix), preset, main))
     except OSError as error:
-        click.echo(f"{path}: can't be read: {error.strerror}")
-        return False
+        return JudgedFile(path, main, error=f"can't be read: {error.strerror}")
     except PackshotError as error:
-        click.echo(f"{path}: {error.message}")
-        return False
-    _show(path, preset, rows)
-    return not fails(rows)
+        return JudgedFile(path, main, error=error.message)
 
 
 def _read(path: Path) -> bytes:
@@ -93,11 +124,19 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _show(path: Path, preset: Preset, rows: list[RuleResult]) -> None:
-    click.echo(f"{path}: {preset.title}, rules of {preset.checked}")
+def _show(found: JudgedFile, preset: Preset) -> None:
+    if found.error is not None:
+        click.echo(f"{found.path}: {found.error}")
+        return
+    click.echo(f"{found.path}: {preset.title}, rules of {preset.checked}")
     table = Table()
     for heading in ("", "rule", "required", "measured", "what to do"):
         table.add_column(heading)
-    for row in rows:
+    for row in found.rows:
         table.add_row(SIGNS[row.verdict], row.rule, row.required, row.measured, row.advice)
     Console().print(table)
+
+
+def _print_json(judged: list[JudgedFile], name: str, preset: Preset) -> None:
+    head = {"preset": name, "title": preset.title, "checked": str(preset.checked)}
+    click.echo(json.dumps(head | {"pictures": [found.as_json() for found in judged]}))

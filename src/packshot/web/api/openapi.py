@@ -25,7 +25,7 @@ from packshot.lanes import LANES
 from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
 from packshot.web.requests import problems
-from packshot.web.requests.endpoints import ACCESS, REFUSALS, Access, needs
+from packshot.web.requests.endpoints import ACCESS, REFUSALS, Access, needs, probe
 from packshot.web.requests.headers import DOCS_POLICY
 from packshot.web.requests.reading import MAX_ID
 from packshot.web.requests.refusals import MEANINGS, FieldError
@@ -321,9 +321,9 @@ def docs_file(name: str) -> Response:
 
 
 @bp.get("/problems/<code>")
-@needs()
+@probe
 def problem_page(code: str) -> Response:
-    """The page that a problem's `type` points to."""
+    """The page that a problem's `type` points to: documentation, also for who gets a 401."""
     if code not in MEANINGS:
         abort(404)
     return Response(f"{code}\n\n{MEANINGS[code].words}\n", mimetype="text/plain")

@@ -155,7 +155,10 @@ def cancel_product(product_id: int) -> Response:
 @bp.doc(operation_id="getStats", responses=[304])
 @needs()
 def get_stats() -> Response:
-    """Counts by status, the queue, pictures, and their cost"""
+    """Counts by status, the queue, pictures, and their cost
+
+    While products wait, `oldest_seconds` grows, so the ETag changes too: 304 is for an empty queue.
+    """
     data = StatsData.model_validate(services().catalog.stats())
     settings = services().settings
     said = {
