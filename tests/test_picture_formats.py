@@ -36,7 +36,7 @@ from support.pictures import (
 )
 
 from packshot.errors import PictureError
-from packshot.pictures import imaging, kinds, limits
+from packshot.pictures import colour, imaging, kinds, limits
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.decoding import OPENERS
 from packshot.pictures.vips import vips
@@ -45,7 +45,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def png(pixels: Any = None, **how: Any) -> bytes:
-    data: bytes = image_of(scene() if pixels is None else pixels).pngsave_buffer(**how)
+    pixels = scene() if pixels is None else pixels
+    grey, deep = pixels.shape[2] < 3, pixels.dtype == numpy.uint16
+    space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
+    data: bytes = image_of(pixels, space).pngsave_buffer(**how)
     return data
 
 
@@ -315,6 +318,10 @@ def gama(gamma: float) -> bytes:
     return chunk(b"gAMA", struct.pack(">I", round(100_000 / gamma)))
 
 
+def iccp(profile: bytes) -> bytes:
+    return chunk(b"iCCP", b"x\0\0" + zlib.compress(profile))
+
+
 @pytest.mark.parametrize(
     ("stored", "notes"),
     [
@@ -327,22 +334,33 @@ def gama(gamma: float) -> bytes:
         (scene(), [chunk(b"gAMA", bytes(4))]),
         (stored_with(1.0, TO_P3), [chunk(b"cICP", bytes([12, 8, 0, 1]))]),
         (stored_with(1.8), [gama(1.8), chunk(b"iCCP", b"x\0\0broken")]),
+        (stored_with(1.8), [chunk(b"cICP", bytes([2, 2, 0, 1])), gama(1.8)]),
+        (stored_with(1.8)[:, :, :1], [gama(1.8), iccp(colour.adobe_rgb())]),
+        (stored_with(1.0, depth=16)[:, :, :1], [gama(1.0)]),
     ],
-    ids=["gAMA", "bad cHRM", "gAMA, cHRM", "gAMA 2.2", "sRGB", "cICP", "no gamma", "P3", "bad ICC"],
+    ids=[
+        *("gAMA", "bad cHRM", "gAMA, cHRM", "gAMA 2.2", "sRGB", "cICP", "no gamma", "P3"),
+        *("bad ICC", "unknown cICP", "grey with ICC of RGB", "linear grey"),
+    ],
 )
 def test_a_pngs_own_statement_of_colour_is_heeded(stored: Any, notes: list[bytes]) -> None:
     """In a browser's order: cICP, iCCP, sRGB, then gAMA with cHRM."""
-    coarse = 8 if notes[0].find(b"cICP") >= 0 and stored is not scene() else 3
-    assert far(shown(png_with(png(stored), *notes)), scene()) <= coarse
+    coarse = 8 if notes == [chunk(b"cICP", bytes([12, 8, 0, 1]))] else 3
+    expected = scene()[:, :, : stored.shape[2]]
+    assert far(shown(png_with(png(stored), *notes)), expected) <= coarse
 
 
-def test_sixteen_bits_and_grey_are_converted_too() -> None:
-    deep = image_of(stored_with(1.0, depth=16), "rgb16").pngsave_buffer(bitdepth=16)
+def test_sixteen_bits_are_converted_too() -> None:
+    deep = png(stored_with(1.0, depth=16))
     assert far(shown(png_with(deep, gama(1.0))), scene()) <= 3
-    grey = stored_with(1.8)[:, :, 1:2]
-    expected = numpy.repeat(scene()[:, :, 1:2], 3, axis=2)
-    data = image_of(grey, "b-w").pngsave_buffer()
-    assert far(shown(png_with(data, gama(1.8))), expected) <= 3
+
+
+def test_a_png_may_say_how_it_is_turned_after_its_pixels() -> None:
+    turned = numpy.ascontiguousarray(numpy.rot90(scene()))
+    orientation = struct.pack(">HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
+    exif = chunk(b"eXIf", b"MM\0*" + struct.pack(">I", 8) + orientation)
+    plain = png(turned)
+    assert far(shown(plain[:-12] + exif + plain[-12:]), scene()) <= 2
 
 
 @pytest.mark.parametrize(
@@ -645,6 +663,25 @@ def test_pages_of_a_tiff_are_counted_without_its_previews() -> None:
     error = refusal(tiff_pages(0, 0, 0))
     assert error.code == "picture_many_pages"
     assert "3 pages" in error.message
+
+
+@pytest.mark.parametrize(
+    ("kinds", "transparent"), [((0,), False), ((0, 0, 0), False), ((0, 2), True), ((2, 0), True)]
+)
+def test_a_selection_saved_in_a_tiff_makes_nothing_transparent(
+    kinds: tuple[int, ...], transparent: bool
+) -> None:
+    """Only a channel that the file names alpha is (ExtraSamples 1 and 2)."""
+    extra = [numpy.full((200, 300), 90 if kind else 0, numpy.uint8) for kind in kinds]
+    data = image_of(numpy.dstack([scene(), *extra])).tiffsave_buffer()
+    (entry,) = re.findall(re.escape(struct.pack("<HHI", 338, 3, len(kinds))), data)
+    at = data.index(entry) + len(entry)
+    at = at if len(kinds) < 3 else struct.unpack_from("<I", data, at)[0]
+    stated = struct.pack(f"<{len(kinds)}H", *kinds)
+    pixels = shown(data[:at] + stated + data[at + len(stated) :])
+    assert far(pixels[:, :, :3], scene()) <= 3
+    assert pixels.shape[2] == (4 if transparent else 3)
+    assert pixels[0, 0, -1] == 90 or not transparent
 
 
 @pytest.mark.parametrize("space", ["lab", "labs", "labq"])

@@ -74,17 +74,20 @@ SAMPLES = 4096  # of a curve that no ICC formula describes
 REFERENCE_WHITE = 203  # cd/m2 of white paper in HDR pictures (ITU-R BT.2408)
 
 
-def profile_for_codes(primaries: int, transfer: int, grey: bool = False) -> bytes | None:
+def knows_codes(primaries: int, transfer: int) -> bool:
+    """Whether H.273's codes state a colour: 2, for one, means "unspecified"."""
+    return primaries in CODED_PRIMARIES and transfer in (*CODED_TRANSFERS, PQ, HLG)
+
+
+def profile_for_codes(primaries: int, transfer: int) -> bytes | None:
     """The ICC profile for H.273's codes; None for sRGB and for codes that are unknown."""
     if transfer in (PQ, HLG):
         curve = _sample(_pq() if transfer == PQ else _hlg())
-        return _icc(CODED_PRIMARIES.get(primaries, SRGB), curve, grey)
-    return gamma_profile(CODED_PRIMARIES.get(primaries), CODED_TRANSFERS.get(transfer), grey)
+        return _icc(CODED_PRIMARIES.get(primaries, SRGB), curve)
+    return gamma_profile(CODED_PRIMARIES.get(primaries), CODED_TRANSFERS.get(transfer))
 
 
-def gamma_profile(
-    primaries: Primaries | None, transfer: Transfer | None, grey: bool = False
-) -> bytes | None:
+def gamma_profile(primaries: Primaries | None, transfer: Transfer | None) -> bytes | None:
     """The ICC profile for these, where None means sRGB's; None if both are close to sRGB's."""
     if primaries is not None and (_near(primaries, SRGB) or not _is_sound(primaries)):
         primaries = None
@@ -95,12 +98,12 @@ def gamma_profile(
         transfer = None
     if primaries is None and transfer is None:
         return None
-    return _icc(primaries or SRGB, (transfer or SRGB_CURVE).to_icc_tag(), grey)
+    return _icc(primaries or SRGB, (transfer or SRGB_CURVE).to_icc_tag())
 
 
 def adobe_rgb() -> bytes:
     """The profile for photos that name Adobe RGB only in their EXIF."""
-    return _icc(ADOBE_RGB, ADOBE_GAMMA.to_icc_tag(), grey=False)
+    return _icc(ADOBE_RGB, ADOBE_GAMMA.to_icc_tag())
 
 
 def _like_srgb(transfer: Transfer) -> bool:
@@ -125,23 +128,20 @@ def _is_sound(primaries: Primaries) -> bool:
 # ---- writing a profile (ICC.1:2022, profile version 4.3)
 
 
-def _icc(primaries: Primaries, curve: bytes, grey: bool) -> bytes:
+def _icc(primaries: Primaries, curve: bytes) -> bytes:
     tags = {
         b"desc": _text("Packshot"),
         b"cprt": _text("none"),
         b"wtpt": _xyz_tag(_xyz(0.34570, 0.35854)),
     }
-    if grey:
-        tags[b"kTRC"] = curve
-    else:
-        colorants = to_d50(primaries)
-        for column, name in enumerate(b"rgb"):
-            tags[bytes([name]) + b"XYZ"] = _xyz_tag(colorants[:, column])
-            tags[bytes([name]) + b"TRC"] = curve
-    return _assemble(tags, b"GRAY" if grey else b"RGB ")
+    colorants = to_d50(primaries)
+    for column, name in enumerate(b"rgb"):
+        tags[bytes([name]) + b"XYZ"] = _xyz_tag(colorants[:, column])
+        tags[bytes([name]) + b"TRC"] = curve
+    return _assemble(tags)
 
 
-def _assemble(tags: dict[bytes, bytes], space: bytes) -> bytes:
+def _assemble(tags: dict[bytes, bytes]) -> bytes:
     table, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
@@ -153,7 +153,7 @@ def _assemble(tags: dict[bytes, bytes], space: bytes) -> bytes:
         bytes(4),
         0x04300000,
         b"mntr",
-        space,
+        b"RGB ",
         b"XYZ ",
         b"acsp",
         bytes(4),

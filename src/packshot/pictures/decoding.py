@@ -181,17 +181,17 @@ def _open_webp(data: bytes) -> Opened:
 def _open_tiff(data: bytes) -> Opened:
     directories = tiff.read_directories(data)
     page = tiff.check_pages(directories)
-    for directory in directories[page : page + 1]:
-        tiff.check_colours(directory)
-        tiff.check_tiles(directory)
-    image = _header_of(data, page=page)
+    directory = directories[page] if directories else {}
+    tiff.check_colours(directory)
+    tiff.check_tiles(directory)
+    image = tiff.without_extra_channels(_header_of(data, page=page), directory)
     limits.check_size(image.width, image.height)
     tiff.check_layout(image)
     header = _header("image/tiff", image, False)
 
     def decode(side: int) -> Any:
         image = _header_of(data, page=page, fail_on="error")
-        return _fit(image, header, side)
+        return _fit(tiff.without_extra_channels(image, directory), header, side)
 
     return Opened(header, decode)
 
@@ -305,8 +305,12 @@ def _converts(profile: bytes | None) -> bool:
 
 
 def _with_profile(image: Any, profile: bytes | None) -> Any:
+    """The image with a profile, whose colour channels it then has: of grey alone, libvips converts
+    dark tones inexactly."""
     if profile is None:
         return image
+    if image.bands < 3 and profile[16:20] == b"RGB ":
+        image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
     image = image.copy()
     image.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
     return image

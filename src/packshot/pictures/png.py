@@ -63,7 +63,8 @@ def _chunks(data: bytes) -> tuple[list[bytes], dict[bytes, bytes], list[str]]:
         if name in NEEDED or (name == b"eXIf" and length <= MAX_EXIF):
             if end > len(data):
                 raise damaged("it ends within its pixels")
-            needed.append(data[position:end])
+            # eXIf may come after the pixels, where the decoder ignores it.
+            needed.insert(1 if name == b"eXIf" else len(needed), data[position:end])
         if name not in NEEDED:
             notes.setdefault(name, data[position + 8 : min(end - 4, position + 8 + 2**20 * 4)])
             metadata += _metadata_name(name, data[position + 8 : position + 8 + len(XMP)])
@@ -93,16 +94,18 @@ def _profile(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
         from packshot.pictures import colour  # it loads numpy
 
         primaries, transfer, _matrix, _range = notes[b"cICP"]
-        return colour.profile_for_codes(primaries, transfer, grey)
-    if b"iCCP" in notes and (embedded := _unpack(notes[b"iCCP"])) is not None:
+        if colour.knows_codes(primaries, transfer):
+            return colour.profile_for_codes(primaries, transfer)
+    if b"iCCP" in notes and (embedded := _unpack(notes[b"iCCP"], grey)) is not None:
         return embedded
     if b"sRGB" in notes:
         return None
-    return _profile_of(notes, grey)
+    return _profile_of(notes)
 
 
-def _unpack(chunk: bytes) -> bytes | None:
-    """The ICC profile; None when it can't be unpacked: browsers ignore such a profile too."""
+def _unpack(chunk: bytes, grey: bool) -> bytes | None:
+    """The ICC profile; None when it can't be unpacked or is for other channels: browsers ignore
+    such a profile too."""
     _name, _, packed = chunk.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
@@ -111,10 +114,11 @@ def _unpack(chunk: bytes) -> bytes | None:
         return None
     if len(profile) > MAX_PROFILE:
         raise too_large_inside("ICC profile", MAX_PROFILE)
-    return profile if profile[36:40] == b"acsp" else None
+    fits = profile[36:40] == b"acsp" and profile[16:20] == (b"GRAY" if grey else b"RGB ")
+    return profile if fits else None
 
 
-def _profile_of(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
+def _profile_of(notes: dict[bytes, bytes]) -> bytes | None:
     """A profile from gAMA and cHRM; with only one of them, the other is sRGB's."""
     if not notes.keys() & {b"gAMA", b"cHRM"}:
         return None
@@ -123,6 +127,6 @@ def _profile_of(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
     gamma = int.from_bytes(notes[b"gAMA"], "big") / 1e5 if len(notes.get(b"gAMA", b"")) == 4 else 0
     transfer = Transfer(1 / gamma) if 0.1 <= gamma <= 10 else None
     primaries = None
-    if len(notes.get(b"cHRM", b"")) == 32 and not grey:
+    if len(notes.get(b"cHRM", b"")) == 32:
         primaries = Primaries(*(value / 1e5 for value in unpack(">8I", notes[b"cHRM"])))
-    return gamma_profile(primaries, transfer, grey)
+    return gamma_profile(primaries, transfer)

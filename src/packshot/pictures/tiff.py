@@ -12,6 +12,7 @@ from packshot.pictures.limits import check_held, unsupported
 
 MAX_DIRECTORIES = 100
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
+UNSPECIFIED = 0  # a value of ExtraSamples
 MAX_VALUES = 64  # of one tag: enough for every tag that is read
 #: struct letters by field type (TIFF 6.0, section 2); signed and floating types are not needed.
 TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 13: "I"}
@@ -30,6 +31,7 @@ class Tag(IntEnum):
     SAMPLES = 277
     TILE_HEIGHT = 323
     SUB_DIRECTORIES = 330
+    EXTRA_SAMPLES = 338
     DNG_VERSION = 50706
 
 
@@ -116,6 +118,19 @@ def check_colours(directory: Directory) -> None:
         name = "YCbCr colour without JPEG"
     if name is not None:
         raise unsupported(f"The TIFF is in {name}")
+
+
+def without_extra_channels(image: Any, directory: Directory) -> Any:
+    """The image without channels that are neither colour nor alpha (ExtraSamples 0): an editor's
+    saved selection would make the rest of the product transparent."""
+    kinds = directory.get(Tag.EXTRA_SAMPLES, ())
+    colours = image.bands - len(kinds)
+    alphas = [number for number, kind in enumerate(kinds) if kind != UNSPECIFIED]
+    if not kinds or colours not in (1, 3, 4) or len(kinds) == len(alphas) == 1:
+        return image
+    kept = image.extract_band(0, n=colours)
+    kept = kept.bandjoin(image[colours + alphas[0]]) if alphas else kept
+    return kept.copy(interpretation=image.interpretation)
 
 
 def check_tiles(directory: Directory) -> None:
