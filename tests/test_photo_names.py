@@ -452,6 +452,17 @@ def test_a_name_is_read_the_same_whatever_lies_beside_it(
         ("47_12.jpg", ["47_front.jpg"], ["47/12"], ("47/12", None)),
         ("A-47_12-front.jpg", [], ["A-47/12"], ("A-47/12", "front")),
         ("47-12.jpg", [], ["47-12", "47/12"], ("47-12", None)),
+        ("a-47_12.jpg", [], ["A-47/12", "A-47"], ("A-47/12", None)),
+        ("a-1.jpg", ["A-1_2.jpg"], ["A-1"], ("A-1", None)),
+        ("Abc1-front.jpg", [], ["ABC1"], ("ABC1", "front")),
+        ("Abc-1.jpg", [], ["ABC-1", "abc-1"], ("Abc-1", None)),
+        ("abc-1.jpg", [], ["ABC-1", "abc-1"], ("abc-1", None)),
+        ("front_A1.jpg", [], ["A1"], ("A1", "front")),
+        ("Hinten - a1.jpg", [], ["A1"], ("A1", "hinten")),
+        ("front_A1.jpg", ["back_A1.jpg"], [], ("A1", "front")),
+        ("front_A1.jpg", ["back_A2.jpg"], [], ("front_A1", None)),
+        ("TOP-12.jpg", ["BOTTOM-12.jpg"], [], ("TOP-12", None)),
+        ("TOP-12.jpg", [], ["TOP-12", "12"], ("TOP-12", None)),
         ("CUP@2x.jpg", ["CUP-min.jpg"], [], ("CUP", None)),
         ("LAMP-MIN.jpg", ["LAMP-MAX.jpg"], [], ("LAMP-MIN", None)),
     ],
@@ -462,6 +473,23 @@ def test_the_longest_sku_that_is_known_wins(
     found = name_photos([*beside, photo], ProductRow(0), None, known)
     assert matched(found)[photo] == named
     assert set(known) <= set(possible_skus([photo]))
+
+
+@pytest.mark.parametrize(
+    ("photo", "named"),
+    [
+        ("front_A1.jpg", ("A1", "front")),
+        ("Rückseite - a1.jpg", ("A1", "rückseite")),
+        ("shoot 3/top-12.jpg", ("12", "top")),
+        ("TOP-13.jpg", ("TOP-13", None)),
+    ],
+)
+def test_a_view_may_come_before_a_sku_of_the_spreadsheet(
+    photo: str, named: tuple[str, str | None]
+) -> None:
+    assert matched(match_photos([photo], rows("A1", "12", "13", "TOP-13"))) == {photo: named}
+    [unclear] = match_photos(["01_A1.jpg"], rows("A1")).ambiguous
+    assert unclear.skus == ("A1",)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a
 from packshot.spreadsheets.photo_views import (
     below_folder,
     read_view,
+    view_before,
     view_key_of_copy,
     views_of_folders,
 )
@@ -319,12 +320,19 @@ class _Finder:
             fits = [*sure, *by_folder]
         else:
             fits = sure or by_name or self._across_folder(folders, photo)
+            fits = fits or self._behind_view(stem_of(photo))
         self._judge(photo, fits or self._unsure_folder(folders))
 
     def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
         """A SKU with a slash is a folder and a name: AB/12.jpg."""
         fits = self._skus.fits(f"{folders[-1]}/{stem_of(photo)}") if folders else []
         return [fit for fit in fits if fit.view is not None]
+
+    def _behind_view(self, stem: str) -> list[Fit]:
+        """A SKU behind a word for a view: front_A1.jpg."""
+        split = view_before(stem)
+        fits = self._skus.fits(split.rest) if split else []
+        return [replace(fit, view=split.view) for fit in fits if split and fit.view == ""]
 
     def _by_folder(self, folders: Sequence[str], stem: str) -> list[Fit]:
         """The deepest folder that is a SKU; what lies below it is the view."""

@@ -8,13 +8,14 @@ so it is a view only if the name before it is such a SKU: A1-2 beside A1, but BO
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.name_index import same_name
+from packshot.spreadsheets.name_index import caseless, same_name
 from packshot.spreadsheets.naming import (
     FOLDER,
     PLAIN,
@@ -33,6 +34,7 @@ from packshot.spreadsheets.photo_views import (
     below_folder,
     names_no_side,
     read_view,
+    view_before,
     views_of_folders,
 )
 from packshot.spreadsheets.view_words import SEPARATORS
@@ -44,7 +46,8 @@ _CLOSE_BRACKETS: Final = "{sku}({view})"
 _SPACE: Final = "{sku} {view}"  # before a word for a copy only
 _SURE: Final = (_BRACKETS, _CLOSE_BRACKETS, _UNDERSCORE, _SPACE)
 _JOINED: Final = {sign: "{sku}.{view}" if sign == "." else "{sku}-{view}" for sign in ".-–—"}
-_ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values())))
+_VIEW_FIRST: Final = {sign: f"{{view}}{sign}{{sku}}" for sign in "_-. "}
+_ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values(), *_VIEW_FIRST.values())))
 #: A view has at most four words, and perhaps a size.
 _MAX_CUTS: Final = 6
 _LAST_SIGN: Final = re.compile(r"[-_](?=[^-_]+\Z)")
@@ -138,26 +141,46 @@ def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
     """Read every path, in the form in which Packshot saves SKUs. `known` are SKUs that Packshot
     has, see `possible_skus`."""
     composed = {path: same_name(path) for path in paths}
-    slashed = {sku.replace("/", sign): sku for sku in known if "/" in sku for sign in "-_"}
     exact = frozenset(known)
-    slashed = {name: sku for name, sku in slashed.items() if name not in exact}
-    found = _read(list(dict.fromkeys(composed.values())), exact | slashed.keys())
-    readings = {path: _in_full(found.readings[one], slashed) for path, one in composed.items()}
+    spellings = _spellings(paths, exact)
+    found = _read(list(dict.fromkeys(composed.values())), exact | spellings.keys())
+    readings = {path: _in_full(found.readings[one], spellings) for path, one in composed.items()}
     return replace(found, readings=readings)
 
 
-def _in_full(reading: Reading, slashed: Mapping[str, str]) -> Reading:
-    """The reading with the slash that its SKU has in Packshot, and a file's name can't have."""
-    sku = slashed.get(reading.named.sku)
+def _spellings(paths: Sequence[str], known: frozenset[str]) -> dict[str, str]:
+    """The SKUs that Packshot has by the names that photos have for them: a file's name can't have
+    a slash (47-12 is 47/12), and people write it in lower case. What fits two SKUs is none."""
+    slashed = ((sku.replace("/", sign), sku) for sku in known if "/" in sku for sign in "-_")
+    forms = _by_form(slashed) | _by_form((sku, sku) for sku in known)
+    return {
+        name: next(iter(skus))
+        for name in (possible_skus(paths) if known else ())
+        if name not in known and len(skus := forms.get(caseless(name), set())) == 1
+    }
+
+
+def _by_form(written: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    forms: dict[str, set[str]] = defaultdict(set)
+    for name, sku in written:
+        forms[caseless(name)].add(sku)
+    return dict(forms)
+
+
+def _in_full(reading: Reading, spellings: Mapping[str, str]) -> Reading:
+    """The reading with its SKU as Packshot writes it."""
+    sku = spellings.get(reading.named.sku)
     return replace(reading, named=replace(reading.named, sku=sku)) if sku else reading
 
 
-def _read(paths: Sequence[str], known: Collection[str]) -> ReadNames:
+def _read(paths: Sequence[str], known: frozenset[str]) -> ReadNames:
     found = ReadNames()
     skus = set(known)
     by_folder = are_folders_skus([path for path in paths if "/" in path])
+    behind = _skus_behind_views(paths) | known
     for path in paths:
         reading = _read_folder(path, known) if by_folder else _read_lone_folder(path, known, found)
+        reading = reading or _read_view_first(stem_of(path), known, behind)
         reading = reading or _read_surely(stem_of(path), known)
         if reading:
             found.readings[path] = reading
@@ -198,7 +221,10 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
         folder, _ = _folder_of_sku(path)
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
         skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
+        if split := view_before(stem):
+            skus[split.rest] = None
     skus |= dict.fromkeys(_LAST_SIGN.sub("/", sku) for sku in list(skus))  # A-12 may be A/12
+    skus |= dict.fromkeys(each for sku in list(skus) for each in (sku.upper(), sku.lower()))
     return [sku for sku in skus if 0 < len(sku) <= LONGEST["sku"] and not is_no_sku(sku)]
 
 
@@ -238,6 +264,24 @@ def _folder_of_sku(path: str) -> tuple[str, list[str]]:
     while folders and is_no_sku(folders[-1]):
         views.insert(0, read_view(folders.pop()) or "")
     return (folders[-1] if folders else ""), views
+
+
+def _skus_behind_views(paths: Sequence[str]) -> frozenset[str]:
+    """What follows several words for views: X1 of front_X1 and back_X1. A number, or what follows
+    one word only, may be the end of a SKU: TOP-123 and BOTTOM-123."""
+    views: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        if split := view_before(stem_of(path)):
+            views[split.rest].add(split.view)
+    several = (rest for rest, words in views.items() if len(words) > 1)
+    return frozenset(rest for rest in several if may_be_sku(rest) and not rest.isdecimal())
+
+
+def _read_view_first(stem: str, known: Collection[str], behind: Collection[str]) -> Reading | None:
+    split = None if stem in known else view_before(stem)
+    if split is None or split.rest not in behind or is_no_sku(split.rest):
+        return None
+    return Reading(NameParts(split.rest, split.view), _VIEW_FIRST[split.sign])
 
 
 def _read_surely(stem: str, known: Collection[str]) -> Reading | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
@@ -20,6 +21,7 @@ from packshot.spreadsheets.view_words import (
 
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
 _MAX_WORDS: Final = 4
+_WORD_BEFORE: Final = re.compile(r"([^\W\d_]+)(?: - |([_. -]))(?=[^\W_])(.+)")
 
 #: What systems write behind the name of a copy, after a space too: `A1 copy 2`, `A1 - Kopie (2)`.
 _COPIES: Final = frozenset(
@@ -113,6 +115,23 @@ def _is_view_word(word: str) -> bool:
         return True
     numbered = _NUMBERED_WORD.fullmatch(lower)
     return bool(numbered and numbered[1] in _WORDS) or lower in _LETTERS
+
+
+@dataclass(frozen=True)
+class ViewBefore:
+    """A name that begins with a view: `front`, `_` and `X1` of `front_X1`."""
+
+    view: str
+    sign: str
+    rest: str
+
+
+def view_before(stem: str) -> ViewBefore | None:
+    """The word for a view at the beginning of a name, and what follows it."""
+    found = _WORD_BEFORE.fullmatch(stem)
+    if not found or without_accents(found[1]) not in VIEW_WORDS:
+        return None
+    return ViewBefore(found[1].casefold(), found[2] or "-", found[3])
 
 
 def begins_with_copy(text: str) -> bool:
