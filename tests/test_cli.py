@@ -314,7 +314,11 @@ def test_check_names_the_broken_part_and_what_to_fix(
         before = set(Path().rglob("*"))
         found = packshot("check", "--json")
         assert set(Path().rglob("*")) == before, "it creates nothing"
-    assert f"alone: there is no {Path.cwd() / '.env'}" in json.loads(found.stdout)["notes"][0]
+    which, *notes = json.loads(found.stdout)["notes"]
+    assert f"alone: there is no {Path.cwd() / '.env'}" in which
+    if part != "settings":
+        keyed = "GEMINI_API_KEY" in broken
+        assert notes[0].startswith(f"pictures are made by {'Gemini' if keyed else 'the local'}")
     problems = {name: said for name, said in json.loads(found.stdout)["parts"].items() if said}
     assert found.exit_code == (1 if part else 0), problems
     assert says in problems.get(part or "", "")

@@ -121,6 +121,44 @@ def test_the_process_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert "GEMINI_MODEL" not in os.environ
 
 
+MISSPELT = [
+    ("GEMINI_KEY", {}, "GEMINI_API_KEY"),
+    ("gemini_apikey", {}, "GEMINI_API_KEY"),
+    ("API_KEY", {}, "API_KEYS"),
+    ("DATABASE_URI", {}, "DATABASE_URL"),
+    ("GEMINI_KEY", {"GEMINI_API_KEY": "x"}, None),  # another program's
+    ("WEB_CONCURRENCY", {}, None),  # gunicorn's
+    ("POSTGRES_PASSWORD", {}, None),
+    ("AWS_DEFAULT_REGION", {}, None),
+    ("gemini_api_key", {}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "others", "meant"), MISSPELT)
+def test_a_misspelt_setting_is_remarked(
+    name: str,
+    others: dict[str, str],
+    meant: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A misspelt GEMINI_API_KEY must not mean the local enhancer without a word."""
+    for other, value in others.items():
+        monkeypatch.setenv(other, value)
+    monkeypatch.setenv(name, "")  # undone after the test
+    (tmp_path / ".env").write_text(f"{name}=hush\n")
+    load_environment(tmp_path)
+    assert caplog.messages == (
+        [
+            f"{tmp_path}/.env: {name} is no setting of Packshot and has no effect on it;"
+            f" {meant} may be meant"
+        ]
+        if meant
+        else []
+    )
+
+
 # -- `.env` as people write it ---------------------------------------------------------------------
 
 LINES = "# Settings of the café\nexport PORT = 5001 # ours\nHOST='127.0.0.9'\n"

@@ -43,6 +43,7 @@ INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 class EnvFile:
     """The contents of a `.env`: its values by name, and a note for each oddity."""
 
+    path: Path
     values: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -54,12 +55,12 @@ def read_env_file(path: Path, of_one_line: Collection[str] = ()) -> EnvFile:
     file may. Raises SettingsError, naming the file and the line, never the value.
     """
     if not path.is_file():
-        return EnvFile()
+        return EnvFile(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}") from None
-    found = EnvFile()
+    found = EnvFile(path)
     text = _text(data, path, found.remarks)
     _read(text, path, of_one_line, found)
     return found

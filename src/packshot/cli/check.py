@@ -54,11 +54,20 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
         with without_missing(settings, missing) as usable:
             services = build(usable)
             try:
-                return find(services) | missing, [which, *services.notes_now()]
+                notes = [which, enhancer_note(settings), *services.notes_now()]
+                return find(services) | missing, notes
             finally:
                 services.close()
     except PackshotError as error:
         return {"settings": error.message}, [which]
+
+
+def enhancer_note(settings: Settings) -> str:
+    """Who makes the pictures, and which setting says so."""
+    if settings.enhancer_name == "gemini":
+        return f"pictures are made by Gemini: {settings.gemini_image_model}"
+    why = "as ENHANCER says" if settings.enhancer else "because GEMINI_API_KEY is not set"
+    return f"pictures are made by the local enhancer, {why}"
 
 
 def find_missing(settings: Settings) -> dict[str, str | None]:

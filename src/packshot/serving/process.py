@@ -7,13 +7,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from packshot import logs
 from packshot.database.tables import bring_to_head, migrate_back
 from packshot.database.urls import redact_url
-from packshot.env_file import read_env_file
+from packshot.env_file import EnvFile, read_env_file
 from packshot.errors import PackshotError, SettingsError
 from packshot.pictures.allocator import give_large_blocks_back
 from packshot.serving.gunicorn_settings import GIVES_UP, gunicorn_configuration
@@ -22,6 +24,11 @@ from packshot.settings import SETTING_NAMES, Settings, load_settings
 
 log = logging.getLogger("packshot.serving")
 
+#: Names of other programs that are nearly names of settings: gunicorn's number of workers.
+OTHER_PROGRAMS: Final = frozenset({"WEB_CONCURRENCY"})
+#: How alike two names are at least, of 1: GEMINI_KEY and GEMINI_API_KEY are.
+ALIKE: Final = 0.83
+
 
 def load_environment(folder: Path | None = None) -> None:
     """Load `.env` into the environment, which takes precedence; an empty value counts as unset."""
@@ -29,8 +36,21 @@ def load_environment(folder: Path | None = None) -> None:
     for name, value in found.values.items():
         if value and not os.environ.get(name):
             os.environ[name] = value
-    for remark in found.remarks:
+    for remark in (*found.remarks, *_misspelt(found)):
         warn_once(remark)
+
+
+def _misspelt(found: EnvFile) -> Iterator[str]:
+    """A remark for each name in `.env` that is nearly the name of a setting that is not set."""
+    unset = [name for name in SETTING_NAMES if not os.environ.get(name)]
+    for name in found.values:
+        if name.upper() in SETTING_NAMES or name in OTHER_PROGRAMS:
+            continue
+        for meant in get_close_matches(name.upper(), unset, n=1, cutoff=ALIKE):
+            yield (
+                f"{found.path}: {name} is no setting of Packshot and has no effect on it;"
+                f" {meant} may be meant"
+            )
 
 
 @cache
