@@ -339,6 +339,22 @@ def test_the_manifest_says_what_a_picture_was_made_of(shop: Shop) -> None:
     assert "raw_key" not in entry
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("sku=NONE", "no product matches this export"),
+        ("sku=NEW", "not approved (2 pending_review): approve"),
+        ("sku=OLD&since=2030-01-01T00:00:00Z", "approved after 2030-01-01T00:00:00+00:00"),
+    ],
+)
+def test_an_export_without_a_picture_says_why(query: str, says: str, shop: Shop) -> None:
+    approved(shop, sku="OLD")
+    shop.reviewable(sku="NEW")
+    shop.reviewable(sku="NEW", view="back")
+    answer = shop.ask("GET", f"/api/export?format=zip&{query}")
+    assert says in answer.get_json()["message"]
+
+
 def test_only_what_was_approved_since_comes(shop: Shop) -> None:
     approved(shop, sku="OLD")
     [old] = json.loads(download(shop).read("manifest.json"))["pictures"]

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, undefer
 from packshot.database.engine import Database
 from packshot.database.models import (
     APPROVED,
+    PRODUCT_STATUSES,
     Decision,
     Product,
     ProductImage,
@@ -108,11 +109,18 @@ class Selection:
 
     def narrow(self, query: Chosen) -> Chosen:
         """Keep only pictures that are approved now and match."""
-        query = query.where(
+        query = self.narrow_products(query).where(
             ProductImage.status == APPROVED,
             ProductImage.round == Product.round,
             Product.status == APPROVED,
         )
+        if self.since is None:
+            return query
+        late = exists().where(Decision.image_id == ProductImage.id, Decision.at > self.since)
+        return query.where(late)
+
+    def narrow_products(self, query: Chosen) -> Chosen:
+        """Keep only products that match, whatever their status."""
         for column, wanted in (
             (Product.batch_id, self.batch),
             (Product.category, self.category),
@@ -121,10 +129,7 @@ class Selection:
             query = query.where(column == wanted) if wanted is not None else query
         if self.products is not None:
             query = query.where(Product.id.in_(sorted(self.products)))
-        if self.since is None:
-            return query
-        late = exists().where(Decision.image_id == ProductImage.id, Decision.at > self.since)
-        return query.where(late)
+        return query
 
 
 ALL: Final = Selection()
@@ -140,6 +145,27 @@ def count_approved(
         query = query.where(FOUND_AFTER_APPROVAL)
     with database.read() as session:
         return session.scalar(query) or 0
+
+
+def why_nothing(database: Database, chosen: Selection) -> str:
+    """Why an export of this selection has no picture, and what to do."""
+    statuses = select(Product.status, func.count()).group_by(Product.status)
+    with database.read() as session:
+        counts = dict(session.execute(chosen.narrow_products(statuses)).tuples().all())
+    if not counts:
+        return (
+            "no product matches this export: check what it names (SKU, category, batch, products)"
+        )
+    if APPROVED in counts:
+        after = f" after {chosen.since.isoformat()}" if chosen.since else ""
+        return f"no picture that matches this export was approved{after}"
+    found = ", ".join(
+        f"{counts[status]:,} {status}" for status in PRODUCT_STATUSES if status in counts
+    )
+    return (
+        f"no approved picture matches this export, only products that are not approved ({found}):"
+        " approve their pictures first"
+    )
 
 
 def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:

@@ -27,6 +27,7 @@ from packshot.products.export import (
     approved_groups,
     approved_images,
     count_approved,
+    why_nothing,
     write_lines,
 )
 from packshot.products.export_zip import PreparedPicture, zip_pieces
@@ -155,7 +156,8 @@ def _groups(chosen: Selection, *, whole: bool = False) -> Iterator[list[tuple[in
         )
     first = next(groups, None)
     if first is None:
-        raise Conflict("no approved picture matches this export", code="nothing_approved")
+        words = why_nothing(services().database, chosen)
+        raise Conflict(words, code="nothing_approved")
     return chain((first,), groups)
 
 
