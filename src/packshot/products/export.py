@@ -151,7 +151,7 @@ def why_nothing(database: Database, chosen: Selection) -> str:
     """Why an export of this selection has no picture, and what to do."""
     statuses = select(Product.status, func.count()).group_by(Product.status)
     with database.read() as session:
-        counts = dict(session.execute(chosen.narrow_products(statuses)).tuples().all())
+        counts = {row[0]: row[1] for row in session.execute(chosen.narrow_products(statuses))}
     if not counts:
         return (
             "no product matches this export: check what it names (SKU, category, batch, products)"
