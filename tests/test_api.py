@@ -943,7 +943,10 @@ def test_a_refused_upload_is_named(shop: Shop) -> None:
 
 @only_sqlite
 def test_uploads_that_are_no_uploads(shop: Shop) -> None:
-    assert faults(upload(shop, b"x", field="picture")) == {"/file": "required"}
+    assert faults(upload(shop, b"x", field="picture")) == {
+        "": "unknown_field",
+        "/file": "required",
+    }
     problem(shop.ask("POST", "/api/uploads", json={}), 415, "unsupported_media_type")
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
     for data in (b"", b"--x", b"--x\r\nrubbish", b"--y--"):
@@ -983,13 +986,70 @@ def test_multipart_boundaries_have_at_most_100_characters(shop: Shop) -> None:
 
 
 @only_sqlite
-def test_the_first_file_counts_and_fields_beside_it_do_no_harm(shop: Shop) -> None:
-    photo = needs_shared("photos", "f_coffee.png").read_bytes()
-    head = b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
-    file = head % (b"file", b'; filename="a"')
-    body = head % (b"note", b"") + b"hello\r\n" + file + photo + b"\r\n" + file + b"x\r\n--x--\r\n"
+@pytest.mark.parametrize(
+    ("path", "names", "wanted"),
+    [
+        ("uploads", ["file", "file"], {"/file": "repeated"}),
+        ("uploads", ["file", "note"], {"": "unknown_field"}),
+        ("imports", ["spreadsheet", "spreadsheet"], {"/spreadsheet": "repeated"}),
+        ("imports", ["photos", "photos"], {"/photos": "repeated"}),
+        ("imports", ["photos", "colour"], {"": "unknown_field"}),
+    ],
+)
+def test_no_part_of_a_form_is_ignored(
+    shop: Shop, path: str, names: list[str], wanted: dict[str, str]
+) -> None:
+    """A second photo or ZIP was left out without a word."""
+    head = '--x\r\nContent-Disposition: form-data; name="{}"; filename="a.zip"\r\n\r\nx\r\n'
+    body = "".join(head.format(name) for name in names) + "--x--\r\n"
     more: Json = {"data": body, "content_type": "multipart/form-data; boundary=x"}
-    assert shop.ask("POST", "/api/uploads", **more).status_code == 201
+    assert faults(shop.ask("POST", f"/api/{path}", **more)) == wanted
+
+
+@only_sqlite
+def test_no_query_is_ignored(shop: Shop) -> None:
+    """Those without parameters took any: `cancel?dry_run=true` cancelled."""
+    paths = [
+        ("GET", "/api/stats"),
+        ("GET", "/api/products/1/history"),
+        ("POST", "/api/products/duplicates"),
+        ("POST", "/api/products/1/review"),
+        ("POST", "/api/products/1/cancel"),
+        ("DELETE", "/api/products/1"),
+        ("POST", "/api/uploads"),
+        ("PATCH", "/api/product-images/1"),
+    ]
+    for method, path in paths:
+        refused = shop.ask(method, f"{path}?dry_run=true")
+        assert faults(refused) == {"/query": "unknown_field"}, path
+        assert '"dry_run"; known are none' in refused.get_json()["errors"][0]["detail"]
+    for path in ("/api/products?category=%ff", "/api/stats?%ff"):
+        problem(shop.ask("GET", path), 400, "malformed")
+    assert shop.ask("GET", "/healthz?cache=1").status_code == 200  # a load balancer's
+
+
+@only_sqlite
+def test_a_name_twice_in_one_object_is_a_400(shop: Shop) -> None:
+    body = b'{"products": [{"category": "A", "price": 5, "price": 50}]}'
+    problem(post(shop, body), 400, "malformed")
+
+
+@only_sqlite
+def test_a_product_that_changed_is_not_deleted(shop: Shop) -> None:
+    product_id, _ = shop.reviewable()
+    path = f"/api/products/{product_id}"
+    stale = shop.ask("DELETE", path, headers={"If-Match": '"1"'})
+    problem(stale, 412, "stale")
+    etag = shop.ask("GET", path).headers["ETag"]
+    assert shop.ask("DELETE", path, headers={"If-Match": etag}).status_code == 200
+
+
+@only_sqlite
+def test_an_unknown_address_says_so(shop: Shop) -> None:
+    for path in ("/api/stat", "/api/stats/"):
+        words = shop.ask("GET", path).get_json()["detail"]
+        assert words.startswith("there is nothing at this address")
+        assert words.endswith("leave out the / at its end") == path.endswith("/")
 
 
 @only_sqlite

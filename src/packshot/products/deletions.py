@@ -22,7 +22,7 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
-from packshot.errors import NotFound, Unavailable
+from packshot.errors import Unavailable
 from packshot.products.batch_items import withdraw
 from packshot.products.duplicates import forget_uploads
 from packshot.products.object_keys import (
@@ -33,6 +33,7 @@ from packshot.products.object_keys import (
     upload_name,
     with_previews,
 )
+from packshot.products.review import lock_product
 from packshot.storage import Storage
 
 log = logging.getLogger("packshot.deletions")
@@ -65,22 +66,20 @@ class Deletions:
         self.database = database
         self.storage = storage
 
-    def delete_product(self, product_id: int) -> None:
-        """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound.
+    def delete_product(self, product_id: int, if_version: int | None = None) -> None:
+        """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound, Conflict.
 
         While the storage is unreachable the objects stay; `remove_due` removes them later.
         """
-        deletion = self._delete_rows(product_id)
+        deletion = self._delete_rows(product_id, if_version)
         try:
             self._remove_objects(deletion)
         except Unavailable as error:
             log.warning("the objects of product %d are removed later: %s", product_id, error)
 
-    def _delete_rows(self, product_id: int) -> Deletion:
+    def _delete_rows(self, product_id: int, if_version: int | None) -> Deletion:
         with self.database.write() as session:
-            product = session.get(Product, product_id, with_for_update=True)
-            if product is None:
-                raise NotFound(f"there is no product {product_id}")
+            product = lock_product(session, product_id, if_version)
             deletion = self._deletion_of(session, product)
             session.add(deletion)
             withdraw(session, product_id)

@@ -12,7 +12,7 @@ from packshot.keys import Keys
 from packshot.web import desk, media, operations, static_files
 from packshot.web.api import exports, imports, openapi, products, review, sessions, uploads
 from packshot.web.requests import auth, headers, limits, problems, thread_shares
-from packshot.web.requests.endpoints import refuse_impossible_ids
+from packshot.web.requests.endpoints import refuse_impossible_ids, refuse_unread_query
 from packshot.web.requests.prefix import PrefixMiddleware
 from packshot.wiring import Services
 
@@ -40,6 +40,7 @@ def create_app(
     auth.register(app, Keys(services.settings.api_keys), clock)
     limits.register(app, services.database, services.settings, clock)
     app.before_request(refuse_impossible_ids)
+    app.before_request(refuse_unread_query)
     operations.register(app, services.health, time.monotonic)
     for part in (products, review, exports, uploads, imports, media, sessions, operations):
         app.register_blueprint(part.bp)

@@ -29,7 +29,7 @@ from packshot.web.api.import_answers import ImportAnswer, import_data
 from packshot.web.api.import_planning import plan_in_child
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
-from packshot.web.requests.multipart import Part, read_parts
+from packshot.web.requests.multipart import Part, find_other_parts, read_parts
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
@@ -112,11 +112,12 @@ def _read_input() -> tuple[ImportInput, bytes | None, Lane | None]:
     parts = read_parts(request, MAX_BODY, _most_of, MAX_PARTS)
     fields = {part.name: part for part in parts if part.name != "photos"}
     photos = [part for part in parts if part.name == "photos"]
-    unknown = fields.keys() - set(_KNOWN)
-    if unknown:
-        raise InvalidRequest(
-            [FieldError("", "unknown_field", f"known fields are {', '.join(_KNOWN)}")]
-        )
+    errors = find_other_parts(parts, _KNOWN, several="photos")
+    archives = [part.data for part in photos if _is_zip(part.filename)]
+    if len(archives) > 1:
+        errors.append(FieldError("/photos", "repeated", "may have one ZIP: put them into one"))
+    if errors:
+        raise InvalidRequest(errors)
     if "spreadsheet" not in fields and not photos:
         detail = "send a spreadsheet, photos or both"
         raise InvalidRequest([FieldError("/spreadsheet", "required", detail)])
@@ -129,8 +130,7 @@ def _read_input() -> tuple[ImportInput, bytes | None, Lane | None]:
         choices=ImportChoices(**chosen),
         pattern=_text(fields["pattern"]) if "pattern" in fields else None,
     )
-    archive = next((part.data for part in photos if _is_zip(part.filename)), None)
-    return given, archive, _lane(fields.get("lane"))
+    return given, next(iter(archives), None), _lane(fields.get("lane"))
 
 
 def _lane(part: Part | None) -> Lane | None:
@@ -138,7 +138,7 @@ def _lane(part: Part | None) -> Lane | None:
         return _LANE.validate_python(_text(part)) if part is not None else None
     except ValidationError:
         detail = f"must be one of {', '.join(LANES)}"
-        raise InvalidRequest([FieldError("/lane", "literal_error", detail)]) from None
+        raise InvalidRequest([FieldError("/lane", "not_allowed", detail)]) from None
 
 
 def _most_of(name: str, filename: str | None) -> int | None:

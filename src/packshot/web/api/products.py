@@ -381,12 +381,14 @@ def _check_address(raw_image: str) -> None:
 @bp.output(Answer, example=examples.DELETED)
 @bp.doc(operation_id="deleteProduct")
 @needs("admin")
+@refuses("stale")
 def delete_product(product_id: int) -> Response:
     """Delete a product for good, with its pictures and decisions
 
-    Its upload goes too, unless another product uses it. Its costs stay in the totals.
+    Its upload goes too, unless another product uses it. Its costs stay in the totals. `If-Match` is
+    optional: 412 with the current state when it is stale.
     """
-    services().deletions.delete_product(product_id)
+    services().deletions.delete_product(product_id, wanted_version())
     return answer(Answer(message=f"Product {product_id} and its pictures are deleted"))
 
 

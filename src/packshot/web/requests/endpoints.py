@@ -6,16 +6,18 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
-from flask import Request, Response, request
+from flask import Request, Response, current_app, request
 from pydantic import BaseModel
+from werkzeug.datastructures import MultiDict
 
 from packshot.errors import NotFound
 from packshot.keys import Scope
-from packshot.web.requests.field_errors import check
+from packshot.web.requests.field_errors import MAX_UNKNOWN_NAMED, check, unknown_field
 from packshot.web.requests.reading import MAX_ID, MAX_SMALL_JSON_BYTES, read_json
 from packshot.web.requests.refusals import FieldError, InvalidRequest, malformed, pointer
 
@@ -46,14 +48,15 @@ class StrictAdapter(PydanticAdapter):
 
     def _read_query(self, request: Request) -> dict[str, str]:
         """Each parameter once: of `status=failed&status=pending` one would be ignored silently."""
+        args = read_args(request)
         repeated = [
             FieldError(pointer(("query", name)), "repeated", "must be given only once")
             for name in self.model_class.model_fields
-            if len(request.args.getlist(name)) > 1
+            if len(args.getlist(name)) > 1
         ]
         if repeated:
             raise InvalidRequest(repeated)
-        return request.args.to_dict()
+        return args.to_dict()
 
     def _header_names(self) -> list[str]:
         fields = self.model_class.model_fields
@@ -61,6 +64,28 @@ class StrictAdapter(PydanticAdapter):
 
 
 registry.register("pydantic", StrictAdapter)
+
+
+def read_args(request: Request) -> MultiDict[str, str]:
+    """The query; werkzeug would replace what is not UTF-8, and find nothing for it."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise malformed("the query is not UTF-8") from None
+    return request.args
+
+
+def refuse_unread_query() -> None:
+    """Refuse the query of a request to the API whose view reads none, as other views refuse an
+    unknown parameter."""
+    if request.endpoint is None or not request.path.startswith("/api/") or not request.args:
+        return
+    spec = getattr(current_app.view_functions[request.endpoint], "_spec", {})
+    if all(location != "query" for _, location in spec.get("args") or ()):
+        names = list(read_args(request))[:MAX_UNKNOWN_NAMED]
+        raise InvalidRequest(
+            [FieldError("/query", "unknown_field", unknown_field(name, ())) for name in names]
+        )
 
 
 def refuse_impossible_ids() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -56,7 +57,7 @@ def _place(details: ErrorDetails, code: str) -> tuple[int | str, ...]:
 def _detail(details: ErrorDetails, code: str, model: type[BaseModel]) -> str:
     location = details["loc"]
     if code == "unknown_field":
-        return _unknown(str(location[-1]), _field_names(model, in_row=len(location) > 1))
+        return unknown_field(str(location[-1]), _field_names(model, in_row=len(location) > 1))
     if words := DETAILS.get(details["type"]):
         return words.format(**details.get("ctx", {}))
     return details["msg"][:1].lower() + details["msg"][1:]
@@ -95,9 +96,10 @@ DETAILS: Final = {
 }
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def unknown_field(name: str, known: Sequence[str]) -> str:
+    """The words for a field of an input that is not among the known ones."""
     close = difflib.get_close_matches(name[:50], known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
     try:
         shown = json.dumps(plain_text(name, MAX_NAME_SHOWN), ensure_ascii=False)
     except PydanticCustomError:

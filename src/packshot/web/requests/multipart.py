@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -13,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from packshot.pictures.limits import MAX_BYTES
+from packshot.web.requests.field_errors import MAX_UNKNOWN_NAMED, unknown_field
 from packshot.web.requests.reading import read_pieces
 from packshot.web.requests.refusals import (
     BodyTooLarge,
@@ -55,9 +57,9 @@ Keep = Callable[[str, str | None], int | None]
 
 
 def read_file(request: Request, name: str, limit: int) -> bytes:
-    """The bytes of the first file named `name`; the body has at most `limit` bytes.
+    """The bytes of the file named `name`; the body has at most `limit` bytes.
 
-    Other parts are skipped. Raises Refused, and InvalidRequest when there is no such file.
+    Raises Refused, and InvalidRequest when there is no such file, or something else.
     """
     keeps = iter([limit])
 
@@ -69,13 +71,29 @@ def read_file(request: Request, name: str, limit: int) -> bytes:
     except BodyTooLarge as error:
         most = f"a photo may have at most {MAX_BYTES / 1e6:.0f} MB"
         raise Refused(error.code, f"{error.detail}: {most}") from None
-    files = [part for part in parts if part.filename is not None]
-    file = next((part for part in files if part.name == name), None)
-    if file is None:
-        raise InvalidRequest(
-            [FieldError(f"/{name}", "required", "is required: the picture's bytes")]
-        )
-    return file.data
+    errors = find_other_parts(parts, (name,))
+    files = [part for part in parts if part.name == name and part.filename is not None]
+    if not files:
+        errors.append(FieldError(f"/{name}", "required", "is required: a file, with a filename"))
+    if errors:
+        raise InvalidRequest(errors)
+    return files[0].data
+
+
+def find_other_parts(
+    parts: list[Part], known: Sequence[str], several: str | None = None
+) -> list[FieldError]:
+    """Errors for the parts that would be ignored: unknown ones, and repeated ones but `several`."""
+    counts = Counter(part.name for part in parts)
+    unknown = [name for name in counts if name not in known]
+    repeated = [name for name in known if name != several and counts[name] > 1]
+    return [
+        *(
+            FieldError("", "unknown_field", unknown_field(name, known))
+            for name in unknown[:MAX_UNKNOWN_NAMED]
+        ),
+        *(FieldError(f"/{name}", "repeated", "must be given only once") for name in repeated),
+    ]
 
 
 def read_parts(request: Request, limit: int, keep: Keep, most: int = MAX_PARTS) -> list[Part]:

@@ -144,7 +144,13 @@ def answer_http_error(error: HTTPException) -> Response | HTTPException:
     code = HTTP_CODES.get(status, "malformed" if status < 500 else "internal")
     passed_on = {"Allow", "Retry-After", "Content-Range"}
     headers = {name: value for name, value in error.get_headers() if name in passed_on}
-    return Problem(status, code, MEANINGS[code].words, headers=headers).response()
+    words = _of_unknown_address() if status == 404 else MEANINGS[code].words
+    return Problem(status, code, words, headers=headers).response()
+
+
+def _of_unknown_address() -> str:
+    slash = request.path.endswith("/")
+    return f"there is nothing at this address{'; leave out the / at its end' * slash}"
 
 
 def _of_unexpected(error: Exception) -> Problem:

@@ -144,12 +144,18 @@ def read_json(request: Request, limit: int, *, optional: bool = False) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """JSON by RFC 8259, UTF-8 only; fractions become exact Decimals. Raises Refused."""
+    """JSON by RFC 8259, UTF-8 only, each name of an object once; fractions become exact Decimals.
+    Raises Refused."""
     if sum(raw.count(mark) for mark in (b"[", b"{", b",")) > MAX_JSON_MARKS:
         raise Refused("too_large", f"the JSON has more than {MAX_JSON_MARKS:,} brackets and commas")
     try:
         text = raw.decode("utf-8")
-        return json.loads(text, parse_float=_fraction, parse_constant=_no_constant)
+        return json.loads(
+            text,
+            parse_float=_fraction,
+            parse_constant=_no_constant,
+            object_pairs_hook=_each_name_once,
+        )
     except RecursionError:
         raise malformed("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -157,6 +163,14 @@ def parse_json(raw: bytes) -> Any:
         raise malformed(f"the body is not valid JSON (at {where})") from None
     except ValueError:  # not UTF-8, NaN, or a number of thousands of digits
         raise malformed("the body is not valid JSON in UTF-8") from None
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of `{"price": 5, "price": 50}` one would be ignored silently."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise malformed("an object of the JSON has the same name twice: send each field once")
+    return found
 
 
 def _fraction(digits: str) -> Decimal:
