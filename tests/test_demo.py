@@ -69,6 +69,16 @@ def test_the_demo_invents_no_facts_of_ones_own_photos(photos: Path) -> None:
     assert {row.fields["category"] for row in rows} == {"Products"}
 
 
+def test_the_demo_reads_the_spreadsheet_beside_the_photos(photos: Path) -> None:
+    """What it does not use is named: it left out files of one's own without a word."""
+    (photos / "shop.csv").write_text("SKU,Name,Price\nball,Red ball,9.90\n")
+    (photos / "list.pdf").write_bytes(b"%PDF-1.4")
+    notes: list[str] = []
+    [row] = demo_rows(photos, notes.append)
+    assert (row.fields["name"], row.fields["price"]) == ("Red ball", "9.90")
+    assert any("list.pdf" in note for note in notes), notes
+
+
 def test_the_demo_of_good_photos_ends_well(photos: Path) -> None:
     code, output = run_demo(photos, free_port())
     assert code == 0, output
@@ -202,7 +212,11 @@ def test_a_demo_keeps_what_an_earlier_one_made_unless_it_begins_again(photos: Pa
     assert "pending_review" in output
     assert "cut.jpg: photo: " in output
     cut.unlink()
-    ball.write_bytes(photo_bytes(1))  # another one each time: the same would be skipped
+    code, output = run()
+    assert (code, products()) == (0, 1), output
+    assert "skipped photos/ball.jpg: product 1 has this photo" in output
+    assert "--fresh" in output
+    ball.write_bytes(photo_bytes(1))  # another one each time: the same is skipped
     code, output = run()
     assert (code, products()) == (0, 2), output
     ball.write_bytes(photo_bytes(2))

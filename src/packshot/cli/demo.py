@@ -22,9 +22,9 @@ from rich.console import Console
 
 from packshot.cli.plain import pluralise
 from packshot.cli.progress import print_table, wait_with_bar
-from packshot.cli.rows import ReadOptions, Row, read_rows
+from packshot.cli.rows import ReadOptions, Report, Row, read_rows, with_own_spreadsheet
 from packshot.cli.sending import SendOptions
-from packshot.cli.upload import print_refused, send
+from packshot.cli.upload import print_note, print_refused, print_skipped, send
 from packshot.client import Client, Json
 from packshot.settings import Settings
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
@@ -38,6 +38,7 @@ INTERRUPTED = 130  # a shell's exit code after Ctrl-C
 #: What ends the demo and its server; closing the terminal is SIGHUP.
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 USUAL_PORT: Final = 5000
+FRESH: Final = "--fresh or `make demo FRESH=1`"
 PR_SET_PDEATHSIG: Final = 1
 #: Settings that affect the pictures or their making. All others are dropped: they would
 #: replace the embedded defaults, or prevent the start.
@@ -63,7 +64,7 @@ KEPT = frozenset(
 def demo(photos: Path | None, once: bool, fresh: bool) -> None:
     """Start Packshot with its embedded defaults and run photos through it."""
     console = Console()
-    rows = demo_rows(photos)
+    rows = demo_rows(photos, lambda note: print_note(note, console))
     port = choose_port()
     if fresh:
         shutil.rmtree(HOME, ignore_errors=True)
@@ -73,10 +74,8 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
         with server(port) as url:
             client = Client(url)
             if photos is None and not once and (there := sum(client.stats()["products"].values())):
-                console.print(
-                    f"{pluralise(there, 'product')} kept from an earlier demo: --fresh or"
-                )
-                console.print("`make demo FRESH=1` starts over.")
+                kept = pluralise(there, "product")
+                console.print(f"{kept} kept from an earlier demo: {FRESH} starts over.")
                 all_well = True
             else:
                 all_well = run_through(client, rows, console)
@@ -92,10 +91,12 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
     raise SystemExit(1 if once and not all_well else 0)
 
 
-def demo_rows(photos: Path | None) -> list[Row]:
-    """The samples with facts of a shop, or the user's own photos, of which nothing is known."""
+def demo_rows(photos: Path | None, report: Report = lambda note: None) -> list[Row]:
+    """The samples with facts of a shop, or the user's own photos with those of a spreadsheet that
+    lies beside them. `report` is called with a line for each note."""
     if photos is not None:
-        return read_rows([photos], ReadOptions({"category": DEFAULT_CATEGORY}))
+        options = ReadOptions({"category": DEFAULT_CATEGORY})
+        return read_rows(with_own_spreadsheet([photos]), options, report)
     defaults = {"category": "Demo", "mrp": "100", "price": "90", "gst": "18"}
     listed = SAMPLES / "products.csv"
     samples = listed if listed.exists() else SAMPLES / "photos"
@@ -108,6 +109,9 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
     started = time.monotonic()
     sent = send(client, rows, console, SendOptions(further=True))
     print_refused(sent.refused, "refused", console)
+    print_skipped(sent.skipped, console)
+    if sent.skipped:
+        console.print(f"{FRESH} starts over, with all photos.")
     if sent.stopped is not None:
         raise sent.stopped
     console.print("The worker makes the pictures ...")
@@ -118,7 +122,8 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
 
 def _print_products(products: list[Json], seconds: float, console: Console) -> None:
     console.print()
-    print_table(products, console)
+    if products:
+        print_table(products, console)
     pictures = sum(len(product["images"]) for product in products)
     console.print(f"{pluralise(pictures, 'picture')} in {seconds:.1f} s.", end=" ")
     console.print("A product's seconds include its wait in the queue.")

@@ -108,7 +108,7 @@ def upload(
     console = Console(stderr=as_json)
     paths = tuple(with_own_spreadsheet(paths))
     options = replace(read_options, find_skus=lambda skus: _find_skus(client, skus))
-    rows = read_rows(paths, options, lambda note: _print_note(note, console))
+    rows = read_rows(paths, options, lambda note: print_note(note, console))
     rows = rows if update else list(name_known(rows, options.find_skus))
     _note_repeated(rows, console)
     chosen = SendOptions(update=update, **choices)
@@ -120,7 +120,7 @@ def upload(
 
 def _note_repeated(rows: Sequence[Row], console: Console) -> None:
     for repeated in find_repeated_photos(rows):
-        _print_note(repeated, console)
+        print_note(repeated, console)
 
 
 def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:
@@ -145,7 +145,7 @@ def _upload(
     sent = send(client, rows, console, choices)
     print_skipped(sent.skipped, console)
     for row, other in sent.elsewhere:
-        _print_note(elsewhere_words(row, other, "now also"), console)
+        print_note(elsewhere_words(row, other, "now also"), console)
     products = sent.products
     if wait and products:
         products = _wait(client, products, console)
@@ -204,7 +204,7 @@ def _raise_if_stopped(sent: SendResult, rows: int, console: Console) -> None:
     raise sent.stopped
 
 
-def _print_note(note: str, console: Console) -> None:
+def print_note(note: str, console: Console) -> None:
     console.print(f"[yellow]note[/] {escape_text(note)}", soft_wrap=True)
 
 
@@ -265,7 +265,7 @@ class DryRun:
     as_json: bool
 
     def note(self, words: str) -> None:
-        _print_note(words, self.console)
+        print_note(words, self.console)
 
 
 def _run_dry(how: DryRun, paths: Sequence[Path], rows: list[Row], options: ReadOptions) -> int:
