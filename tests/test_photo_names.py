@@ -537,6 +537,15 @@ def test_names_in_folders_that_may_be_skus_are_said_once() -> None:
     assert name_photos(["A1/x.jpg", "B1/x.jpg", "A1/IMG_1.jpg"], ROW).question is None
 
 
+def test_skus_that_differ_in_case_only_are_said() -> None:
+    found = name_photos(["SKU1_front.jpg", "sku1_back.jpg", "IMG_1.jpg", "img_1.jpg"], ROW)
+    assert found.question == (
+        "SKU1, sku1 are read as SKUs of their own, though only upper and lower case differ:"
+        " rename the photos if they are one SKU's"
+    )
+    assert name_photos(["SKU1_front.jpg", "SKU1_back.jpg"], ROW).question is None
+
+
 @pytest.mark.parametrize(
     ("photo", "named"),
     [

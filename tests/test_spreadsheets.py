@@ -958,6 +958,7 @@ def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
         ("a.jpg b.jpg c.PNG", ["a.jpg", "b.jpg", "c.PNG"]),
         ("a.jpg on red.jpg", ["a.jpg on red.jpg"]),
         ("[red] hat.jpg", ["[red] hat.jpg"]),
+        ("[a.jpg, b.jpg]", ["a.jpg", "b.jpg"]),
         ("A1", ["A1"]),
     ],
 )
@@ -1710,3 +1711,75 @@ def test_pictures_that_may_be_paid_for_twice_are_noted(
     choices = ImportChoices(defaults={"category": "Tees"})
     found = plan_import(ImportInput(text, "products.csv", photos, choices))
     assert [one.detail for one in found.problems] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '{"0": "@a.jpg", "1": "@b.jpg"}',
+        '[{"position": 1, "src": "@a.jpg", "alt": "c.jpg"}, {"src": "@b.jpg"}]',
+        '{"images": ["https:\\/\\/x.example\\/a.jpg", "@b.jpg"]}',
+        "<img src=@a.jpg alt=c.jpg><img alt='c' src='@b.jpg'>",
+    ],
+)
+def test_pictures_in_json_and_html(cell: str) -> None:
+    row = "A,Cups," + '"' + cell.replace("@", "https://x.example/").replace('"', '""') + '"'
+    found = imported(f"sku,category,images\n{row}\n")
+    assert [one.raw_image for one in found.rows] == [
+        "https://x.example/a.jpg",
+        "https://x.example/b.jpg",
+    ]
+
+
+@pytest.mark.parametrize("cell", ["no_selection", "[]", "n/a"])
+def test_a_cell_that_says_no_picture(cell: str) -> None:
+    found = imported(f"sku,category,images\nA,Cups,{cell}\n")
+    assert reported(found, "note") == [(2, "images", f"{cell} is read as no picture")]
+    assert (found.rows[0].path, found.rows[0].ready) == (None, True)
+
+
+@pytest.mark.parametrize("quotes", ["''", "“”", "„“", "«»"])
+def test_cells_in_other_quotes_than_a_csv_has(quotes: str) -> None:
+    names = ["sku", "category", "name", "image"]
+    rows = [names, ["A", "Cups", 'Cup, 6"', "https://x.example/a.jpg"]]
+    lines = [",".join(f"{quotes[0]}{cell}{quotes[1]}" for cell in row) for row in rows]
+    found = imported("\n".join([*lines, "B,Levi's,Mug,https://x.example/b.jpg"]))
+    assert found.columns[0].name == "sku"
+    assert products(found) == [
+        (2, dict(zip([*names[:3], "raw_image"], rows[1], strict=True))),
+        (
+            3,
+            {
+                "sku": "B",
+                "category": "Levi's",
+                "name": "Mug",
+                "raw_image": "https://x.example/b.jpg",
+            },
+        ),
+    ]
+
+
+@pytest.mark.parametrize("error", ["#NV", "#WERT!", "#¿NOMBRE?", "#Н/Д", "#BEZUG!", "Err:502"])
+def test_an_error_in_any_language_is_no_text(error: str) -> None:
+    row = f"Cups,{ADDRESS}"
+    found = imported(f"sku,colour,category,image\n{error},#1,{row}\nB,{error},{row}2\n")
+    detail = f"holds the error {error}: correct it in the spreadsheet"
+    assert reported(found) == [(2, "sku", detail)]
+    assert reported(found, "note") == [(3, "colour", f"{error} is an error: left out")]
+    assert [dict(one.attributes) for one in found.rows] == [{"colour": "#1"}, {}]
+
+
+def test_what_databases_write_for_nothing_is_no_attribute() -> None:
+    found = imported(f"sku,category,image,colour\nA,Cups,{ADDRESS},NULL\n")
+    assert reported(found, "note") == [(2, "colour", "NULL is nothing: left out")]
+    assert found.rows[0].attributes == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("Item#", "sku"), ("Style #", "sku"), ("Item", "name"), ("Image #2", "raw_image")],
+)
+def test_a_number_sign_says_that_a_column_has_numbers(name: str, field: str) -> None:
+    found = field_of(name)
+    assert found is not None
+    assert found[0] == field

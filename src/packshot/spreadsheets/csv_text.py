@@ -21,9 +21,14 @@ DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "
 _HINT: Final = re.compile(r'"?sep=(?P<delimiter>[^"\n])"?(?:\n|\Z)', re.IGNORECASE)
 _SAMPLE_CHARACTERS: Final = 65_536
 _SAMPLE_ROWS: Final = 50
-_ERRORS: Final = frozenset(
-    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#ERROR!")
+#: A formula's error as Excel and LibreOffice write it into a CSV, in their user's language: `#N/A`,
+#: `#NV`, `#WERT!`, `#¿NOMBRE?`, `Err:502`.
+_ERROR: Final = re.compile(
+    r"#(?:N/A|N/D|NV|I/T|Н/Д|YOK|HIÁNYZIK|PUUTTUU|[¡¿]?[^\W\d_a-z]{2,}(?:/0)?[!?])|Err:5\d\d"
 )
+#: Quotes around cells that are not those of a CSV: the opening and the closing one.
+_QUOTE_PAIRS: Final = ("''", "“”", "„“", "””", "«»")
+_KEPT_QUOTE: Final = "\ue000"
 _WHOLE_ROW: Final = re.compile(r'"(?:[^"]|"")++"')
 #: A quoted cell with MySQL's and PHP's `\\"` for a quote; `"C:\\photos\\"` is none.
 _BACKSLASHED: Final = re.compile(
@@ -56,6 +61,28 @@ def without_backslashes(text: str) -> str:
     return re.sub(r'\\(["\\])', lambda found: '""' if found[1] == '"' else found[1], text)
 
 
+def find_quotes(text: str) -> str | None:
+    """The quotes around all names of the columns, if they are others than a CSV's: `'sku','name'`,
+    or the ones that word processors make."""
+    first = next((line.strip() for line in text.split("\n", 20) if line.strip()), "")
+    for opening, closing in _QUOTE_PAIRS:
+        for delimiter in DELIMITERS:
+            cells = [cell.strip() for cell in first.split(delimiter)]
+            quoted = all(c[:1] == opening and c[-1:] == closing and len(c) > 1 for c in cells)
+            if len(cells) > 1 and quoted and count_recognised([cell[1:-1] for cell in cells]):
+                return opening + closing
+    return None
+
+
+def with_usual_quotes(text: str, quotes: str) -> str:
+    """The text with a CSV's quotes in place of these; `with_own_quotes` undoes it in a cell."""
+    return text.translate({ord('"'): _KEPT_QUOTE} | {ord(quote): '"' for quote in quotes})
+
+
+def with_own_quotes(cell: str, quotes: str) -> str:
+    return cell.replace('"', quotes[1]).replace(_KEPT_QUOTE, '"')
+
+
 def find_delimiter(text: str, preferred: str = ",") -> str:
     """The delimiter that gives a row of known column names, else the most even rows."""
     sample = text[:_SAMPLE_CHARACTERS]
@@ -74,10 +101,12 @@ def _fit(sample: str, delimiter: str) -> tuple[int, float]:
     return known, evenness * (widest - 1)
 
 
-def read_records(text: str, delimiter: str, limits: SheetLimits) -> Iterator[Record]:
+def read_records(
+    text: str, delimiter: str, limits: SheetLimits, quotes: str | None = None
+) -> Iterator[Record]:
     """Every row of the text (newlines are LF), even blank ones, numbered as in a spreadsheet
-    program: a row with line breaks in a quoted cell counts once. Raises SpreadsheetError beyond a
-    limit.
+    program: a row with line breaks in a quoted cell counts once. `quotes` were replaced by
+    `with_usual_quotes`. Raises SpreadsheetError beyond a limit.
     """
     rows_read = cells_read = 0
     for number, cells, problem in _rows(text, delimiter):
@@ -86,14 +115,17 @@ def read_records(text: str, delimiter: str, limits: SheetLimits) -> Iterator[Rec
         if rows_read > limits.rows or cells_read > limits.cells:
             raise too_many(limits)
         _check(number, cells, limits)
+        cells = [with_own_quotes(cell, quotes) for cell in cells] if quotes else cells
         stripped = tuple(unescape(cell).strip() for cell in cells)
         yield Record(number, stripped, _kinds(stripped), problem=problem)
 
 
 def _kinds(cells: tuple[str, ...]) -> dict[int, CellKind]:
-    """The cells that hold a formula's error, which Excel writes into a CSV as text."""
+    """The cells that hold a formula's error, which spreadsheet programs write as text."""
     return {
-        index: "error" for index, cell in enumerate(cells) if cell[:1] == "#" and cell in _ERRORS
+        index: "error"
+        for index, cell in enumerate(cells)
+        if cell[:1] in ("#", "E") and _ERROR.fullmatch(cell)
     }
 
 

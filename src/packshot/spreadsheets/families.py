@@ -28,7 +28,6 @@ def with_families(
     mapping: Mapping[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> tuple[list[Record], dict[int, Record]]:
     """The records, each product's with its family, and the parent of each variant by its row."""
-    numbered = _numbered(mapping, columns, records)
     names = {
         column.index: without_accents(plain_name(column.name))
         for column in columns
@@ -36,6 +35,9 @@ def with_families(
     }
     groups = [index for index, name in names.items() if name in _GROUPS]
     of_parents = [index for index, name in names.items() if _names_parents(name)]
+    if not groups and not of_parents:
+        return list(records), {}
+    numbered = _numbered(mapping, columns, records)
     parents: dict[int, Record] = {}
     families: dict[int, str] = {}
     for record in records:

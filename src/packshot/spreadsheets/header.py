@@ -30,6 +30,8 @@ _PERCENT: Final = re.compile(
     r"[%٪]|\b(?:percent|percentage|pct|prozent|pour ?cent|pourcentage|por ?ciento|porcentaje"
     r"|per ?cento|percentuale|procent|percentagem)\b"
 )
+#: `Item #`, `Style#`.
+_NUMBER_SIGNS: Final = ("#", "№")
 _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
@@ -80,6 +82,8 @@ def field_of(name: str) -> tuple[str, int] | None:
     if len(name) > _LONGEST_NAME:
         return None
     plain = plain_name(name)
+    if name[-1:] in _NUMBER_SIGNS and (of_number := _RANKS.get(_compared(f"{plain} no"))):
+        return of_number
     if found := _RANKS.get(_compared(plain)):
         return None if found[0] == "discount" and _is_percentage(name) else found
     meant = [field_of(part) for part in name.split("/")] if "/" in name else []

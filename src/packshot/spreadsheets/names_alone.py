@@ -90,6 +90,7 @@ class ReadNames:
             or self._question_of_taken_folders()
             or self._question_of_left_folders()
             or self._question_of_numbers()
+            or self._question_of_spellings()
         )
 
     def _question_of_folders(self) -> str | None:
@@ -129,6 +130,18 @@ class ReadNames:
         return (
             f"{_some(skus)} are read as SKUs of their own; if they are views of"
             f" one product ({base}), give the pattern {pattern}"
+        )
+
+    def _question_of_spellings(self) -> str | None:
+        """SKUs that may be one, if a person did not write all names alike."""
+        skus = (reading.named.sku for reading in self.readings.values())
+        forms = _by_form((sku, sku) for sku in skus if not is_no_sku(sku))
+        several = [sku for same in forms.values() if len(same) > 1 for sku in sorted(same)]
+        if not several:
+            return None
+        return (
+            f"{_some(several)} are read as SKUs of their own, though only upper and lower case"
+            " differ: rename the photos if they are one SKU's"
         )
 
 

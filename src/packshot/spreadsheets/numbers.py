@@ -70,6 +70,7 @@ _GROUPS: Final = re.compile(r"\d{1,3}(?:G\d{3})+|\d{1,2}(?:G\d{2})*G\d{3}")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 _NOTHING: Final = frozenset(
     {"-", "–", "—", "--", "n/a", "n.a.", "k.a.", "na", "nan", "none", "null", "nil", "\\n", "<na>"}
+    | {"[]", "{}"}
 )
 _LOOKALIKES: Final = str.maketrans(
     {"−": "-", "’": "'", "‘": "'", "´": "'", "`": "'", "٫": ".", "٬": "'", "，": ",", "．": "."}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
@@ -50,11 +52,12 @@ _AFTER_ENDING: Final = re.compile(
 )
 _FORMULA: Final = re.compile(r'=\s*(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _TAG: Final = re.compile(
-    r"""<(?:img|a)\b[^<>]*?(?:src|href)\s*=\s*["']([^"'<>]*)["']""", re.IGNORECASE
+    r"""<(?:img|a)\b[^<>]*?(?:src|href)\s*=\s*(?:(["'])([^"'<>]*)\1|([^\s"'<>]+))""", re.IGNORECASE
 )
 #: Airtable's `a.jpg (https://...)` and Markdown's `![a](https://...)`.
 _BEHIND_NAME: Final = re.compile(r"\((https?://[^\s()]+)\)", re.IGNORECASE)
-_IN_JSON: Final = re.compile(r'"(?:src|url|href|link)"\s*:\s*"([^"]+)"', re.IGNORECASE)
+#: Names of an address in JSON; other names beside them are its size, or its text.
+_IN_JSON: Final = frozenset({"src", "url", "href", "link"})
 _HOST: Final = re.compile(
     r"(?:[\w-]+(?:\.[\w-]+)*\.(?P<top>[a-z]{2,24})|\d{1,3}(?:\.\d{1,3}){3}|localhost)"
     r"(?P<port>:\d{1,5})?",
@@ -103,22 +106,42 @@ def _without_formula(cell: str) -> str:
     if cell.startswith("=") and (match := _FORMULA.match(cell)):
         return match[1]
     if cell.startswith("<"):
-        return "\n".join(_TAG.findall(cell)) or cell
+        return "\n".join(quoted or bare for _, quoted, bare in _TAG.findall(cell)) or cell
     return cell
 
 
 def _plain_list(cell: str) -> str:
     """The pictures of a program's list, such as `["https://a", "https://b"]`, one per line."""
-    if cell[:1] in ("[", "{") and (addresses := _IN_JSON.findall(cell)):
-        return "\n".join(addresses).replace("\\/", "/")
+    if cell[:1] in ("[", "{") and (texts := _texts_in_json(cell)):
+        return "\n".join(texts)
     if not _SCHEME.match(cell) and (addresses := _BEHIND_NAME.findall(cell)):
         return "\n".join(addresses)
     if cell[:1] != "[" or cell[-1:] != "]":
         return cell
     inner = cell[1:-1].strip()
-    if inner[:1] not in ("'", '"') and "://" not in inner:
+    if inner[:1] not in ("'", '"') and "://" not in inner and ending_of(inner) not in ENDINGS:
         return cell
     return _BETWEEN_QUOTES.sub("\n", inner).replace("\\/", "/")
+
+
+def _texts_in_json(cell: str) -> list[str]:
+    try:
+        return list(_texts_of(json.loads(cell)))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """The texts of a list or of an object; of an object with an address only this."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        named = [each for name, each in value.items() if name.casefold() in _IN_JSON]
+        for each in named or value.values():
+            yield from _texts_of(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts_of(each)
 
 
 def _split(cell: str) -> list[str]:

@@ -34,6 +34,8 @@ _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "ca
 _IN_WORDS: Final = ("name", "category")
 #: What databases and programs write for nothing; a product may be called None.
 _NULLS: Final = frozenset(("\\N", "NULL", "null", "NaN", "nan", "<NA>"))
+#: What Magento writes for no picture.
+_NO_PICTURE: Final = "no_selection"
 _HTML: Final = re.compile(r"&(?:#\d{2,6}|#x[0-9a-f]{2,5}|[a-z]{2,8}\d{0,2});", re.IGNORECASE)
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 #: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV, `05. Jan` or `Jan 05` in a
@@ -242,7 +244,12 @@ class RowReader:
     def _attribute_texts(self, record: Record, whole: Mapping[str, str]) -> dict[str, str]:
         texts = {**whole, **record.attributes}
         for column in self._attributes:
-            if text := record.cell(column.index):
+            text = record.cell(column.index)
+            is_error = record.kinds.get(column.index) == "error"
+            if is_error or text in _NULLS:
+                detail = f"{text[:20]} is {'an error' if is_error else 'nothing'}: left out"
+                self._report(record, column.name, detail, "note")
+            elif text:
                 texts[column.name] = text
         kept: dict[str, str] = {}
         size = 0
@@ -269,7 +276,7 @@ class RowReader:
             if record.kinds.get(column.index) == "error" and not link:
                 self._report(record, column.name, error_words(cell))
                 continue
-            if is_nothing(cell) and not link:
+            if (is_nothing(cell) or cell == _NO_PICTURE) and not link:
                 self._report(record, column.name, f"{cell} is read as no picture", "note")
                 continue
             pictures = read_pictures(cell, link) if cell or link else []

@@ -11,8 +11,10 @@ from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.csv_text import (
     DELIMITER_NAMES,
     find_delimiter,
+    find_quotes,
     read_records,
     split_hint,
+    with_usual_quotes,
     without_backslashes,
     without_outer_quotes,
 )
@@ -137,9 +139,11 @@ def _read_csv(data: bytes, filename: str, limits: SheetLimits) -> Table:
     text, invisible = without_invisible(one_newline(text))
     text = without_backslashes(without_outer_quotes(text))
     hint, text = split_hint(text)
+    quotes = find_quotes(text)
+    text = with_usual_quotes(text, quotes) if quotes else text
     preferred = "\t" if filename.lower().endswith((".tsv", ".tab")) else ","
     delimiter = hint or find_delimiter(text, preferred)
-    records = drop_empty(read_records(text, delimiter, limits))
+    records = drop_empty(read_records(text, delimiter, limits, quotes))
     notes = [*invisible_note(invisible), *_doubts(text, encoding)]
     between = DELIMITER_NAMES.get(delimiter, repr(delimiter))
     return Table(records, f"CSV, {encoding}, {between}", tuple(notes))
