@@ -959,6 +959,9 @@ def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
         ("a.jpg on red.jpg", ["a.jpg on red.jpg"]),
         ("[red] hat.jpg", ["[red] hat.jpg"]),
         ("[a.jpg, b.jpg]", ["a.jpg", "b.jpg"]),
+        ("A1_1, A1_2;IMG_3", ["A1_1", "A1_2", "IMG_3"]),
+        ("12,5", ["12,5"]),
+        ("Hat, red 2", ["Hat, red 2"]),
         ("A1", ["A1"]),
     ],
 )
@@ -1783,3 +1786,17 @@ def test_a_number_sign_says_that_a_column_has_numbers(name: str, field: str) -> 
     found = field_of(name)
     assert found is not None
     assert found[0] == field
+
+
+def test_a_sku_that_may_be_several_is_noted() -> None:
+    found = imported(f'sku,category,image\n"A1, A2",Cups,{ADDRESS}\n"B,1",Cups,{ADDRESS}2\n')
+    detail = "is read as one SKU: if these are several, give each a row of its own"
+    assert reported(found, "note") == [(2, "sku", detail)]
+
+
+def test_a_sku_with_html_is_read_as_a_person_sees_it() -> None:
+    found = imported(f"sku,category,image\nA&amp;B,Cups,{ADDRESS}\n")
+    assert (found.rows[0].sku, reported(found, "note")) == (
+        "A&B",
+        [(2, "sku", "A&amp;B is read as A&B")],
+    )

@@ -50,6 +50,9 @@ _AFTER_ENDING: Final = re.compile(
     + f"|{_BETWEEN_NAMES}",
     re.IGNORECASE,
 )
+#: Names without an ending, each with a digit and no spaces: `A1_1, A1_2`, `IMG_1;IMG_2`.
+_BETWEEN_CODES: Final = re.compile(r" ?[,;] ?")
+_CODE: Final = re.compile(r"(?=\D*\d)[\w.-]{1,100}")
 _FORMULA: Final = re.compile(r'=\s*(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _TAG: Final = re.compile(
     r"""<(?:img|a)\b[^<>]*?(?:src|href)\s*=\s*(?:(["'])([^"'<>]*)\1|([^\s"'<>]+))""", re.IGNORECASE
@@ -155,6 +158,9 @@ def _names(text: str) -> list[str]:
     """Split `a.jpg, b.jpg` into two pictures; a text with a query is one address."""
     if "?" in text:
         return [text]
+    codes = _BETWEEN_CODES.split(text)
+    if all(map(_CODE.fullmatch, codes)) and not all(map(str.isdecimal, codes)):
+        return codes
     return [piece for part in text.split("|") for piece in _AFTER_ENDING.split(part)]
 
 

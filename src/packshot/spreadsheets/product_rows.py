@@ -31,7 +31,7 @@ from packshot.spreadsheets.table import Level, Record, SheetProblem
 
 #: Texts whose only limit is their length.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
-_IN_WORDS: Final = ("name", "category")
+_UNESCAPED: Final = ("sku", "name", "category")
 #: What databases and programs write for nothing; a product may be called None.
 _NULLS: Final = frozenset(("\\N", "NULL", "null", "NaN", "nan", "<NA>"))
 #: What Magento writes for no picture.
@@ -50,6 +50,8 @@ _LIKE_A_DATE: Final = re.compile(
     r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?",
     re.IGNORECASE,
 )
+#: `A1, A2`, `A1;A2`: several SKUs, or one with such a sign.
+_SEVERAL: Final = re.compile(r"[^,;|]*[^\W_][^,;|]*(?:(?:, | ?[;|] ?)[^,;|]*[^\W_][^,;|]*)+")
 #: What a program shows, and exports, of a number that is wider than its column.
 _TOO_NARROW: Final = re.compile("#{3,}")
 #: Excel keeps 15 digits of a number and replaces the rest with zeros.
@@ -151,7 +153,7 @@ class RowReader:
             self._report(record, column.name, "its line breaks are read as spaces", "note")
             text = " ".join(text.split())
         text = text.strip()
-        if field in _IN_WORDS and (plain := _plain_words(text)) != text:
+        if field in _UNESCAPED and (plain := _plain_words(text)) != text:
             read = f"{text[:60]} is read as {plain[:60] or 'empty'}"
             self._report(record, self._name_of(field), read, "note")
             return plain
@@ -179,23 +181,13 @@ class RowReader:
             sku = sku[1:]
             mark = f"the apostrophe before {sku}, which marks a text, is left out"
             self._report(record, self._name_of("sku"), mark, "note")
-        index = self._texts["sku"].index
-        kind = record.kinds.get(index)
-        detail = None
-        if kind == "date":
-            detail = "is a date that the program made from a SKU: format the column as text"
-        elif _TOO_NARROW.fullmatch(sku):
-            detail = (
-                "was hidden because its column is too narrow: widen it, and save the file again"
-            )
-        elif _SHORTENED_NUMBER.fullmatch(sku):
-            detail = "was shortened to an exponent and lost digits: format the column as text"
-        elif kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:
-            detail = "has more digits than a number keeps exactly: format the column as text"
-        if detail:
-            self._report(record, self._name_of("sku"), detail)
+        if why := _why_spoilt(sku, record, self._texts["sku"].index):
+            self._report(record, self._name_of("sku"), why)
         elif _LIKE_A_DATE.fullmatch(sku):
             detail = f"{sku} looks like a date that a spreadsheet program made of a SKU: check it"
+            self._report(record, self._name_of("sku"), detail, "note")
+        elif _SEVERAL.fullmatch(sku):
+            detail = "is read as one SKU: if these are several, give each a row of its own"
             self._report(record, self._name_of("sku"), detail, "note")
         return sku
 
@@ -251,12 +243,7 @@ class RowReader:
                 self._report(record, column.name, detail, "note")
             elif text:
                 texts[column.name] = text
-        kept: dict[str, str] = {}
-        size = 0
-        for name, text in sorted(texts.items(), key=lambda item: not is_needed_back(item[0])):
-            size_with = size + len(name.encode()) + len(text.encode())
-            if len(kept) < MAX_ATTRIBUTES and size_with <= MAX_ATTRIBUTE_BYTES:
-                kept[name], size = text, size_with
+        kept = _within_limits(texts)
         self._report_left_out(record, [name for name in texts if name not in kept])
         return kept
 
@@ -317,6 +304,31 @@ class RowReader:
         else:
             rows = [_with_picture(row, one, found) for one in found]
         return _give_views(rows, row.view) if len(rows) > 1 else rows
+
+
+def _why_spoilt(sku: str, record: Record, index: int) -> str | None:
+    """What a spreadsheet program did to the SKU in this cell, so that it is no longer the SKU."""
+    kind = record.kinds.get(index)
+    if kind == "date":
+        return "is a date that the program made from a SKU: format the column as text"
+    if _TOO_NARROW.fullmatch(sku):
+        return "was hidden because its column is too narrow: widen it, and save the file again"
+    if _SHORTENED_NUMBER.fullmatch(sku):
+        return "was shortened to an exponent and lost digits: format the column as text"
+    if kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:
+        return "has more digits than a number keeps exactly: format the column as text"
+    return None
+
+
+def _within_limits(attributes: Mapping[str, str]) -> dict[str, str]:
+    """As many attributes as a product may have: first those that the export to the shop needs."""
+    kept: dict[str, str] = {}
+    size = 0
+    for name, text in sorted(attributes.items(), key=lambda item: not is_needed_back(item[0])):
+        size_with = size + len(name.encode()) + len(text.encode())
+        if len(kept) < MAX_ATTRIBUTES and size_with <= MAX_ATTRIBUTE_BYTES:
+            kept[name], size = text, size_with
+    return kept
 
 
 def _plain_words(text: str) -> str:
