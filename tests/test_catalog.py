@@ -376,6 +376,15 @@ def test_undoing_twice_writes_one_decision(catalog: Catalog, claims: Claims) -> 
         assert len(session.scalars(select(Decision)).all()) == 2
 
 
+def test_an_undone_decision_does_not_count_as_decided(catalog: Catalog, claims: Claims) -> None:
+    kept, undone = reviewable(catalog, claims), reviewable(catalog, claims)
+    for product_id in (kept, undone):
+        catalog.review(product_id, "rejected", who="ann")
+    assert catalog.shop_now().reviewed_last_hour == 2
+    catalog.review(undone, "pending", who="ann")
+    assert catalog.shop_now().reviewed_last_hour == 1
+
+
 def test_stats_count(catalog: Catalog, claims: Claims) -> None:
     reviewable(catalog, claims)
     catalog.create([BOX])

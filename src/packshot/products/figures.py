@@ -11,12 +11,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import and_, case, exists, func, literal, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from packshot.database.engine import Database
 from packshot.database.models import (
     APPROVED,
     FAILED,
+    PENDING,
     REJECTED,
     BatchJob,
     Call,
@@ -196,8 +197,15 @@ def _count_last_hour(session: Session, column: Any) -> int:
 
 
 def _count_reviewed_products(session: Session) -> int:
-    products = select(func.count(Decision.product_id.distinct()))
-    return session.scalar(products.where(Decision.at >= now(-HOUR))) or 0
+    """Products decided on in the last hour; what was undone since does not count."""
+    later = aliased(Decision)
+    undone = exists().where(
+        later.image_id == Decision.image_id, later.id > Decision.id, later.status == PENDING
+    )
+    products = select(func.count(Decision.product_id.distinct())).where(
+        Decision.at >= now(-HOUR), Decision.status != PENDING, ~undone
+    )
+    return session.scalar(products) or 0
 
 
 def read_pace(session: Session) -> float | None:
