@@ -1247,6 +1247,34 @@ def test_wipe_and_difference_fill_a_phone(shop: DeskShop, open_desk: Open) -> No
         assert words["x"] >= 0 and words["x"] + words["width"] <= PHONE["width"]
 
 
+def test_long_words_and_many_pictures_stay_in_reach(shop: DeskShop, open_desk: Open) -> None:
+    """A long word was cut off in warnings, and the first of ten thumbs could not be scrolled to."""
+    word = "Rindfleischetikettierungsueberwachungsaufgabenuebertragungsgesetz"
+    [number] = shop.stock(1, pictures=10, warning=f"The label {word} may have changed")
+    shop.services.catalog.correct(number, {"name": f"{word} {word} {word}"}, who="local")
+    page = open_desk(shop.url, viewport=PHONE).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    first, strip = page.locator(".thumb").first, page.locator(".strip")
+    strip.evaluate("strip => { strip.scrollLeft = 0; }")
+    inside, around = first.bounding_box(), strip.bounding_box()
+    assert inside and around and inside["x"] >= around["x"]
+    page.keyboard.press("ArrowLeft")
+    last = page.locator(".thumb").last.bounding_box()
+    assert last and last["x"] + last["width"] <= PHONE["width"]
+    for size in (DESKTOP, PHONE):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.goto(f"{shop.url}/products/{number}")
+        words = page.locator(".warning span").first
+        assert words.evaluate("span => span.scrollWidth <= span.parentElement.clientWidth")
+
+
+def test_a_search_says_its_order_and_what_was_not_found(shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(f"{shop.url}/grid?q=zzz").page
+    expect(page.get_by_label("Order")).to_have_value("")
+    expect(page.get_by_label("Order").locator("option").first).to_have_text("By the term found")
+    expect(page.locator(".empty")).to_contain_text("No SKU, name or file name begins with “zzz”.")
+
+
 def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(8)
     asked: set[str] = set()

@@ -15,7 +15,7 @@ export function aboutProduct(product, decision, views) {
     h(
       "div",
       { class: "about-line" },
-      h("h2", {}, title),
+      h("h2", { title }, title),
       h(
         "a",
         {

@@ -99,6 +99,9 @@ export class Filters {
 
   #order() {
     const chosen = this.filters.order ?? "";
+    const orders = this.filters.q
+      ? [["", "By the term found"], ["views", "Newest first"], ...ORDERS.slice(1)]
+      : ORDERS;
     return h(
       "label",
       { class: "filter-choice" },
@@ -106,7 +109,7 @@ export class Filters {
       h(
         "select",
         { onchange: (event) => location.assign(this.#link({ order: event.target.value })) },
-        ORDERS.map(([value, words]) => h("option", { value, selected: value === chosen }, words)),
+        orders.map(([value, words]) => h("option", { value, selected: value === chosen }, words)),
       ),
     );
   }

@@ -9,6 +9,9 @@ import { address, image, rawPicture, showOriginal } from "./picture_image.js";
 import { lockMask } from "./pixel_lock.js";
 import { pictureTitle } from "./words.js";
 
+/** Thumbs that fit into the strip of every screen. */
+const FITTING = 3;
+
 /**
  * The frames of one product. `sizes` are `{side, others}` in CSS pixels: of the raw photo and the selected
  * picture, and of the other pictures. Its buttons call `on.pick(i)`, `on.keep(i)`.
@@ -152,6 +155,12 @@ export class Card {
     this.thumbs.forEach((element, place) => {
       element.setAttribute("aria-pressed", String(place === index));
     });
+    if (this.thumbs.length > FITTING) this.#scrollStripTo(this.thumbs[index]);
+  }
+
+  /** Bring a thumb into view, without moving the page. */
+  #scrollStripTo(thumb) {
+    this.strip.scrollLeft = thumb.offsetLeft + (thumb.offsetWidth - this.strip.clientWidth) / 2;
   }
 
   /** Include a picture in the approval, or exclude it. */

@@ -108,10 +108,12 @@ export class Tiles {
   }
 
   #emptyWords() {
-    const { status, category, reason } = this.#filters;
+    const { status, category, reason, q } = this.#filters;
     const where =
       (category ? ` in ${category}` : "") +
       (reason ? ` because of ${reasonWords(reason).toLowerCase()}` : "");
+    const of = status ? ` of those that are ${STATUS[status].toLowerCase()}` : "";
+    if (q) return `No SKU, name or file name${of}${where} begins with “${q}”.`;
     return status ? `No products are ${STATUS[status].toLowerCase()}${where}.` : `No products${where}.`;
   }
 
