@@ -890,6 +890,20 @@ def test_a_picture_with_a_warning_is_not_called_unchanged(shop: DeskShop, open_d
     expect(page.locator(".verdict").first).to_have_text("No change found")
 
 
+def test_a_long_verdict_leaves_room_for_the_pictures_title(shop: DeskShop, open_desk: Open) -> None:
+    """In All mode the captions are narrow: the verdict is cut there, as the panel has it whole."""
+    [number] = shop.stock(1, warning="The cut-out is not certain: compare it with the raw photo")
+    check(shop, number, verdict="pass")
+    page = open_desk(f"{shop.url}/?product={number}").page
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.keyboard.press("v")
+    expect(page.locator(".frame .verdict").first).to_be_visible()
+    cut = "each => each.filter(one => one.scrollWidth > one.clientWidth).length"
+    assert page.locator(".frame .title").evaluate_all(cut) == 0
+    sizes = "each => each.map(one => [one.offsetWidth, one.offsetHeight].join())"
+    assert set(page.locator(".frame .keep").evaluate_all(sizes)) == {"26,26"}
+
+
 def test_a_product_in_much_other_light_is_not_called_unchanged(
     shop: DeskShop, open_desk: Open
 ) -> None:
