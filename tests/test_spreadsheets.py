@@ -933,14 +933,28 @@ def test_cells_with_addresses_give_raw_images(cell: str, addresses: list[str] | 
         ),
         ("https://1drv.ms/i/s!abc", "is a link to a page of OneDrive"),
         ("https://photos.app.goo.gl/abc", "is a link to a page of Google Photos"),
-        ("data:image/png;base64,AAAA", "contains the picture itself"),
-        ("#N/A", "holds the error #N/A"),
+        ("data:image/png;base64,AAAA", "contains the picture itself: give it as a photo"),
+        ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAA//8=", "contains the picture itself: give it as a photo"),
     ],
 )
 def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
-    found = imported(f'sku,category,image\n,Cups,"{cell}"\n')
-    assert reported(found)[0][2].startswith(detail)
-    assert not any(row.ready for row in found.rows)
+    """What they say to do helps: the row gets a photo of its SKU, and without one it is missing."""
+    text = f'sku,category,image\nA1,Cups,"{cell}"\n'
+    [note] = reported(imported(text), "note")
+    assert note[:2] == (2, "image")
+    assert note[2].startswith(detail)
+    assert reported(imported(text.replace("A1", "")))[0][2] == "has no SKU and no photo"
+    for photos in ([], ["A1_front.jpg"]):
+        plan = plan_import(ImportInput(text.encode(), "products.csv", photos))
+        assert [row.photo for row in plan.rows if row.photo] == photos
+        assert len(plan.photos.missing) == (not photos)
+
+
+def test_a_marketplaces_row_of_requirements_is_no_product() -> None:
+    found = imported(f"sku,category,image\nMandatory,Optional,\nA,Cups,{ADDRESS}\n")
+    assert [row.sku for row in found.rows] == ["A"]
+    told = (2, None, "says which columns are required and is left out")
+    assert reported(found, "note") == [told]
 
 
 @pytest.mark.parametrize(
@@ -1768,13 +1782,13 @@ def test_an_error_in_any_language_is_no_text(error: str) -> None:
     found = imported(f"sku,colour,category,image\n{error},#1,{row}\nB,{error},{row}2\n")
     detail = f"holds the error {error}: correct it in the spreadsheet"
     assert reported(found) == [(2, "sku", detail)]
-    assert reported(found, "note") == [(3, "colour", f"{error} is an error: left out")]
+    assert reported(found, "note") == [(3, "colour", f"{detail} (left out)")]
     assert [dict(one.attributes) for one in found.rows] == [{"colour": "#1"}, {}]
 
 
 def test_what_databases_write_for_nothing_is_no_attribute() -> None:
     found = imported(f"sku,category,image,colour\nA,Cups,{ADDRESS},NULL\n")
-    assert reported(found, "note") == [(2, "colour", "NULL is nothing: left out")]
+    assert reported(found, "note") == [(2, "colour", "NULL is nothing (left out)")]
     assert found.rows[0].attributes == {}
 
 

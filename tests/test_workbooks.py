@@ -192,6 +192,23 @@ def test_errors_of_formulas() -> None:
     assert [(row, column) for row, column, _ in reported(found)] == [(2, "price"), (3, "sku")]
 
 
+def test_a_picture_that_was_put_into_a_cell() -> None:
+    """Excel's "Place in Cell": the cell's value is an error, which programs that know pictures
+    don't show."""
+    rows = ("sku", "category", "image", "hint"), ("A1", "Cups", "#VALUE!", "#VALUE!")
+    data = edited(
+        workbook(*rows),
+        SHEET,
+        lambda sheet: sheet.replace(' t="e"', ' t="e" vm="1"'),
+    )
+    found = imported(data)
+    assert reported(found, "error", "note") == [
+        (2, "hint", "contains a picture, which is not read (left out)"),
+        (2, "image", "contains the picture itself: give it as a photo"),
+    ]
+    assert [(row.ready, row.path, dict(row.attributes)) for row in found.rows] == [(True, None, {})]
+
+
 def test_links_behind_texts() -> None:
     def change(sheet: Worksheet) -> None:
         sheet["C2"].hyperlink = "https://shop.example/a.jpg"

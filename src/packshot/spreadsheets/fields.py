@@ -68,6 +68,7 @@ class Fields:
         *("reference", "product reference", "ordernumber", "variation no", "variation number"),
         *("product id", "g id", "asin", "artikelnummer", "artikelnr", "art nr", "artikel id"),
         *("artikelcode", "produktnummer", "produktnr", "produktcode", "bestellnummer", "bestellnr"),
+        *("bestandseinheit",),  # eBay's in German
         *("modellnummer", "modellnr", "herstellernummer", "teilenummer", "teilenr", "warennummer"),
         *("sku nr", "référence produit", "référence article", "réf article", "réf produit"),
         *("code article", "code produit", "numéro article", "numéro d article", "n article"),
@@ -241,7 +242,7 @@ class Fields:
         *("price", "variant price", "sale price", "selling price", "sell price", "sp"),
         *("offer price", "special price", "our price", "discounted price", "discount price"),
         *("current price", "final price", "unit price", "gross price", "price gross"),
-        *("net price", "your price", "sales price", "product price", "start price"),
+        *("net price", "your price", "sales price", "product price", "start price", "startpreis"),
         *("default price", "your selling price", "meesho price", "price incl gst"),
         *("standard price", "web price", "price inc tax", "price incl tax", "price inc gst"),
         *("preis", "verkaufspreis", "vk", "vk preis", "vk brutto", "vk preis brutto"),

@@ -26,6 +26,7 @@ from packshot.spreadsheets.numbers import (
     read_amount,
     take_apart,
 )
+from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
 from packshot.spreadsheets.table import Record, SheetProblem
 
 _CENT: Final = Decimal("0.01")
@@ -173,6 +174,8 @@ def _is_words(text: str) -> bool:
 
 
 def error_words(text: str) -> str:
+    if text == PICTURE_IN_CELL:
+        return "contains a picture, which is not read"
     if text.startswith("="):
         return "is a formula without a stored value: open the file, let it calculate, and save it"
     return f"holds the error {text[:20]}: correct it in the spreadsheet"

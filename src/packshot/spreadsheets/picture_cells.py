@@ -14,9 +14,14 @@ from packshot.spreadsheets.share_links import direct
 
 #: One of our own addresses, as an upload returns it.
 UPLOADED: Final = "/media/uploads/"
+#: The text of a workbook's cell into which a picture was put.
+PICTURE_IN_CELL: Final = "(picture)"
 #: The most pictures of one cell; Shopify allows 250 per product.
 MOST: Final = 250
 
+_INSIDE: Final = "contains the picture itself: give it as a photo"
+#: A PNG, JPEG, WebP or GIF as Odoo exports it.
+_BASE64: Final = re.compile(r"(?:iVBORw0KGgo|/9j/|UklGR|R0lGOD)[A-Za-z0-9+/=\s]{12,}+")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
 _BROKEN_SCHEME: Final = re.compile(r"(https?)(?::[\\/]+|//)(?=[\w.-]+(?:[\\/]|\Z))", re.IGNORECASE)
 _ENDING: Final = "|".join(map(re.escape, ENDINGS))
@@ -79,7 +84,8 @@ _TOPS: Final = frozenset(
 @dataclass(frozen=True)
 class CellPicture:
     """One picture that a cell names. An address can be sent as raw_image; a file's `value` is its
-    path as the cell gives it, with forward slashes. `note` and `error` go to the user."""
+    path as the cell gives it, with forward slashes. `note` and `error` go to the user; a `value`
+    that is empty is no picture that can be had this way, but a photo of the row's SKU may be."""
 
     kind: Literal["address", "file"]
     value: str
@@ -96,6 +102,8 @@ def read_pictures(cell: str, link: str | None = None) -> list[CellPicture]:
 
     At most `MOST`, followed by one whose error says that there are more.
     """
+    if cell == PICTURE_IN_CELL:
+        return [CellPicture("file", "", _INSIDE)]
     found = [_picture(text) for text in _split(_plain_list(_without_formula(cell)))]
     if link and not any(picture.kind == "address" for picture in found):
         return [_picture(link if "://" in link else unquote(link))]
@@ -148,7 +156,7 @@ def _texts_of(value: Any) -> Iterator[str]:
 
 
 def _split(cell: str) -> list[str]:
-    if cell[:5].casefold() == "data:":  # its commas separate nothing
+    if cell[:5].casefold() == "data:" or _BASE64.fullmatch(cell):  # its signs separate nothing
         return [cell]
     parts = [part for line in _BETWEEN_ADDRESSES.split(cell) for part in _names(line)]
     return [text for part in parts if (text := part.strip(" \t,;|\"'<>\u00a0"))]
@@ -165,8 +173,8 @@ def _names(text: str) -> list[str]:
 
 
 def _picture(text: str) -> CellPicture:
-    if text[:5].casefold() == "data:":
-        return CellPicture("address", "", error="contains the picture itself: give it as a photo")
+    if text[:5].casefold() == "data:" or _BASE64.fullmatch(text):
+        return CellPicture("address", "", _INSIDE)
     if text.startswith(UPLOADED):
         return CellPicture("address", text)
     if match := _FILE_ADDRESS.match(text):
@@ -211,7 +219,9 @@ def _address(text: str) -> CellPicture:
     if plain != bare:
         note = "&amp; in it is read as &"
     link = direct(spaceless)
-    return CellPicture("address", link.address, link.note or note, link.error)
+    if link.error:
+        return CellPicture("address", "", link.error)
+    return CellPicture("address", link.address, link.note or note)
 
 
 def _file(text: str) -> CellPicture:

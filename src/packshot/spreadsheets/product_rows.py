@@ -25,7 +25,7 @@ from packshot.spreadsheets.name_index import view_of_file
 from packshot.spreadsheets.number_columns import NumberColumn, error_words
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
-from packshot.spreadsheets.picture_cells import CellPicture, read_pictures
+from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL, CellPicture, read_pictures
 from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
 from packshot.spreadsheets.table import Level, Record, SheetProblem
 
@@ -239,8 +239,8 @@ class RowReader:
             text = record.cell(column.index)
             is_error = record.kinds.get(column.index) == "error"
             if is_error or text in _NULLS:
-                detail = f"{text[:20]} is {'an error' if is_error else 'nothing'}: left out"
-                self._report(record, column.name, detail, "note")
+                why = error_words(text) if is_error else f"{text} is nothing"
+                self._report(record, column.name, f"{why} (left out)", "note")
             elif text:
                 texts[column.name] = text
         kept = _within_limits(texts)
@@ -260,7 +260,8 @@ class RowReader:
         found: list[_Found] = []
         for column in self._pictures:
             cell, link = record.cell(column.index), record.links.get(column.index)
-            if record.kinds.get(column.index) == "error" and not link:
+            is_error = record.kinds.get(column.index) == "error" and cell != PICTURE_IN_CELL
+            if is_error and not link:
                 self._report(record, column.name, error_words(cell))
                 continue
             if (is_nothing(cell) or cell == _NO_PICTURE) and not link:
@@ -279,7 +280,7 @@ class RowReader:
             self._report(record, column.name, error)
         if picture.note:
             self._report(record, column.name, picture.note, "note")
-        return not error
+        return not error and bool(picture.value)
 
     def _without_doubles(self, record: Record, found: list[_Found]) -> Iterator[_Found]:
         """Take a picture once if two columns name it; a cell that names it twice means two."""

@@ -53,6 +53,12 @@ _NO_PHOTOS: Final = re.compile(
     r"logo|icon|brand|marke(?!t)|marque|marca|manufacturer|hersteller|categor|kategor|swatch|banner"
     r"|badge|chart|guide|label|etikett|certificat|qr|barcode"
 )
+_REQUIREMENTS: Final = frozenset(
+    (
+        *("mandatory", "optional", "required", "not required", "recommended", "preferred"),
+        *("conditional", "conditionally required", "conditional mandatory", "pflichtfeld"),
+    )
+)
 _PRICE_WORDS: Final = re.compile(
     r"price|preis|prix|precio|prezz|prijs|\bcena|preco|\bpris|цена|价|価格"
 )
@@ -236,11 +242,16 @@ def _note_prices(
 def _drop_repeated_headers(
     header: Record, records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
-    """Drop repeated headers, as in files that were joined."""
-    repeated = [record.number for record in records if repeats(header, record)]
-    kept = [record for record in records if record.number not in set(repeated)]
-    detail = "repeats the names of the columns and is left out"
-    return kept, [SheetProblem(number, None, detail, "note") for number in repeated]
+    """Drop repeated headers, as in files that were joined, and a marketplace's row below them that
+    says which columns are required."""
+    words = "repeats the names of the columns and is left out"
+    left_out = {record.number: words for record in records if repeats(header, record)}
+    for record in records[:_ROWS_NAMED]:
+        given = {cell.casefold() for cell in record.cells if cell}
+        if len(given) > 1 and given <= _REQUIREMENTS:
+            left_out[record.number] = "says which columns are required and is left out"
+    kept = [record for record in records if record.number not in left_out]
+    return kept, [SheetProblem(row, None, detail, "note") for row, detail in left_out.items()]
 
 
 def _drop_float_skus(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
-_SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell")
+_SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell", b" vm=")
 _HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row\b[^<>]{0,400}?\bhidden="(?:1|true)"')
 _HIDDEN_COLUMNS: Final = re.compile(rb'<(?:\w+:)?col\b[^<>]{0,400}?\bhidden="(?:1|true)"[^<>]*')
 _FIRST: Final = re.compile(rb'\bmin="([0-9]{1,5})"')
@@ -29,6 +29,8 @@ class SheetExtras:
 
     #: Where a click on the cell leads, or the address in its HYPERLINK or IMAGE formula.
     links: dict[Coordinates, str] = field(default_factory=dict)
+    #: Cells into which Excel put a picture ("Place in Cell"); their value is an error.
+    pictures: set[Coordinates] = field(default_factory=set)
     #: Formulas without a stored value, because no program calculated them.
     uncalculated: dict[Coordinates, str] = field(default_factory=dict)
     #: First column, first and last row of cells merged over several rows.
@@ -88,7 +90,11 @@ def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:
 def _take_cell(cell: Any, extras: SheetExtras) -> None:
     children = {child.tag.rpartition("}")[2]: child for child in cell}
     coordinates = _coordinates_of(cell.get("r", ""))
-    if coordinates is None or "f" not in children:
+    if coordinates is None:
+        return
+    if cell.get("t") == "e" and cell.get("vm"):
+        extras.pictures.add(coordinates)
+    if "f" not in children:
         return
     formula = children["f"].text or ""
     if match := _FORMULA_LINK.match(formula):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.header import count_recognised, find_header
+from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.table import (
     CellKind,
@@ -205,6 +206,8 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
             formats[index] = cell.number_format
         if formula:
             text, kind = formula, "error"
+        if (number, index) in extras.pictures:
+            text, kind = PICTURE_IN_CELL, "error"
         cells.append(text.strip())
         if kind:
             kinds[index] = kind
