@@ -69,6 +69,27 @@ def test_every_preset_is_read_dated_and_sourced() -> None:
         assert all(rule.source and rule.advice for rule in preset.rules)
 
 
+@pytest.mark.parametrize(
+    ("rule", "required", "found"),
+    [
+        ("border white", "at least 99 %", "100 %"),
+        ("fill", "at least 85 %", "79.9944 %"),
+        ("longest side", "at least 1,000 px (advised)", "1,601 px"),
+        ("ratio", "at least 0.98, at most 1.02 (advised)", "1"),
+        ("bytes", "at most 10,000,000 (advised)", "44,000"),
+        ("format", "jpeg or png or tiff or gif", "jpeg"),
+    ],
+)
+def test_rules_are_told_with_their_units(rule: str, required: str, found: str) -> None:
+    """A seller can't tell 0.99 and 0.5, or which of two limits only advises."""
+    preset = read_preset("amazon", None)
+    measures = replace(
+        GOOD, border_white=1.0, fill=0.7999444, longest_side=1601, ratio=1.0, bytes=44_000
+    )
+    rows = [row for row in check(measures, preset) if row.rule == rule]
+    assert (rows[-1].required, rows[-1].measured) == (required, found)
+
+
 GOOD = measure(encode_array(np.full((500, 500, 3), 255, np.uint8)), ".jpg")
 
 

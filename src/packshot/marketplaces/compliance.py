@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packshot.marketplaces.measures import PictureMeasures
-from packshot.marketplaces.presets import Preset, Rule, RuleVerdict
+from packshot.marketplaces.presets import Preset, Rule, RuleVerdict, amount_in_words
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _row(rule: Rule, measures: PictureMeasures) -> RuleResult:
     return RuleResult(
         rule=rule.measure.replace("_", " "),
         required=rule.required,
-        measured=_in_words(measured, measures.unmeasured.get(rule.measure, "")),
+        measured=_in_words(rule.measure, measured, measures.unmeasured.get(rule.measure, "")),
         verdict=verdict,
         advice="" if verdict == "pass" else rule.advice,
         source=rule.source,
@@ -57,12 +57,7 @@ def _verdict(rule: Rule, measured: float | str | None) -> RuleVerdict:
     return rule.severity if too_small or too_large else "pass"
 
 
-def _in_words(measured: float | str | None, reason: str) -> str:
-    """Numbers get up to six decimals, so that a value just beyond a limit doesn't look equal."""
+def _in_words(measure: str, measured: float | str | None, reason: str) -> str:
     if measured is None:
         return f"can't be measured: {reason}" if reason else "can't be measured"
-    if isinstance(measured, str):
-        return measured
-    return (
-        f"{measured:,}" if isinstance(measured, int) else f"{measured:,.6f}".rstrip("0").rstrip(".")
-    )
+    return measured if isinstance(measured, str) else amount_in_words(measure, measured)

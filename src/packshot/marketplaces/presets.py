@@ -97,6 +97,11 @@ def _names(text: str) -> str:
     return text
 
 
+#: Measures that are fractions of the picture or its border, and those in pixels.
+SHARES: Final = frozenset({"border_white", "border_light", "fill"})
+SIDES: Final = frozenset({"longest_side", "shortest_side"})
+
+
 class Rule(_Strict):
     """One rule: `least` and `most` limit a number, `allowed` lists words. A picture that breaks it
     gets `severity` as its verdict, and `advice`. `only`: the rule is for main pictures."""
@@ -130,11 +135,28 @@ class Rule(_Strict):
 
     @property
     def required(self) -> str:
-        """In words: `at least 0.85`, `jpeg or png`."""
-        if self.allowed:
-            return " or ".join(self.allowed)
+        """In words: `at least 85 %`, `at least 1,000 px (advised)`, `jpeg or png`."""
         bounds = [("at least", self.least), ("at most", self.most)]
-        return ", ".join(f"{word} {bound:,.10g}" for word, bound in bounds if bound is not None)
+        limits = [
+            f"{word} {amount_in_words(self.measure, bound)}"
+            for word, bound in bounds
+            if bound is not None
+        ]
+        required = " or ".join(self.allowed) or ", ".join(limits)
+        return f"{required} (advised)" if self.severity == "warn" else required
+
+
+def amount_in_words(measure: str, number: float) -> str:
+    """`85 %`, `1,000 px`, `1.25`: up to six decimals of the number, so that a value just beyond a
+    limit doesn't look equal."""
+    if measure in SHARES:
+        return f"{_digits(number * 100, decimals=4)} %"
+    return f"{_digits(number, decimals=6)}{' px' if measure in SIDES else ''}"
+
+
+def _digits(number: float, decimals: int) -> str:
+    text = f"{number:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class Render(_Strict):

@@ -222,8 +222,8 @@ COMPLIANCE: Final = _dump(
                     rows=[
                         ComplianceRowOut(
                             rule="fill",
-                            required="at least 0.85",
-                            measured="0.71",
+                            required="at least 85 %",
+                            measured="71 %",
                             verdict="fail",
                             advice="Frame the product tighter.",
                             source="a help page",

@@ -88,7 +88,7 @@ export class MarketRules {
   }
 }
 
-/** "fill 0.71 (at least 0.85)". */
+/** "fill 71 % (at least 85 %)". */
 const listed = (rows) => rows.map((row) => `${row.rule} ${row.measured} (${row.required})`).join("; ");
 
 /** A warning that says, under the pointer, what to do about these rows. */
