@@ -1282,6 +1282,20 @@ def test_long_words_and_many_pictures_stay_in_reach(shop: DeskShop, open_desk: O
         assert words.evaluate("span => span.scrollWidth <= span.parentElement.clientWidth")
 
 
+def test_a_warning_is_read_without_scrolling(shop: DeskShop, open_desk: Open) -> None:
+    """On a laptop the filters and the picture's title pushed it out of the panel."""
+    warning = (
+        "The background was kept: the product could not be told apart from it for certain. " * 2
+    )
+    [number] = shop.stock(1, warning=warning + "Look at its edges, and at what it stands on.")
+    facts = {"sku": "TOM-400", "name": "Casa Miró chopped tomatoes, 400 g"}
+    shop.services.catalog.correct(number, facts, who="local")
+    page = open_desk(shop.url, viewport={"width": 1280, "height": 720}).page
+    words, panel = (page.locator(part).bounding_box() for part in (".panel .warning", ".panel-top"))
+    assert words and panel
+    assert words["y"] + words["height"] <= panel["y"] + panel["height"]
+
+
 def test_a_search_says_its_order_and_what_was_not_found(shop: DeskShop, open_desk: Open) -> None:
     page = open_desk(f"{shop.url}/grid?q=zzz").page
     expect(page.get_by_label("Order")).to_have_value("")
@@ -2536,8 +2550,10 @@ def test_the_reviewers_own_decisions_do_not_fetch_the_list_again(
 def test_the_desk_can_be_filtered_by_category(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(5)
     page = open_desk(shop.url).page
+    page.get_by_text("Filters and order").click()
     page.get_by_label("Category").select_option("Kitchen")
     expect(page).to_have_url(re.compile(r"category=Kitchen"))
+    expect(page.get_by_label("Category")).to_be_visible()
     expect(left(page)).to_have_text("2 left")
 
 

@@ -78,11 +78,10 @@ function badge(product, decision) {
   return h("p", { class: `badge big ${kind}` }, words);
 }
 
-/** The selected picture: its title, its doubts, and its prompt. */
-export function aboutPicture(picture, number, prompt) {
+/** The selected picture: its doubts, and its prompt. Its title is below it. */
+export function aboutPicture(picture, prompt) {
   const doubt = doubtOf(picture);
   return [
-    h("p", { class: "picture-title" }, h("strong", {}, picture.title || `Picture ${number}`)),
     doubt && warning(doubt),
     aboutFidelity(picture),
     aboutLock(picture),

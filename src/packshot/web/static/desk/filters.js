@@ -5,7 +5,7 @@ import { h, icon } from "./dom.js";
 import { at } from "./place.js";
 import { count, STATUS } from "./words.js";
 
-const MORE = ["doubt", "enhancer", "batch", "order"];
+const MORE = ["category", "doubt", "enhancer", "batch", "order"];
 const ORDERS = [
   ["", "Newest first"],
   ["doubt", "Most doubtful first"],
@@ -28,7 +28,7 @@ const countOf = (statuses, status) =>
   status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
 
 /** Whether the panel has room for all filters. */
-const roomy = matchMedia("(min-width: 761px) and (min-height: 900px)");
+const roomy = matchMedia("(min-width: 761px) and (min-height: 1000px)");
 
 /** `tabs` are the statuses offered as links, or none. */
 export class Filters {
@@ -53,7 +53,7 @@ export class Filters {
         { class: "filters" },
         this.tabs.length ? this.#tabs(state) : null,
         this.#foundLater(state),
-        this.#choice("category", "Category", "All categories", Object.entries(state.categories)),
+        this.#inPanel ? null : this.#category(state),
         this.#reason(state),
         this.#more(state),
         this.#chip("q", "Found for"),
@@ -62,18 +62,27 @@ export class Filters {
     );
   }
 
-  /** Less common filters; closed at first on a narrow panel. */
+  get #inPanel() {
+    return this.root.closest(".panel") !== null;
+  }
+
+  #category(state) {
+    return this.#choice("category", "Category", "All categories", Object.entries(state.categories));
+  }
+
+  /** Less common filters; in the panel all of them, closed at first where it is short. */
   #more(state) {
     const offer = (name, label, all, counts, words) =>
       (counts.length || this.filters[name]) && this.#choice(name, label, all, counts, words);
     const doubts = state.doubts.yes || state.doubts.after_approval ? doubtCounts(state.doubts) : [];
     const choices = [
+      this.#inPanel && this.#category(state),
       offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
       offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
       offer("batch", "Batch", "All batches", Object.entries(state.batches), batchWords),
       this.#order(),
     ].filter(Boolean);
-    if (!this.root.closest(".panel")) return h("div", { class: "more-filters" }, choices);
+    if (!this.#inPanel) return h("div", { class: "more-filters" }, choices);
     const open =
       this.root.querySelector("details")?.open ?? (roomy.matches || MORE.some((name) => this.filters[name]));
     return h(

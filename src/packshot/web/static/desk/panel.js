@@ -201,7 +201,7 @@ export class Panel {
     this.only.hidden = all < 2;
     this.leave.hidden = all < 2 && taken && !doubtOf(picture);
     this.leave.querySelector("span").textContent = taken ? "Leave out" : "Include";
-    this.picture.replaceChildren(...aboutPicture(picture, selected + 1, this.#prompt));
+    this.picture.replaceChildren(...aboutPicture(picture, this.#prompt));
   }
 
   #showChoice(kept, all) {
