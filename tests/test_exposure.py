@@ -126,7 +126,7 @@ def warning(picture: Bytes, title: str = "natural", *asked: str) -> str:
 
 def test_a_product_that_a_correction_changed_much_is_named_for_a_reviewer() -> None:
     dark = darker(box((170, 168, 172), (150, 60, 40), WHITE), 3.0)
-    assert "exposure +1." in warning(dark) and "compare its colour" in warning(dark)
+    assert "corrected (lighter" in warning(dark) and "compare its colour" in warning(dark)
     assert "compare its colour" not in warning(dark, "plain")
     assert "compare its colour" not in warning(dark, "natural", "darker", "darker", "darker")
     assert "compare its colour" not in warning(dark, "natural", "cooler", "cooler")

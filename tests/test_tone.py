@@ -212,3 +212,18 @@ def test_a_catalogue_shot_comes_out_as_good(name: str) -> None:
 
 def _difference(first: Bytes, second: Bytes) -> NDArray[np.float32]:
     return np.asarray(np.linalg.norm(to_lab(first) - to_lab(second), axis=2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("corrections", "effect"),
+    [
+        (Tone(exposure=1.5), "lighter"),
+        (Tone(exposure=-0.3, balance=(0.85, 1.0, 1.27)), "darker and cooler"),
+        (Tone(balance=(1.3, 1.0, 0.8), black=0.02, exposure=0.4), "lighter, warmer and less hazy"),
+        (Tone(balance=(1.1, 1.0, 1.1)), "less green"),
+        (Tone(contrast=0.2), "richer in contrast"),
+    ],
+)
+def test_a_warning_says_in_words_what_was_corrected(corrections: Tone, effect: str) -> None:
+    """Gains and EV are photographers' words; they stay in the picture's record."""
+    assert corrections.effect() == effect

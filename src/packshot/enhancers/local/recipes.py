@@ -176,7 +176,7 @@ def _warn_of_colour(findings: Findings, title: str) -> list[str]:
         return []  # who asked for another light looks at it anyway
     return [
         "The product looks clearly different from the photo, because light and colour were"
-        f" corrected ({findings.tone.words()}): compare its colour with the product itself. A redo"
+        f" corrected ({findings.tone.effect()}): compare its colour with the product itself. A redo"
         ' with "Light and colour as in the photo" leaves them alone.'
     ]
 

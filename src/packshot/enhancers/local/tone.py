@@ -29,6 +29,7 @@ KNEE_CODE = 217  # the same as an sRGB byte
 ROWS = 128  # of a picture that are worked on at once, which needs little memory
 CODES = as_bytes(to_srgb(np.linspace(0, 1, 1 << 14, dtype=np.float32)))  # linear light -> sRGB
 GREY = 8  # bytes between the channels of a colour that has no hue worth keeping
+VISIBLE_CAST = 0.03  # between the gains of red and blue, from which on it is warmer or cooler
 WHITE = 250  # from this value in all three channels a pixel looks white
 
 
@@ -63,6 +64,22 @@ class Tone:
         if self.contrast:
             parts.append(f"local contrast {self.contrast:.2f}")
         return ", ".join(parts) or "light and colour left as they are"
+
+    def effect(self) -> str:
+        """What the corrections do to the picture, for a reviewer: `lighter and cooler`."""
+        red, _, blue = self.balance
+        parts = []
+        if self.exposure:
+            parts.append("lighter" if self.exposure > 0 else "darker")
+        if abs(red - blue) >= VISIBLE_CAST:
+            parts.append("warmer" if red > blue else "cooler")
+        elif (red, blue) != (1.0, 1.0):
+            parts.append("less green" if red > 1 else "greener")
+        if self.black:
+            parts.append("less hazy")
+        if self.contrast:
+            parts.append("richer in contrast")
+        return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Tone:
