@@ -462,6 +462,12 @@ def test_a_name_is_read_the_same_whatever_lies_beside_it(
         ("front_A1.jpg", ["back_A1.jpg"], [], ("A1", "front")),
         ("front_A1.jpg", ["back_A2.jpg"], [], ("front_A1", None)),
         ("TOP-12.jpg", ["BOTTOM-12.jpg"], [], ("TOP-12", None)),
+        ("A1front.jpg", [], ["A1"], ("A1", "front")),
+        ("A1front.jpg", ["A1Back.jpg"], [], ("A1", "front")),
+        ("A1front.jpg", ["A2Back.jpg"], [], ("A1front", None)),
+        ("AB-7left.jpg", [], ["AB-7"], ("AB-7", "left")),
+        ("A1[2].jpg", [], [], ("A1", "2")),
+        ("A1_Foto 2.jpg", [], [], ("A1", "foto-2")),
         ("TOP-12.jpg", [], ["TOP-12", "12"], ("TOP-12", None)),
         ("CUP@2x.jpg", ["CUP-min.jpg"], [], ("CUP", None)),
         ("LAMP-MIN.jpg", ["LAMP-MAX.jpg"], [], ("LAMP-MIN", None)),
@@ -482,14 +488,16 @@ def test_the_longest_sku_that_is_known_wins(
         ("Rückseite - a1.jpg", ("A1", "rückseite")),
         ("shoot 3/top-12.jpg", ("12", "top")),
         ("TOP-13.jpg", ("TOP-13", None)),
+        ("A1Rückseite.jpg", ("A1", "rückseite")),
     ],
 )
 def test_a_view_may_come_before_a_sku_of_the_spreadsheet(
     photo: str, named: tuple[str, str | None]
 ) -> None:
     assert matched(match_photos([photo], rows("A1", "12", "13", "TOP-13"))) == {photo: named}
-    [unclear] = match_photos(["01_A1.jpg"], rows("A1")).ambiguous
-    assert unclear.skus == ("A1",)
+    for unclear in ("01_A1.jpg", "A1b.jpg"):
+        [asked] = match_photos([unclear], rows("A1")).ambiguous
+        assert asked.skus == ("A1",)
 
 
 @pytest.mark.parametrize(

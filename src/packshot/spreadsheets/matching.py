@@ -16,7 +16,7 @@ from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a
 from packshot.spreadsheets.photo_views import (
     below_folder,
     read_view,
-    view_before,
+    view_apart,
     view_key_of_copy,
     views_of_folders,
 )
@@ -320,7 +320,7 @@ class _Finder:
             fits = [*sure, *by_folder]
         else:
             fits = sure or by_name or self._across_folder(folders, photo)
-            fits = fits or self._behind_view(stem_of(photo))
+            fits = fits or self._beside_view(stem_of(photo))
         self._judge(photo, fits or self._unsure_folder(folders))
 
     def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
@@ -328,9 +328,9 @@ class _Finder:
         fits = self._skus.fits(f"{folders[-1]}/{stem_of(photo)}") if folders else []
         return [fit for fit in fits if fit.view is not None]
 
-    def _behind_view(self, stem: str) -> list[Fit]:
-        """A SKU behind a word for a view: front_A1.jpg."""
-        split = view_before(stem)
+    def _beside_view(self, stem: str) -> list[Fit]:
+        """A SKU behind a word for a view, or right before one: front_A1.jpg, A1front.jpg."""
+        split = view_apart(stem)
         fits = self._skus.fits(split.rest) if split else []
         return [replace(fit, view=split.view) for fit in fits if split and fit.view == ""]
 
@@ -358,6 +358,8 @@ class _Finder:
         if not skus and (alike := self._skus.equal_except_zeros(stem_of(photo))):
             why = "its number is that of a SKU, except for leading zeros"
             self._ask(photo, alike, why)
+        elif not skus and (alone := self._skus.before_letter(stem_of(photo))):
+            self._ask(photo, alone, "its name is a SKU with a letter behind it")
         elif not skus and (inside := self._skus.inside(stem_of(photo)[:_SEARCHED_CHARACTERS])):
             self._ask(photo, inside, "its name contains a SKU, but does not begin with it")
         elif not skus:

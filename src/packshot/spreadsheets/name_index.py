@@ -114,6 +114,12 @@ class Skus:
         number = _NUMBER.match(name)
         return self._numbers.get(number[0].lstrip("0"), ()) if number else ()
 
+    def before_letter(self, name: str) -> Sequence[str]:
+        """SKUs that end with a digit and are the name without its last letter: 1042 of 1042b."""
+        if not name[-1:].isalpha() or not name[-2:-1].isdecimal():
+            return ()
+        return [fit.sku for fit in self.fits(name[:-1]) if fit.view == ""]
+
 
 def view_of_file(filename: str | None, sku: str | None) -> str | None:
     """The view that a file's name has behind the SKU; None for any other name."""

@@ -34,7 +34,7 @@ from packshot.spreadsheets.photo_views import (
     below_folder,
     names_no_side,
     read_view,
-    view_before,
+    view_apart,
     views_of_folders,
 )
 from packshot.spreadsheets.view_words import SEPARATORS
@@ -43,8 +43,9 @@ from packshot.spreadsheets.view_words import SEPARATORS
 _UNDERSCORE: Final = "{sku}_{view}"
 _BRACKETS: Final = "{sku} ({view})"
 _CLOSE_BRACKETS: Final = "{sku}({view})"
+_SQUARE_BRACKETS: Final = "{sku}[{view}]"
 _SPACE: Final = "{sku} {view}"  # before a word for a copy only
-_SURE: Final = (_BRACKETS, _CLOSE_BRACKETS, _UNDERSCORE, _SPACE)
+_SURE: Final = (_BRACKETS, _CLOSE_BRACKETS, _SQUARE_BRACKETS, _UNDERSCORE, _SPACE)
 _JOINED: Final = {sign: "{sku}.{view}" if sign == "." else "{sku}-{view}" for sign in ".-–—"}
 _VIEW_FIRST: Final = {sign: f"{{view}}{sign}{{sku}}" for sign in "_-. "}
 _ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values(), *_VIEW_FIRST.values())))
@@ -190,10 +191,10 @@ def _read(paths: Sequence[str], known: frozenset[str]) -> ReadNames:
     found = ReadNames()
     skus = set(known)
     by_folder = are_folders_skus([path for path in paths if "/" in path])
-    behind = _skus_behind_views(paths) | known
+    beside = _skus_beside_views(paths) | known
     for path in paths:
         reading = _read_folder(path, known) if by_folder else _read_lone_folder(path, known, found)
-        reading = reading or _read_view_first(stem_of(path), known, behind)
+        reading = reading or _read_view_apart(stem_of(path), known, beside)
         reading = reading or _read_surely(stem_of(path), known)
         if reading:
             found.readings[path] = reading
@@ -234,7 +235,7 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
         folder, _ = _folder_of_sku(path)
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
         skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
-        if split := view_before(stem):
+        if split := view_apart(stem):
             skus[split.rest] = None
     skus |= dict.fromkeys(_LAST_SIGN.sub("/", sku) for sku in list(skus))  # A-12 may be A/12
     skus |= dict.fromkeys(each for sku in list(skus) for each in (sku.upper(), sku.lower()))
@@ -279,22 +280,23 @@ def _folder_of_sku(path: str) -> tuple[str, list[str]]:
     return (folders[-1] if folders else ""), views
 
 
-def _skus_behind_views(paths: Sequence[str]) -> frozenset[str]:
-    """What follows several words for views: X1 of front_X1 and back_X1. A number, or what follows
-    one word only, may be the end of a SKU: TOP-123 and BOTTOM-123."""
+def _skus_beside_views(paths: Sequence[str]) -> frozenset[str]:
+    """What stands beside several words for views: X1 of front_X1 and back_X1, or of X1front and
+    X1back. A number, or what stands beside one word only, may be a part of a SKU: TOP-123 and
+    BOTTOM-123."""
     views: dict[str, set[str]] = defaultdict(set)
     for path in paths:
-        if split := view_before(stem_of(path)):
+        if split := view_apart(stem_of(path)):
             views[split.rest].add(split.view)
     several = (rest for rest, words in views.items() if len(words) > 1)
     return frozenset(rest for rest in several if may_be_sku(rest) and not rest.isdecimal())
 
 
-def _read_view_first(stem: str, known: Collection[str], behind: Collection[str]) -> Reading | None:
-    split = None if stem in known else view_before(stem)
-    if split is None or split.rest not in behind or is_no_sku(split.rest):
+def _read_view_apart(stem: str, known: Collection[str], beside: Collection[str]) -> Reading | None:
+    split = None if stem in known else view_apart(stem)
+    if split is None or split.rest not in beside or is_no_sku(split.rest):
         return None
-    return Reading(NameParts(split.rest, split.view), _VIEW_FIRST[split.sign])
+    return Reading(NameParts(split.rest, split.view), _VIEW_FIRST.get(split.sign))
 
 
 def _read_surely(stem: str, known: Collection[str]) -> Reading | None:
@@ -364,7 +366,7 @@ def _cuts(stem: str) -> list[tuple[str, str]]:
     cuts = (
         (stem[:cut].strip(), stem[cut:])
         for cut in range(len(stem) - 1, 0, -1)
-        if stem[cut] in SEPARATORS and stem[cut - 1] not in " -_.("
+        if stem[cut] in SEPARATORS and stem[cut - 1] not in " -_.(["
     )
     return list(islice(cuts, _MAX_CUTS))
 
@@ -387,6 +389,8 @@ def _pattern_of(sign: str, rest: str) -> str | None:
         return _BRACKETS
     if sign == "(" and rest.endswith(")") and rest[1:-1].isdecimal():
         return _CLOSE_BRACKETS
+    if sign == "[" and rest.endswith("]") and rest[1:-1].isdecimal():
+        return _SQUARE_BRACKETS
     if sign == " " and begins_with_copy(rest):
         return _SPACE
     signs = set(sign.strip())

@@ -21,6 +21,7 @@ from packshot.spreadsheets.view_words import (
 
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
 _MAX_WORDS: Final = 4
+_WORD_GLUED: Final = re.compile(r"(.*\d)([^\W\d_]{3,})")
 _WORD_BEFORE: Final = re.compile(r"([^\W\d_]+)(?: - |([_. -]))(?=[^\W_])(.+)")
 
 #: What systems write behind the name of a copy, after a space too: `A1 copy 2`, `A1 - Kopie (2)`.
@@ -81,7 +82,12 @@ _SIZE: Final = re.compile(
     r"scaled|rotated|(?-i:min)|\d{2,5}x\d{2,5}(?:px)?|\d{3,5}px|e\d{13}", re.IGNORECASE
 )
 #: A camera's word and number after a SKU: SKU_IMG_0001.
-_CAMERAS: Final = frozenset(("img", "dsc", "dscn", "dscf", "image", "photo", "pic", "pxl"))
+_CAMERAS: Final = frozenset(
+    (
+        *("img", "dsc", "dscn", "dscf", "image", "photo", "pic", "pxl", "picture", "foto", "bild"),
+        *("imagen", "immagine", "afbeelding", "zdjecie", "фото", "写真", "图片"),
+    )
+)
 _VERSION_OR_ANGLE: Final = re.compile(r"v\d{1,2}|\d{1,3}deg", re.IGNORECASE)
 #: GS1's names of a product's pictures: GTIN_A1N1, GTIN_C1L1 (GS1 Product Image Specification).
 _GS1: Final = re.compile(r"[a-z]\d[clrn]\d", re.IGNORECASE)
@@ -114,24 +120,26 @@ def _is_view_word(word: str) -> bool:
     if any(kind.fullmatch(word) for kind in (_AMAZON_PART, _VERSION_OR_ANGLE, _GS1)):
         return True
     numbered = _NUMBERED_WORD.fullmatch(lower)
-    return bool(numbered and numbered[1] in _WORDS) or lower in _LETTERS
+    return bool(numbered and numbered[1] in _WORDS | _CAMERAS) or lower in _LETTERS
 
 
 @dataclass(frozen=True)
-class ViewBefore:
-    """A name that begins with a view: `front`, `_` and `X1` of `front_X1`."""
+class ViewApart:
+    """A name with a word for a view that no sign separates as usual: `front`, `_` and `X1` of
+    `front_X1`, or `front` and `X1` of `X1front`."""
 
     view: str
     sign: str
     rest: str
 
 
-def view_before(stem: str) -> ViewBefore | None:
-    """The word for a view at the beginning of a name, and what follows it."""
-    found = _WORD_BEFORE.fullmatch(stem)
-    if not found or without_accents(found[1]) not in VIEW_WORDS:
-        return None
-    return ViewBefore(found[1].casefold(), found[2] or "-", found[3])
+def view_apart(stem: str) -> ViewApart | None:
+    """The word for a view at the beginning of a name, or behind a digit at its end."""
+    if (before := _WORD_BEFORE.fullmatch(stem)) and without_accents(before[1]) in VIEW_WORDS:
+        return ViewApart(before[1].casefold(), before[2] or "-", before[3])
+    if (glued := _WORD_GLUED.fullmatch(stem)) and without_accents(glued[2]) in VIEW_WORDS:
+        return ViewApart(glued[2].casefold(), "", glued[1])
+    return None
 
 
 def begins_with_copy(text: str) -> bool:

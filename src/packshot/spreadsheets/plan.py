@@ -107,7 +107,8 @@ def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
         *_note_shared_pictures(rows),
         *_note_photos_beside_addresses(rows),
     )
-    return Plan(rows, problems, photos, found, _samples(table, found))
+    in_order = tuple(sorted(problems, key=lambda problem: problem.row or 0))
+    return Plan(rows, in_order, photos, found, _samples(table, found))
 
 
 def _plan_photos(given: ImportInput, rules: Rules) -> Plan:
