@@ -41,6 +41,19 @@ def test_a_narrow_table_shows_status_and_numbers_whole() -> None:
     assert ("pending_review" in row, "9,000.00 EUR" in row, row.split()[-1]) == (True, True, "2.5")
 
 
+@pytest.mark.parametrize(("sku", "heading"), [("MUG-1", "sku"), (None, "photo")])
+def test_a_product_without_a_sku_is_named_by_its_photo(sku: str | None, heading: str) -> None:
+    at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
+    plain = {"status": "pending", "images": [], "category": "Mugs"} | at
+    camera = {"id": 2, "sku": None, "filename": "autumn/DSC_4711.jpg"} | plain
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(table([{"id": 1, "sku": sku, "filename": "MUG-1.jpg"} | plain, camera]))
+    header, _, first, second, *_ = shown.get().splitlines()
+    assert header.split()[1] == heading
+    assert (first.split()[1], second.split()[1]) == (sku or "MUG-1.jpg", "DSC_4711.jpg")
+
+
 def test_notes_stand_below_the_table_in_full() -> None:
     """In a column of a narrow terminal they lost letters."""
     at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}

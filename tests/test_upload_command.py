@@ -349,6 +349,8 @@ def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Pat
     words = f"skipped photos/A-1_front.jpg: product {front['id']} has this photo"
     assert words in second.output
     assert "1 product created, nothing refused, 1 photo skipped." in second.output
+    assert f"Review them at {url}" in second.output
+    assert "run the same command again" not in second.output
     assert second.exit_code == 0
     assert len(json.loads(again.stdout)) == 2
     uploads = list((tmp_path / "media" / "uploads").iterdir())
@@ -916,6 +918,8 @@ def test_refused_rows_and_photos_are_counted_apart(shop: Shop, tmp_path: Path) -
         photo = run(tmp_path / "broken.jpg", "--url", url)
     assert "0 products created, 2 rows refused." in of_sheet.output
     assert "0 products created, 1 photo refused." in photo.output
+    assert "Correct what was refused, and run the same command again" in photo.output
+    assert "Review them" not in photo.output
 
 
 def test_an_update_that_changes_all_rows_needs_no_photo(shop: Shop, tmp_path: Path) -> None:

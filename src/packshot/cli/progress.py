@@ -113,9 +113,14 @@ def _product_numbers(products: Sequence[Json]) -> str:
 
 
 def _name(product: Json) -> str:
-    """`MUG-1, front`; empty without a SKU."""
+    """`MUG-1, front`; without a SKU the photo's name, if it is known."""
     sku = product.get("sku")
-    return ", ".join(filter(None, (sku, product.get("view")))) if sku else ""
+    return ", ".join(filter(None, (sku, product.get("view")))) if sku else _photo(product)
+
+
+def _photo(product: Json) -> str:
+    """The name of the photo's file, without its folders."""
+    return (product.get("filename") or "").rpartition("/")[2]
 
 
 def table(
@@ -131,7 +136,11 @@ def table(
     columns = ["product", *_known(products), "category", "status", "pictures", "seconds"]
     result = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in columns:
-        names = column in ("sku", "category")  # they wrap; a cut number or status says nothing
+        names = column in (
+            "sku",
+            "photo",
+            "category",
+        )  # they wrap; a cut number or status says nothing
         left = names or column == "status"
         result.add_column(
             column, justify="left" if left else "right", no_wrap=not names, overflow="fold"
@@ -142,7 +151,12 @@ def table(
 
 
 def _known(products: Sequence[Json]) -> list[str]:
-    return [name for name in ("sku", "price") if any(product.get(name) for product in products)]
+    """`photo` is the column of names where no product has a SKU."""
+    has_sku, has_photo, has_price = (
+        any(product.get(name) for product in products) for name in ("sku", "filename", "price")
+    )
+    name = "sku" if has_sku else "photo" if has_photo else None
+    return [column for column in (name, "price" if has_price else None) if column]
 
 
 def _seconds(product: Json, begun: Mapping[int, str]) -> float:
@@ -161,6 +175,7 @@ def _cells(
     cells = {
         "product": str(product["id"]),
         "sku": escape_text(_name(product)),
+        "photo": escape_text(_name(product)),
         "price": "" if price is None else f"{price:,.2f} {currency or ''}".strip(),
         "category": escape_text(product["category"]),
         "status": f"[{style}]{status}[/]",

@@ -153,6 +153,7 @@ def _upload(
         click.echo(json.dumps(products))
     elif sent.rows or (rows and sent.stopped is None):
         _report(sent, products, console, currency_of(client, products))
+        _say_what_next(sent, client.url, console)
     _raise_if_stopped(sent, len(rows), console)
     is_update_refused = updated is not None and bool(updated.refusals())
     return 1 if sent.refused or _has_failed(products) or is_update_refused else 0
@@ -237,6 +238,17 @@ def _report(sent: SendResult, products: list[Json], console: Console, currency: 
     skipped = f", {pluralise(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
     refused = _count_sources(sent.refused)
     console.print(f"{created} created{replaced}, {refused} refused{skipped}.")
+
+
+def _say_what_next(sent: SendResult, url: str, console: Console) -> None:
+    if sent.products:
+        console.print(f"Review them at {url}", soft_wrap=True)
+    if sent.refused and sent.stopped is None:
+        console.print(
+            "Correct what was refused, and run the same command again: photos that have products"
+            " are skipped.",
+            soft_wrap=True,
+        )
 
 
 def _count_sources(rows: Sequence[Row]) -> str:
