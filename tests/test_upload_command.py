@@ -481,8 +481,8 @@ def updated(shop: Shop, sheet: Path, text: str) -> Result:
 
 def test_an_update_shows_texts_of_digits_as_they_are(shop: Shop, tmp_path: Path) -> None:
     shop.create(row(sku="A-1", attributes={"EAN": "0042", "Fit": "sNaN"}))
-    done = updated(shop, tmp_path / "sheet.csv", "sku,EAN,Fit\nA-1,42,nan\n")
-    assert "updated A-1 (product 1): EAN 0042 -> 42, Fit sNaN -> nan" in done.output
+    done = updated(shop, tmp_path / "sheet.csv", "sku,EAN,Fit\nA-1,42,inf\n")
+    assert "updated A-1 (product 1): EAN 0042 -> 42, Fit sNaN -> inf" in done.output
 
 
 def test_a_barcode_that_lost_digits_replaces_no_good_one(shop: Shop, tmp_path: Path) -> None:

@@ -266,6 +266,7 @@ def test_the_sheet_with_the_products_is_found() -> None:
     sheet = book.create_sheet("Template")
     for row in (("Our shop",), (), HEADER, (), ("A", "Cups", "a.jpg", 1)):
         sheet.append(row)
+    book.create_sheet("Lookup").append(("name", "brand", *HEADER))
     hidden = book.create_sheet("Hidden")
     hidden.append(HEADER)
     hidden.sheet_state = "hidden"
@@ -273,7 +274,7 @@ def test_the_sheet_with_the_products_is_found() -> None:
     assert found.form == "Excel workbook, sheet 'Template'"
     assert [row.row for row in found.rows] == [5]
     assert reported(found, "note") == [
-        (None, None, "other sheets were not read: 'Instructions', 'Hidden (hidden)'"),
+        (None, None, "other sheets were not read: 'Instructions', 'Lookup', 'Hidden (hidden)'"),
         (3 - 2, None, "is above the names of the columns and is left out: Our shop"),
     ]
 

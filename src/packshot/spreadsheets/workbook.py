@@ -127,13 +127,20 @@ def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list
         if not any(map(any, rows)):
             continue
         if sheet.sheet_state == "visible":
-            scores.append((max(map(count_recognised, rows)), sheet))
+            scores.append((_score(rows), sheet))
         else:
             hidden.append(f"{sheet.title} (hidden)")
     if not scores:
         raise SpreadsheetError("the workbook has no visible sheet with anything on it")
     best = max(scores, key=lambda score: score[0])[1]
     return best, [*(sheet.title for _, sheet in scores if sheet is not best), *hidden]
+
+
+def _score(rows: Sequence[Sequence[str]]) -> int:
+    """How many fields the header names; 0 if nothing is below it, as on a sheet of instructions."""
+    counts = [count_recognised(row) for row in rows]
+    best = max(counts)
+    return best if counts.index(best) + 1 < len(rows) else 0
 
 
 def _notes(
