@@ -1884,6 +1884,7 @@ def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> 
 def test_a_product_is_found_by_sku_name_and_number(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(3)
     name_views(shop, ids)
+    shop.services.catalog.correct(ids[0], {"name": "Leather bag"}, who="local")
     desk = open_desk(shop.url)
     page = desk.page
     desk.press("/")
@@ -1891,6 +1892,7 @@ def test_a_product_is_found_by_sku_name_and_number(shop: DeskShop, open_desk: Op
     desk.press("Enter")
     expect(page.get_by_role("heading", name="Found for “a-1”")).to_be_visible()
     expect(page.locator(".tile-sku strong")).to_have_text(["A-1", "A-1"])
+    expect(page.locator(".tile-sku", has_text="Leather bag")).to_have_count(1)
     page.get_by_label("Find by SKU").fill(f"#{ids[2]}")
     desk.press("Enter")
     expect(page).to_have_url(re.compile(f"/products/{ids[2]}$"))

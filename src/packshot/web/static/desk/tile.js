@@ -91,14 +91,14 @@ const foundLater = (n) => `Approved, but the check found a change${n > 1 ? `: ${
 
 const nameOf = ({ sku, name, category }) => sku ?? name ?? category;
 
-/** The SKU, name or category; then the view, the number, and why it is rejected. */
+/** The SKU, name or category; then the view, why it is rejected, the name and category, and the number. */
 function tileName(product) {
   const name = nameOf(product);
   const reasons = new Set(product.images.map((picture) => picture.reason).filter(Boolean));
   const more = [
     product.view,
-    name !== product.category && product.category,
     [...reasons].map(reasonWords).join(", "),
+    ...[product.name, product.category].filter((fact) => fact !== name),
   ].filter(Boolean);
   return h(
     "span",
@@ -107,7 +107,7 @@ function tileName(product) {
       "span",
       { class: "tile-sku" },
       h("strong", {}, name),
-      more.length > 0 && h("span", {}, more.join(" · ")),
+      more.length > 0 && h("span", { title: more.join(" · ") }, more.join(" · ")),
     ),
     h("span", {}, `#${product.id}`),
   );
