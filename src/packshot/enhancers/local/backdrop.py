@@ -43,6 +43,11 @@ class Backdrop:
         """
         return self.plain and self.lightness > 62 and self.chroma < 9
 
+    @property
+    def white(self) -> bool:
+        """Pure white already, as shops' own photos have it: nothing has to be made white."""
+        return self.plain and self.lightness > 99.3 and self.spread < 0.5
+
     def surface(self, height: int, width: int, part: RelativeBox = WHOLE) -> Floats:
         """The backdrop without the product, in a part of the frame; Lab, height x width x 3."""
         flat = _terms(height, width, part) @ self.terms

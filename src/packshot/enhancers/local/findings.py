@@ -81,6 +81,11 @@ class Findings:
         return bool(self.box.height * self.box.width < 0.85 * height * width)
 
     @property
+    def has_pale_backdrop(self) -> bool:
+        """Whether light parts of the product may look like the backdrop."""
+        return _is_pale(self.backdrop)
+
+    @property
     def asked(self) -> Tone:
         """Only what a reviewer asked for."""
         return _adjust(Tone(), self.options)
@@ -163,7 +168,8 @@ def _measure(data: bytes, options: PictureOptions) -> Findings:
     treatment, why = _choose_treatment(small, backdrop, cut, options)
     asked = _adjust(tone.measure(rgb, backdrop, small), options)
     found = Findings(rgb, None, backdrop, asked, cut, treatment, why, options, tilted=tilted)
-    return _check_cut(found, small) if treatment in ("cut", "unsure") else found
+    found = _check_cut(found, small) if treatment in ("cut", "unsure") else found
+    return _with_light_parts(found, small)
 
 
 def _check_cut(found: Findings, small: Bytes) -> Findings:
@@ -187,6 +193,17 @@ def _check_cut(found: Findings, small: Bytes) -> Findings:
 def _with_cut(found: Findings, cut: CutOut, small: Bytes) -> Findings:
     treatment, why = _choose_treatment(small, found.backdrop, cut, found.options)
     return replace(found, cut=cut, treatment=treatment, why=why)
+
+
+def _with_light_parts(found: Findings, small: Bytes) -> Findings:
+    """Add what has clear edges to the extent of a product that was not cut out: in front of a pale
+    backdrop masks lose light parts, and a crop or a blur would, too."""
+    if found.cut is None or found.treatment in ("cut", "unsure") or not _is_pale(found.backdrop):
+        return found
+    extent = found.cut.extent
+    edged = outline.find_edges(small).astype(np.float32)
+    wider = cv2.resize(edged, extent.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
+    return replace(found, cut=replace(found.cut, extent=extent | wider))
 
 
 def _turn_cut(cut: CutOut, turn: upright.Rotation) -> CutOut:

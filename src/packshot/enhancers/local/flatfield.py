@@ -24,8 +24,11 @@ def whiten(rgb: Bytes, backdrop: Backdrop, part: RelativeBox = WHOLE) -> Bytes:
     """Divide a part of the frame by the backdrop's surface, so that it becomes 255; shadows stay.
 
     sRGB codes can be divided like light, because their curve is nearly a power. What is within
-    4.5 % of the backdrop becomes pure white; a ramp below that avoids a visible contour.
+    4.5 % of the backdrop becomes pure white; a ramp below that avoids a visible contour. A backdrop
+    that is white already stays as it is, with all light parts in front of it.
     """
+    if backdrop.white:
+        return rgb
     height, width = rgb.shape[:2]
     surface = from_lab(backdrop.surface(SURFACE_SIDE, SURFACE_SIDE, part))
     surface = np.asarray(cv2.resize(surface, (width, height), interpolation=cv2.INTER_LINEAR))

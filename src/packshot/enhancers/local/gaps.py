@@ -32,6 +32,9 @@ SMOOTH, OPEN = 0.95, 0.65  # delta E per pixel; a gap is no steeper inside, nor 
 MAX_OPEN = 0.4  # of its border; more is a strip along the outline or a light part of the product
 #: No product has a coloured backdrop's colour by chance, so a closed gap may be noisier there.
 COLOURED, NOISIER = 8.0, 2.0  # chroma; times NEAR and SMOOTH
+#: A gap is removed if at most MAX_FAINT of the outline, up to BESIDE px from where it opens, is
+#: fainter than FAINT (delta E per pixel).
+MAX_FAINT, BESIDE, FAINT = 0.25, 25, 1.0
 SOLID = 0.9  # of its border is the product's or open: it is no island in a part of its own colour
 WITHIN = 4  # px inside the product's hull; a light part of the product's outline touches the hull
 INVISIBLE = 95.0  # L; nothing can be seen of a lighter backdrop on white
@@ -114,6 +117,7 @@ class _View:
             and self._is_backdrop(piece)
             and np.median(self.slope[mouth]) < OPEN
             and self.hull[mouth].min() > WITHIN
+            and self._is_visible_beside(mouth)
         )
 
     def is_closed_gap(self, piece: Mask) -> bool:
@@ -124,6 +128,14 @@ class _View:
             and self._is_enclosed(ring, np.zeros_like(ring), self.alike)
             and self._is_backdrop(piece, self.slack)
         )
+
+    def _is_visible_beside(self, mouth: Mask) -> bool:
+        """Whether the product's outline beside the mouth is clear: where it is hardly visible, what
+        looks like a gap may be a part of the product in the backdrop's colour."""
+        outline = self.inside & grow(~self.inside, 1)
+        beside = outline & grow(mouth, BESIDE) & ~grow(mouth, 4)
+        near = cv2.dilate(self.slope, np.ones((5, 5), np.uint8))[beside]
+        return not near.size or float((near < FAINT).mean()) <= MAX_FAINT
 
     def _is_enclosed(self, ring: Mask, mouth: Mask, like: Mask) -> bool:
         """Whether the product surrounds it, except at its mouth, with an edge in between."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
@@ -33,6 +34,7 @@ BAND = 0.08
 #: A colour is the background's if more than COMMON of the pixels around the product have it, and
 #: it is more than MORE times as common there as inside.
 COMMON, MORE = 0.01, 4
+FAINT_ON_WHITE = "a part of its outline is hardly visible"  # a white backdrop needs no cut
 LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's
@@ -65,18 +67,31 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     pale = backdrop.plain and backdrop.lightness > trust.LIGHT and backdrop.chroma < MAX_CHROMA
     left_out = np.zeros_like(inside)
     if pale:
-        sharp = (slope > edge) & (slope > SHARP * slope_of(lab, 2.5))
+        sharp = _sharp(lab, slope)
         off = lab - backdrop.surface(*inside.shape)
         left_out = _hanging(sharp & (~_in_shadow(off[..., 0]) | _thin(lab)), inside, slope)
         left_out = _without_ringing(left_out, inside, off)
     edgeless = _edgeless_share(inside, slope, min(edge, MAX_ASKED))
+    faint = _edgeless_share(inside, slope, FAINT) > MAX_FAINT
     reasons = (
         (edgeless > (MAX_EDGELESS_ON_PALE if pale else MAX_EDGELESS), EDGELESS),
         (bool(left_out.any()), LEFT_OUT),
         (not backdrop.plain and _mixed_share(lab, inside) > MAX_MIXED, MIXED),
+        (faint and backdrop.white, FAINT_ON_WHITE),
     )
-    faint = _edgeless_share(inside, slope, FAINT) > MAX_FAINT
     return CutDoubts(tuple(words for applies, words in reasons if applies), left_out, faint)
+
+
+def find_edges(rgb: Bytes) -> Mask:
+    """Where a photo with a plain backdrop has clear edges, at 512 px: parts of the product, even
+    where it is as light as the backdrop. Soft shadows have none."""
+    lab = trust.smooth_lab(shrink(rgb, SIDE))
+    slope = slope_of(lab, 0.8)
+    return _strong_pieces(_sharp(lab, slope), slope)[0]
+
+
+def _sharp(lab: Floats, slope: Floats) -> Mask:
+    return np.asarray((slope > least_edge(slope)) & (slope > SHARP * slope_of(lab, 2.5)))
 
 
 def least_edge(slope: Floats) -> float:
@@ -109,17 +124,22 @@ def _mixed_share(lab: Floats, inside: Mask) -> float:
 
 def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:
     """Pieces with clear edges that are outside the cut but close to it."""
-    outside = sharp & ~_around(inside, NEAR)
-    closed = cv2.morphologyEx(outside.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, labels = _strong_pieces(sharp & ~_around(inside, NEAR), slope)
+    close = np.unique(labels[_around(inside, HANGING)])
+    return np.asarray((labels > 0) & np.isin(labels, close))
+
+
+def _strong_pieces(sharp: Mask, slope: Floats) -> tuple[Mask, NDArray[np.int64]]:
+    """The pieces that are large and clear enough, and their numbers (0 elsewhere)."""
+    closed = cv2.morphologyEx(sharp.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, found, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     labels = np.asarray(found, np.int64)
     peaks = np.zeros(len(stats), np.float32)
     np.maximum.at(peaks, labels.ravel(), slope.ravel())
-    kept = np.zeros(len(stats), bool)
-    kept[labels[_around(inside, HANGING)]] = True
-    kept &= (stats[:, cv2.CC_STAT_AREA] >= MIN_PIECE) & (peaks >= MIN_PEAK)
+    kept = (stats[:, cv2.CC_STAT_AREA] >= MIN_PIECE) & (peaks >= MIN_PEAK)
     kept[0] = False
-    return np.asarray(kept[labels])
+    mask = kept[labels]
+    return np.asarray(mask), np.where(mask, labels, 0)
 
 
 def _without_ringing(pieces: Mask, inside: Mask, off: Floats) -> Mask:

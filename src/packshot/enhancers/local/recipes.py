@@ -27,8 +27,8 @@ TITLES: dict[Treatment, tuple[str, ...]] = {
         "crisp", "studio", "sunny", "deep", "plain",
     ),
     "whiten": (
-        "white", "studio", "natural", "warm", "tight",
-        "close", "bright", "crisp", "sunny", "plain",
+        "white", "natural", "studio", "tight", "close",
+        "crisp", "bright", "sunny", "warm", "plain",
     ),
     "scene": (
         "natural", "soft", "close", "bright", "crisp",
@@ -79,6 +79,8 @@ def titles(findings: Findings) -> list[str]:
     last = () if findings.has_known_place else ("soft", "close")
     if findings.options.has_adjustment("keep_light"):
         last = (*last, *OTHER_LIGHT)
+    elif findings.has_pale_backdrop:
+        last = (*last, "bright")  # light parts of the product would fade into the backdrop
     ordered = [t for t in listed if t not in last] + [t for t in listed if t in last]
     made = [t for t in (*ordered, *SPARE) if not scenes.shows_the_same(findings, t)]
     # Behind an unlikely outline "soft" would blur a part of the product.
@@ -114,10 +116,7 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     if findings.treatment == "cut" and on_new_background:
         return [*_warn_of_part(findings.cut), *_warn_of_cut(findings)]
     if findings.treatment == "whiten" and on_new_background:
-        return [
-            "The backdrop was made white without cutting the product out: parts of the product that"
-            " are as light as the backdrop may be lost. Compare its light edges with the photo."
-        ]
+        return _warn_of_whitening(findings, title)
     if findings.treatment in ("scene", "unsure") and title == "soft":
         return [
             "The background was blurred behind a rough outline: check that every part of the"
@@ -126,6 +125,21 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
     return []
+
+
+def _warn_of_whitening(findings: Findings, title: str) -> list[str]:
+    words = []
+    if not findings.backdrop.white:
+        words.append(
+            "The backdrop was made white without cutting the product out: parts of the product that"
+            " are as light as the backdrop may be lost. Compare its light edges with the photo."
+        )
+    if title in ("studio", "warm"):
+        words.append(
+            "The new backdrop's colour lies on the product, too, which was not cut out: compare its"
+            " light colours with the photo."
+        )
+    return words
 
 
 def _warn_of_part(cut: CutOut | None) -> list[str]:
