@@ -690,6 +690,16 @@ def test_a_tiff_in_lab_colour_is_refused_by_its_name(space: str) -> None:
     assert (error.code, "Lab colour" in error.message) == ("picture_unsupported", True)
 
 
+@pytest.mark.parametrize(("number", "name"), [(50000, "Zstandard"), (7777, "number 7777")])
+def test_a_tiff_that_is_compressed_in_a_rare_way_is_refused_by_its_name(
+    number: int, name: str
+) -> None:
+    data = image_of(scene()).tiffsave_buffer(compression="deflate")
+    deflate, rare = (struct.pack("<HHIH", 259, 3, 1, stored) for stored in (8, number))
+    error = refusal(data.replace(deflate, rare))
+    assert (error.code, name in error.message) == ("picture_unsupported", True)
+
+
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate"])
 def test_a_tiff_in_ycbcr_is_converted_or_refused_by_its_name(compression: str) -> None:
     as_jpeg = image_of(scene()).tiffsave_buffer(compression="jpeg", Q=85)
@@ -757,6 +767,7 @@ TIFF_START = b"II*\0\x08\0\0\0"
         (b"GIF89a" + b"\x21\xf9\x04" * 2, "an animated picture (GIF)"),
         (b"GIF89a" + bytes(40), "a GIF picture"),
         (b"BM" + bytes(40), "a BMP picture"),
+        (b"\xff\xd8\xff\xf7\0\x0b" + bytes(40), "a JPEG-LS picture"),
         (b"BMW 320d, silver, front left", "text"),
         (b"Dear customer,\nyour picture was moved.", "text"),
         (b"data:image/png;base64,iVBORw0KGgo=", "a picture written as text (base64)"),

@@ -182,6 +182,7 @@ def _open_tiff(data: bytes) -> Opened:
     directories = tiff.read_directories(data)
     page = tiff.check_pages(directories)
     directory = directories[page] if directories else {}
+    tiff.check_compression(directory)
     tiff.check_colours(directory)
     tiff.check_tiles(directory)
     image = tiff.without_extra_channels(_header_of(data, page=page), directory)

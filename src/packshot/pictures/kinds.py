@@ -35,6 +35,7 @@ UNKNOWN = FileKind("not a picture of a known kind", advice=f"send {ACCEPTED_WORD
 
 #: Kinds by their first bytes.
 SIGNATURES = (
+    (b"\xff\xd8\xff\xf7", FileKind("a JPEG-LS picture", advice=EXPORT)),
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI", FileKind("a PNG for iOS apps (CgBI)", advice=EXPORT)),
     (b"\x89PNG\r\n\x1a\n", PNG),

@@ -47,6 +47,16 @@ COLOURS = {
     32845: "HDR colour (LogLuv)",
     34892: "a sensor's colours (LinearRaw)",
 }
+#: Values of COMPRESSION that the decoder reads, and the names of others.
+READ = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 50001}
+COMPRESSIONS = {
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34925: "LZMA",
+    50000: "Zstandard",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
 #: The decoder converts YCbCr only where it unpacks JPEG (old and new); else it shows it as RGB.
 YCBCR, JPEG = 6, (6, 7)
 
@@ -118,6 +128,13 @@ def check_colours(directory: Directory) -> None:
         name = "YCbCr colour without JPEG"
     if name is not None:
         raise unsupported(f"The TIFF is in {name}")
+
+
+def check_compression(directory: Directory) -> None:
+    stored = directory.get(Tag.COMPRESSION, (1,))[0]
+    if stored not in READ:
+        name = COMPRESSIONS.get(stored, f"a rare method (number {stored})")
+        raise unsupported(f"The TIFF is compressed by {name}")
 
 
 def without_extra_channels(image: Any, directory: Directory) -> Any:
