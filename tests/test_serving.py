@@ -248,7 +248,7 @@ def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert done.stderr.strip().splitlines() == [
-        "packshot: ENHANCED_IMAGES_COUNT='11': Input should be less than or equal to 10"
+        "packshot: ENHANCED_IMAGES_COUNT='11': must be at most 10"
     ]
 
 

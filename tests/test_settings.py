@@ -36,26 +36,33 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "words"),
     [
-        ("ENHANCED_IMAGES_COUNT", "0"),
-        ("ENHANCED_IMAGES_COUNT", "11"),
-        ("PORT", "http"),
-        ("ENHANCER", "dalle"),
-        ("LEASE_SECONDS", "-1"),
-        ("GEMINI_DAILY_BUDGET", "inf"),
-        ("PUBLIC_MEDIA_URL", "cdn"),
-        ("PUBLIC_MEDIA_URL", "cdn.example.com/shop"),
-        ("PUBLIC_MEDIA_URL", "s3://kivoa"),
-        ("PUBLIC_MEDIA_URL", "https://cdn.example.com/?key="),
-        ("S3_RAW_BUCKETS", "s3://kivoa"),
-        ("S3_RAW_BUCKETS", "kivoa/raw"),
-        ("S3_BUCKET", "https://kivoa.s3.amazonaws.com"),
+        ("ENHANCED_IMAGES_COUNT", "0", "must be at least 1"),
+        ("ENHANCED_IMAGES_COUNT", "11", "must be at most 10"),
+        ("PORT", "http", "must be a whole number"),
+        ("ENHANCER", "dalle", "must be 'local' or 'gemini'"),
+        ("LEASE_SECONDS", "-1", "must be at least 1"),
+        ("LEASE_SECONDS", "long", "must be a number"),
+        ("GEMINI_DAILY_BUDGET", "inf", "must be a finite number"),
+        ("GEMINI_DAILY_BUDGET", "0", "must be above 0"),
+        ("WORKER_ENABLED", "maybe", "must be true or false"),
+        ("PUBLIC_MEDIA_URL", "cdn", "must be an https"),
+        ("PUBLIC_MEDIA_URL", "cdn.example.com/shop", "must be an https"),
+        ("PUBLIC_MEDIA_URL", "s3://kivoa", "must be an https"),
+        ("PUBLIC_MEDIA_URL", "https://cdn.example.com/?key=", "without ?"),
+        ("S3_RAW_BUCKETS", "s3://kivoa", "must be a bucket's name"),
+        ("S3_RAW_BUCKETS", "kivoa/raw", "must be a bucket's name"),
+        ("S3_BUCKET", "https://kivoa.s3.amazonaws.com", "must be a bucket's name"),
     ],
 )
-def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_a_bad_value_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=re.escape(f"{name}='{value}'")):
+    with pytest.raises(
+        SettingsError, match=re.escape(f"{name}='{value}': ") + ".*" + re.escape(words)
+    ):
         load_settings()
 
 

@@ -24,6 +24,21 @@ PackshotError(message, code=, retryable=)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+#: The words for pydantic's types of errors in a value, a setting's or a request's, with what is in
+#: their context.
+VALUE_DETAILS: Final = {
+    "literal_error": "must be {expected}",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
 
 
 class PackshotError(Exception):

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from packshot.env_file import plain_value
-from packshot.errors import SettingsError
+from packshot.errors import VALUE_DETAILS, SettingsError
 from packshot.keys import ApiKey, read_keys
 from packshot.lanes import Lane
 
@@ -329,6 +329,8 @@ SECRETS = {
 def _line(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"][:1]).upper()
     reason = str(error["msg"]).removeprefix("Value error, ")
+    if words := VALUE_DETAILS.get(error["type"]):
+        reason = words.format(**error["ctx"]) if "ctx" in error else words
     if not name:
         return reason
     value = "(not shown)" if name in SECRETS else repr(error.get("input"))

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from packshot.errors import VALUE_DETAILS
 from packshot.web.requests.reading import INSIDE, plain_text
 from packshot.web.requests.refusals import FieldError, InvalidRequest, pointer
 
@@ -76,23 +77,19 @@ CODES: Final = {
     "string_too_long": "bad_length",
     "bool_type": "not_a_boolean",
 }
-#: Packshot's words for pydantic's types of errors, with what is in their context.
-DETAILS: Final = {
+#: Packshot's words for pydantic's types of errors in an input, with what is in their context.
+DETAILS: Final = VALUE_DETAILS | {
     "missing": "is required",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "list_type": "must be a list",
-    "literal_error": "must be {expected}",
     "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
     "string_type": "must be a string",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must not be empty",
     "too_long": "must have at most {max_length} entries",
     "bool_type": "must be true or false",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
 }
 
 
