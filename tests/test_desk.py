@@ -281,6 +281,28 @@ def test_a_product_is_not_decided_before_its_pictures_came(shop: DeskShop, open_
     until(lambda: shop.statuses([number]) == ["approved"], page)
 
 
+def test_a_picture_that_can_not_be_loaded_is_not_approved_until_it_is_seen(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """The key counted although the network was gone; the pictures stayed lost when it was back."""
+    [number] = shop.stock(1)
+    desk = open_desk("about:blank")
+    page = desk.page
+    page.route("**/media/**", lambda route: route.abort())
+    page.goto(shop.url)
+    lost = page.locator(".frame .view > [data-lost]")
+    expect(lost).to_have_count(4)
+    desk.press("a")
+    expect(page.locator(".toast")).to_contain_text("Pictures 1, 2, 3 can't be loaded")
+    expect(left(page)).to_have_text("1 left")
+    page.unroute("**/media/**")
+    desk.context.set_offline(True)
+    desk.context.set_offline(False)
+    expect(lost).to_have_count(0)
+    desk.press("a")
+    until(lambda: shop.statuses([number]) == ["approved"], page)
+
+
 @pytest.mark.extra
 def test_more_products_are_requested_when_the_server_allows_it_and_after_signing_in(
     guarded_shop: DeskShop, open_desk: Open
@@ -1294,6 +1316,26 @@ def test_a_warning_is_read_without_scrolling(shop: DeskShop, open_desk: Open) ->
     words, panel = (page.locator(part).bounding_box() for part in (".panel .warning", ".panel-top"))
     assert words and panel
     assert words["y"] + words["height"] <= panel["y"] + panel["height"]
+
+
+def test_back_returns_to_the_product_and_to_no_choice(shop: DeskShop, open_desk: Open) -> None:
+    """The desk began anew, and the browser ticked boxes of products that were not chosen."""
+    ids = shop.stock(3)
+    desk = open_desk(shop.url)
+    page = desk.page
+    desk.press("j")
+    page.locator(".number-link").click()
+    expect(page).to_have_url(f"{shop.url}/products/{ids[1]}")
+    page.go_back()
+    expect(shown_number(page)).to_have_text(f"#{ids[1]}")
+    page.goto(f"{shop.url}/grid")
+    page.locator(".tile-box").first.check()
+    expect(page.locator(".chosen")).to_have_text("1 chosen")
+    page.locator(".tile-link").nth(1).click()
+    expect(page).to_have_url(f"{shop.url}/products/{ids[1]}")
+    page.go_back()
+    expect(page.locator(".chosen")).to_have_text("None chosen")
+    expect(page.locator(".tile-box:checked")).to_have_count(0)
 
 
 def test_a_search_says_its_order_and_what_was_not_found(shop: DeskShop, open_desk: Open) -> None:

@@ -5,7 +5,7 @@ import { h, icon, key, press, warning } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { aboutFidelity } from "./fidelity.js";
 import { aboutLock } from "./pixel_lock.js";
-import { at } from "./place.js";
+import { at, comeBackTo } from "./place.js";
 import { money, STATUS } from "./words.js";
 
 /** The product: its name, SKU and prices, as far as they are known. `decision` is what was decided here. */
@@ -22,6 +22,7 @@ export function aboutProduct(product, decision, views) {
           class: "number-link",
           href: at(`/products/${product.id}`),
           title: "All rounds, prompts and history",
+          onclick: () => comeBackTo(product.id),
         },
         `#${product.id}`,
         icon("link"),

@@ -13,7 +13,7 @@ export class Deciding {
 
   /**
    * `desk` has stage, queue, attention, undoing, reasons, pace and moment; and decided(), moveOn(),
-   * pictureChanged().
+   * pictureChanged(), reload().
    */
   constructor(desk) {
     this.#desk = desk;
@@ -45,9 +45,23 @@ export class Deciding {
   }
 
   #approve(product, kept) {
+    const lost = this.#desk.stage.card.lost(kept);
+    if (lost.length) return this.#refuseLost(product, lost);
     const all = product.images.length;
     const words = kept.length < all ? `Approved ${kept.length} of ${all}` : "Approved";
     this.#decide(product, words, "approved", [reviewStep(product, "approved", { kept })]);
+  }
+
+  /** Nobody approves what can't be seen. */
+  #refuseLost(product, lost) {
+    const which = lost.length > 1 ? `Pictures ${lost.join(", ")}` : `Picture ${lost[0]}`;
+    toast(
+      `${which} can't be loaded, so nothing was approved. Loading again; leave out (X) what stays lost.`,
+      {
+        title: titleOf(product.id, product),
+      },
+    );
+    this.#desk.reload();
   }
 
   /** Approve only the selected picture; a doubtful one has to be included first. */

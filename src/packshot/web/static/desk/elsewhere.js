@@ -1,6 +1,6 @@
 // Handles news from the server: decisions saved or refused, and decisions of others.
 
-import { call } from "./api.js";
+import { call, session } from "./api.js";
 import { announce } from "./dom.js";
 import { outbox } from "./outbox.js";
 import { toast } from "./toast.js";
@@ -79,7 +79,8 @@ export class Elsewhere {
     const decided =
       theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
     const what = redone ? "asked for new pictures of it" : decided;
-    const theirWords = who ? `${who.who} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
+    const name = who && decodeURIComponent(session.caller) === who.who ? "Another tab or program" : who?.who;
+    const theirWords = who ? `${name} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
     const apart = this.#desk.queue.moveApart(theirs.id) ? " You go on further down the list." : "";
     this.#tell(theirs.id, `${theirWords} Your “${job.words}” was not saved.${apart}`, "Look again");
     await this.#refresh();

@@ -201,6 +201,21 @@ export class Card {
     return this.decoded;
   }
 
+  /** Which of these pictures could not be loaded: their numbers. */
+  lost(ids) {
+    const places = this.product.images.map((picture, place) => (ids.includes(picture.id) ? place : -1));
+    const isLost = (place) => this.pictures[place]?.querySelector(":scope > .view > [data-lost]");
+    return places.filter(isLost).map((place) => place + 1);
+  }
+
+  /** Load again what could not be loaded; returns whether there was something. */
+  retry() {
+    const lost = [...this.element.querySelectorAll("[data-lost]")];
+    for (const element of lost) element.dispatchEvent(new Event("retry"));
+    if (lost.length) this.decoded = null;
+    return lost.length > 0;
+  }
+
   /** Fit views of another size: larger ones may need larger previews. */
   fit(sizes) {
     if (sizes.side === this.sizes.side && sizes.others === this.sizes.others) return;

@@ -11,7 +11,7 @@ export function address(picture, size) {
 }
 
 /**
- * An <img> with a message when neither preview nor original loads. With `fits`, in CSS pixels, the smaller
+ * An <img> with a message when neither preview nor original loads; `retry` there loads it again. With `fits`, in CSS pixels, the smaller
  * preview is used where it is large enough.
  */
 export function image(picture, size, alt, { fits = null, ...more } = {}) {
@@ -26,10 +26,17 @@ export function image(picture, size, alt, { fits = null, ...more } = {}) {
   element.addEventListener("error", () => {
     const last = address(picture, "original");
     if (element.getAttribute("src") !== last) showOriginal(element, last);
-    else
-      element.replaceWith(
-        h("span", { class: "no-picture" }, icon("warning"), "This picture can't be loaded"),
-      );
+    else element.replaceWith(lost);
+  });
+  const lost = h(
+    "span",
+    { class: "no-picture", data: { lost: "" } },
+    icon("warning"),
+    "This picture can't be loaded",
+  );
+  lost.addEventListener("retry", () => {
+    lost.replaceWith(element);
+    element.src = first;
   });
   if (fits && picture.previews?.[SMALL]) {
     element.sizes = `${fits}px`;

@@ -1,5 +1,6 @@
 // The desk: one product after the other, decided with one key. Read deciding.js first.
 
+import { connection } from "./api.js";
 import { Attention } from "./attention.js";
 import { Deciding } from "./deciding.js";
 import { $, afterPaint, announce, pageData } from "./dom.js";
@@ -51,6 +52,7 @@ class Desk {
     this.views = new Views((place, total, same) => this.panel.showViews(place, total, same));
     this.filling = new Filling(this.queue, () => (this.queue.current ? this.showProgress() : this.moveOn()));
     this.elsewhere = new Elsewhere(this);
+    connection.addEventListener("change", () => connection.online && this.reload());
   }
 
   // -- showing ---------------------------------------------------------------------------------------
@@ -87,6 +89,12 @@ class Desk {
     this.views.show(product);
     this.showProgress();
     afterPaint(() => this.#prepare());
+  }
+
+  /** Load the pictures again that could not be loaded; those on the stage are to be seen first. */
+  reload() {
+    for (const card of this.#cards.values())
+      if (card.retry() && card === this.stage.card) this.attention.productCame();
   }
 
   showProgress() {

@@ -13,7 +13,13 @@ export class Tile {
   /** `listed` is the status that the grid lists; `choose(id, event)` is called when the box is clicked. */
   constructor(product, { listed, decidable, choose }) {
     this.#listed = listed;
-    this.box = h("input", { type: "checkbox", class: "tile-box", hidden: !decidable, disabled: !decidable });
+    this.box = h("input", {
+      type: "checkbox",
+      class: "tile-box",
+      autocomplete: "off",
+      hidden: !decidable,
+      disabled: !decidable,
+    });
     this.box.addEventListener("click", (event) => choose(this.product.id, event));
     this.facts = h("span", { class: "tile-facts" });
     this.pictures = h("span", { class: "tile-pictures" });
