@@ -98,9 +98,9 @@ def test_a_port_that_is_taken_ends_it_before_anything_starts(
     with socket.create_server(("127.0.0.1", server.port)), server:
         assert server.process is not None
         assert server.process.wait(60) == 1
-    words = "stop that one, or choose another port, as in PORT="
     [line] = server.log().splitlines()
-    assert line.startswith(f"packshot: port {server.port} is used by another program: {words}")
+    assert line.startswith(f"packshot: port {server.port} is in use, perhaps by a Packshot")
+    assert "stop that program, or choose another port, as in PORT=" in line
     assert not (tmp_path / "packshot.db").exists()
 
 
@@ -119,7 +119,7 @@ def test_a_server_that_is_given_its_socket_needs_no_port(monkeypatch: pytest.Mon
     """By systemd, or by the gunicorn that it replaces."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        with pytest.raises(SettingsError, match="used by another program"):
+        with pytest.raises(SettingsError, match="is in use, perhaps by a Packshot"):
             check_port("127.0.0.1", port)
         for name in GIVEN_SOCKET:
             monkeypatch.setenv(name, "3")

@@ -40,7 +40,10 @@ def check_port(host: str, port: int) -> None:
 def _why_not(host: str, port: int, error: OSError) -> str:
     another = f"choose another port, as in PORT={port + 1 if port < 65_535 else 5055}"
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is used by another program: stop that one, or {another}"
+        return (
+            f"port {port} is in use, perhaps by a Packshot that runs already: open"
+            f" http://localhost:{port}/ to see, stop that program, or {another}"
+        )
     if error.errno == errno.EACCES:
         return f"this user may not open port {port}: choose one above 1023, as in PORT=5055"
     return f"HOST={host} is no address of this machine ({error.strerror}): use 127.0.0.1 or 0.0.0.0"
