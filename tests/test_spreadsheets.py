@@ -1719,6 +1719,8 @@ ADDRESS = "https://x.example/a.jpg"
             " A (A_front.jpg, A_back.jpg); empty the address's cell if the photos replace it",
         ),
         ([f"A,{ADDRESS}", f"A,{ADDRESS}2"], ["B.jpg"], None),
+        ([f"A,{ADDRESS}", "A,b.jpg"], ["b.jpg"], None),
+        ([f"A,{ADDRESS} | b.jpg"], ["b.jpg"], None),
     ],
 )
 def test_pictures_that_may_be_paid_for_twice_are_noted(

@@ -105,7 +105,7 @@ def plan_import(given: ImportInput, rules: Rules = lambda row: ()) -> Plan:
         *lacking,
         *_sharing(found, photos),
         *_note_shared_pictures(rows),
-        *_note_photos_beside_addresses(rows),
+        *_note_photos_beside_addresses(rows, found),
     )
     in_order = tuple(sorted(problems, key=lambda problem: problem.row or 0))
     return Plan(rows, in_order, photos, found, _samples(table, found))
@@ -298,13 +298,16 @@ def _note_shared_pictures(rows: Sequence[PlannedRow]) -> Iterator[SheetProblem]:
         yield SheetProblem(None, None, detail, "note")
 
 
-def _note_photos_beside_addresses(rows: Sequence[PlannedRow]) -> Iterator[SheetProblem]:
-    """One note on SKUs with an address in the spreadsheet and photos: both are made."""
-    addresses = {row.product.sku for row in rows if row.photo is None and row.product.raw_image}
+def _note_photos_beside_addresses(
+    rows: Sequence[PlannedRow], found: Import
+) -> Iterator[SheetProblem]:
+    """One note on rows that name addresses only and get photos of their SKU, too: all are made."""
+    addresses = {row.row for row in found.rows if row.raw_image}
+    addresses -= {row.row for row in found.rows if row.path}
     photos: dict[str, dict[str, None]] = {}
     for row in rows:
-        if row.photo and row.product.sku in addresses and row.product.sku:
-            photos.setdefault(row.product.sku, {})[row.photo] = None
+        if row.photo and row.product.row in addresses:
+            photos.setdefault(row.product.sku or "", {})[row.photo] = None
     if photos:
         detail = (
             "the address in the spreadsheet and the photos of its SKU are all made:"
