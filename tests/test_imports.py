@@ -380,3 +380,11 @@ def test_a_busy_machine_is_not_blamed_on_the_spreadsheet(sqlite_url: str, tmp_pa
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert "too busy" in refused.text
     shop.close()
+
+
+def test_a_default_of_another_field_is_refused(shop: Shop) -> None:
+    refused = ask(shop, spreadsheet=sheet("SKU\nA\n"), defaults='{"prise": "5"}')
+    assert refused.status_code == 422
+    [error] = refused.get_json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/defaults", "unknown_field")
+    assert error["detail"] == 'has an unknown field "prise"; did you mean price?'

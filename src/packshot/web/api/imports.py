@@ -24,11 +24,13 @@ from packshot.spreadsheets import (
     columns_by_field,
     possible_skus,
 )
+from packshot.spreadsheets.fields import NUMBERS
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
 from packshot.web.api.import_planning import plan_in_child
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
+from packshot.web.requests.field_errors import unknown_field
 from packshot.web.requests.multipart import Part, find_other_parts, read_parts
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
@@ -105,6 +107,8 @@ _TEXTS: Final = TypeAdapter(dict[str, str])
 _NAMES: Final = TypeAdapter(list[str])
 _LANE: Final = TypeAdapter(Lane)
 _CHOICES: Final = ("mapping", "conventions", "defaults", "assigned")
+#: What rows may take from `defaults`.
+_DEFAULTS: Final = ("category", *NUMBERS)
 _KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern", "lane")
 
 
@@ -122,15 +126,23 @@ def _read_input() -> tuple[ImportInput, bytes | None, Lane | None]:
         detail = "send a spreadsheet, photos or both"
         raise InvalidRequest([FieldError("/spreadsheet", "required", detail)])
     sheet = fields.get("spreadsheet")
-    chosen: dict[str, Any] = {name: _texts(fields.get(name)) for name in _CHOICES}
     given = ImportInput(
         spreadsheet=sheet.data if sheet else None,
         filename=(sheet and sheet.filename) or "",
         photos=list(_names(photos)),
-        choices=ImportChoices(**chosen),
+        choices=_choices(fields),
         pattern=_text(fields["pattern"]) if "pattern" in fields else None,
     )
     return given, next(iter(archives), None), _lane(fields.get("lane"))
+
+
+def _choices(fields: Mapping[str, Part]) -> ImportChoices:
+    chosen: dict[str, Any] = {name: _texts(fields.get(name)) for name in _CHOICES}
+    unknown = [name for name in chosen["defaults"] if name not in _DEFAULTS]
+    if unknown:
+        words = unknown_field(unknown[0], _DEFAULTS)
+        raise InvalidRequest([FieldError("/defaults", "unknown_field", words)])
+    return ImportChoices(**chosen)
 
 
 def _lane(part: Part | None) -> Lane | None:
