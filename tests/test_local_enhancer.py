@@ -299,15 +299,25 @@ def test_a_cut_out_of_the_seller_is_straightened_whole() -> None:
     assert (np.abs(turned[..., :3][turned[..., 3] > 127].astype(int) - 90) <= 2).all()
 
 
-@pytest.mark.parametrize("title", ["white", "studio"])
-def test_a_whitened_picture_gets_the_light_that_was_asked_for(title: str) -> None:
-    def whitened(*asked: str) -> NDArray[np.float32]:
-        options = PictureOptions(adjustments=asked)
-        found = findings.measure(encode_array(mug(backdrop=(205, 205, 204))), options)
-        made = recipes.make(replace(found, treatment="whiten"), title).picture
-        return made.astype(np.float32)
+def test_a_whitened_picture_gets_the_light_that_was_asked_for() -> None:
+    photo = encode_array(mug(backdrop=(205, 205, 204)))
+    plain, darker, warmer = (
+        findings.measure(photo, PictureOptions(adjustments=asked))
+        for asked in ((), ("darker",), ("warmer", "warmer"))
+    )
+    for title in ("white", "studio"):
+        assert_only_the_product_is_relit(
+            *(whitened(each, title) for each in (plain, darker, warmer))
+        )
 
-    plain, darker, warmer = whitened(), whitened("darker"), whitened("warmer", "warmer")
+
+def whitened(found: findings.Findings, title: str) -> NDArray[np.float32]:
+    return recipes.make(replace(found, treatment="whiten"), title).picture.astype(np.float32)
+
+
+def assert_only_the_product_is_relit(
+    plain: NDArray[np.float32], darker: NDArray[np.float32], warmer: NDArray[np.float32]
+) -> None:
     blue = plain[..., 2] > plain[..., 0] + 60  # the mug
     assert darker[blue].mean() < plain[blue].mean() - 5
     assert (warmer - plain)[blue][:, 2].mean() < -5
