@@ -1461,7 +1461,8 @@ def test_a_cell_that_says_there_is_no_picture_names_none(cell: str) -> None:
     "sku",
     [
         *("05-Jan", "5-Mar-24", "Jan-05", "01/02/2024", "2024-01-05", "05. Jan", "12. Mrz"),
-        *("Mai 24", "05-janv", "1-2-2026", "2026/01/05", "01/02/26"),
+        *("Mai 24", "05-janv", "1-2-2026", "2026/01/05", "01/02/26", "1. März", "01-мар", "1-sty"),
+        "3月1日",
     ],
 )
 def test_a_sku_that_looks_like_a_date_is_kept_and_noted(sku: str) -> None:
@@ -1755,6 +1756,13 @@ def test_a_cell_that_says_no_picture(cell: str) -> None:
     found = imported(f"sku,category,images\nA,Cups,{cell}\n")
     assert reported(found, "note") == [(2, "images", f"{cell} is read as no picture")]
     assert (found.rows[0].path, found.rows[0].ready) == (None, True)
+
+
+def test_a_sku_of_signs_alone_is_none() -> None:
+    text = "sku,category,image\n?,Cups,https://x.example/1.jpg\n👟,Cups,https://x.example/2.jpg\n"
+    found = imported(text)
+    assert [row.sku for row in found.rows] == [None, "👟"]
+    assert (2, "sku", "? is read as no SKU") in reported(found, "note")
 
 
 @pytest.mark.parametrize("quotes", ["''", "“”", "„“", "«»"])

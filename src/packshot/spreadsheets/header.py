@@ -115,6 +115,8 @@ def repeats(header: Record, record: Record) -> bool:
     row for people and one for programs."""
     if record.cells == header.cells:
         return True
+    if not _may_be_header(record):
+        return False
     pairs = zip(header.cells, record.cells, strict=False)
     fields = [(field_of(one), field_of(other)) for one, other in pairs if one and other]
     same = [one for one, other in fields if one and other and one[0] == other[0]]

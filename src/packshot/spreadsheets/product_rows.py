@@ -42,12 +42,13 @@ _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 #: German one.
 _MONTH: Final = (
     "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|janv|févr|mars|avr|juin"
-    "|juil|août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|mrt|mei)"
+    "|juil|août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|mrt|mei|märz|fev|out|sty|lut|kwi"
+    "|maj|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|май|июн|июл|авг|сен|окт|ноя|дек)"
 )
 _LIKE_A_DATE: Final = re.compile(
     rf"\d{{1,2}}(?:-|\. ?){_MONTH}\.?(?:[- ]\d{{2,4}})?|{_MONTH}\.?[- ]\d{{2,4}}"
     r"|\d{1,2}([/.-])\d{1,2}\1\d{4}|\d{1,2}/\d{1,2}/\d\d"
-    r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?",
+    r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?|\d{1,2}[月월] ?\d{1,2}[日일]",
     re.IGNORECASE,
 )
 #: `A1, A2`, `A1;A2`: several SKUs, or one with such a sign.
@@ -115,7 +116,7 @@ class RowReader:
         return field in self._texts and bool(record.cell(self._texts[field].index))
 
     def _has_sku(self, record: Record) -> bool:
-        return self._has(record, "sku") and not is_nothing(record.cell(self._texts["sku"].index))
+        return self._has(record, "sku") and not _is_no_sku(record.cell(self._texts["sku"].index))
 
     def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
@@ -174,7 +175,7 @@ class RowReader:
         sku = self._limited_text(record, "sku")
         if sku is None:
             return None
-        if is_nothing(sku):
+        if _is_no_sku(sku):
             self._report(record, self._name_of("sku"), f"{sku} is read as no SKU", "note")
             return None
         if sku[0] == "'" and sku[1:].isdecimal():
@@ -305,6 +306,12 @@ class RowReader:
         else:
             rows = [_with_picture(row, one, found) for one in found]
         return _give_views(rows, row.view) if len(rows) > 1 else rows
+
+
+def _is_no_sku(text: str) -> bool:
+    """Whether a cell says nothing, or has only signs, as `?`; an emoji is more."""
+    only_signs = text.isascii() and not any(map(str.isalnum, text))
+    return is_nothing(text) or (only_signs and not _TOO_NARROW.fullmatch(text))
 
 
 def _why_spoilt(sku: str, record: Record, index: int) -> str | None:
