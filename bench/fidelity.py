@@ -5,7 +5,8 @@
     python -m bench.fidelity --fit        also write src/packshot/fidelity/weights.toml
     python -m bench.fidelity --time       only time checks of the samples (half a minute)
 
-Pairs are made by bench/fidelity_pairs.py from seeds. Fitting is cross-validated by product: a
+Pairs are made by bench/fidelity_pairs.py from seeds, a quarter more with underexposed photos by
+bench/fidelity_dark.py, which nothing is fitted to. Fitting is cross-validated by product: a
 family of flavours is never in both parts. A pair that can't be compared counts as flagged, even if
 it is faithful. The thresholds let 5 % of the faithful edits be flagged, hard limits included.
 """
@@ -17,7 +18,7 @@ import json
 import pickle
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path
@@ -26,13 +27,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bench import fidelity_dark as dark
 from bench import fidelity_local as local
 from bench import fidelity_pairs as made
 from packshot.errors import PackshotError
 from packshot.fidelity import checking, comparing, network, scoring
 from packshot.fidelity.checking import values_of
 from packshot.fidelity.files import FidelityFiles
-from packshot.fidelity.fitting import LabelledRow, as_toml, fit, wilson
+from packshot.fidelity.fitting import FittedWeights, LabelledRow, as_toml, fit, wilson
 from packshot.fidelity.sides import WORK_SIDE, side_of
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.model_file import model_path
@@ -52,18 +54,20 @@ class Kept:
     pairs: list[tuple[LabelledRow, bytes, Any]]  # row, enhanced picture, likelihood
 
 
-def collect(wanted: int, folder: Path, *, held_out: bool) -> list[LabelledRow]:
-    """Rows of measured pairs; those that the folder has already are not measured again."""
-    goods = made.held_out() if held_out else made.products(DRAWN)
-    done = folder / ("held_out.jsonl" if held_out else "rows.jsonl")
+def collect(wanted: int, folder: Path, kind: str) -> list[LabelledRow]:
+    """Rows of measured pairs of one kind (rows, dark, held_out); those that the folder has already
+    are not measured again."""
+    goods = made.held_out() if kind == "held_out" else made.products(DRAWN)
+    done = folder / f"{kind}.jsonl"
     rows = [json.loads(line) for line in done.read_text().splitlines()] if done.exists() else []
     known, started = {row["raw"] for row in rows}, time.time()
     for turn, number in product(range(1000), range(len(goods))):
         if len(rows) >= wanted:
             break
-        raw = f"{goods[number].name}-{turn}"
+        raw = f"{goods[number].name}-{turn}{'-dark' if kind == 'dark' else ''}"
         if raw not in known:
-            kept = _kept(folder / f"{raw}.pkl", goods, number, turn)
+            path = folder / f"{raw}.pkl"
+            kept = _kept(path, _make_dark if kind == "dark" else _make, goods, number, turn)
             new = [row | {"raw": raw} for row in _rows(kept)]
             with done.open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in new)
@@ -73,35 +77,51 @@ def collect(wanted: int, folder: Path, *, held_out: bool) -> list[LabelledRow]:
     return rows
 
 
-def _kept(path: Path, goods: list[made.Product], number: int, turn: int) -> Kept:
+Maker = Callable[[list[made.Product], int, made.Random], Kept]
+
+
+def _kept(path: Path, make: Maker, goods: list[made.Product], number: int, turn: int) -> Kept:
     if path.exists():
         found: Kept = pickle.loads(path.read_bytes())
         return found
-    kept = _make(goods, number, np.random.default_rng([number, turn, 77]))
+    kept = make(goods, number, np.random.default_rng([number, turn, 77]))
     path.write_bytes(pickle.dumps(kept))
     return kept
 
 
-def _make(goods: list[made.Product], number: int, random: np.random.Generator) -> Kept:
-    good, network_file = goods[number], model_path(None)
+def _make(goods: list[made.Product], number: int, random: made.Random) -> Kept:
+    good = goods[number]
     photo, cut = made.raw_photo(good, random)
+    damages = 5 if good.source != "held out" else 4
+    pairs = chain(
+        made.pairs_of(good, cut, goods, random, 4, damages), local.pairs_of(good, cut, random)
+    )
+    return _with_masks(photo, pairs)
+
+
+def _make_dark(goods: list[made.Product], number: int, random: made.Random) -> Kept:
+    good = goods[number]
+    whole = dark.underexposed(made.whole_photo(good, random), random)
+    photo = np.ascontiguousarray(whole[..., :3])
+    return _with_masks(photo, dark.pairs_of(good, whole, random, 3))
+
+
+def _with_masks(photo: Any, pairs: Iterator[made.Pair]) -> Kept:
+    network_file, found = model_path(None), []
     try:
         raw = comparing.read_raw(encode_array(photo), network_file)
     except PackshotError:
         raw = None
-    damages = 5 if good.source != "held out" else 4
-    pairs = []
-    for pair in chain(
-        made.pairs_of(good, cut, goods, random, 4, damages), local.pairs_of(good, cut, random)
-    ):
+    for pair in pairs:
+        good = pair.product
         row = {
             "product": good.name, "family": good.family or good.name, "source": good.source,
             "kind": pair.kind, "faithful": pair.faithful, "combined": pair.combined,
             "size": round(pair.size, 4),
         }  # fmt: skip
         likely = network.likelihood(to_array(pair.enhanced, WORK_SIDE), network_file)
-        pairs.append((row, pair.enhanced, likely))
-    return Kept(raw, pairs)
+        found.append((row, pair.enhanced, likely))
+    return Kept(raw, found)
 
 
 def _rows(kept: Kept) -> Iterator[LabelledRow]:
@@ -134,18 +154,24 @@ class Judged:
     verdict: str
 
 
-def cross_validated(rows: Sequence[LabelledRow]) -> list[Judged]:
+def cross_validated(
+    rows: Sequence[LabelledRow], dark_rows: Sequence[LabelledRow]
+) -> tuple[list[Judged], list[Judged]]:
+    """Each row judged by weights fitted to `rows` without its family."""
     families = sorted({row["family"] for row in rows})
     order = np.random.default_rng(3).permutation(len(families))
     fold_of = {families[int(index)]: place % FOLDS for place, index in enumerate(order)}
-    judged = []
+    judged: tuple[list[Judged], list[Judged]] = ([], [])
     for fold in range(FOLDS):
         found = fit([row for row in rows if fold_of[row["family"]] != fold])
-        for row in rows:
-            if fold_of[row["family"]] == fold:
-                total = found.total(row) - found.weights.warn
-                judged.append(Judged(row, total, found.verdict(row)))
+        for some, into in zip((rows, dark_rows), judged, strict=True):
+            own = [row for row in some if fold_of.get(row["family"], 0) == fold]
+            into += judged_by(found, own)
     return judged
+
+
+def judged_by(found: FittedWeights, rows: Sequence[LabelledRow]) -> list[Judged]:
+    return [Judged(row, found.total(row) - found.weights.warn, found.verdict(row)) for row in rows]
 
 
 # ---- reporting
@@ -246,14 +272,15 @@ def main() -> None:
     if given.again:
         for path in given.keep.glob("*.jsonl"):
             path.unlink()
-    rows = collect(given.pairs, given.keep, held_out=False)
-    report(cross_validated(rows))
+    rows = collect(given.pairs, given.keep, "rows")
+    usual, underexposed = cross_validated(rows, collect(given.pairs // 4, given.keep, "dark"))
+    report(usual)
+    print("\nUnderexposed photos (nothing was fitted on them):")
+    report(underexposed)
     found = fit(rows)
-    others = collect(min(100, given.pairs // 10), given.keep, held_out=True)
+    others = collect(min(100, given.pairs // 10), given.keep, "held_out")
     print("\nPhotos that nothing was fitted on:")
-    report(
-        [Judged(row, found.total(row) - found.weights.warn, found.verdict(row)) for row in others]
-    )
+    report(judged_by(found, others))
     if given.fit:
         command = f"python -m bench.fidelity --pairs {given.pairs} --fit"
         note = f"Written by `{command}` from {len(rows)} labelled pairs; see docs/fidelity.md."

@@ -17,7 +17,9 @@ VISIBLE_SHARE = 0.1  # of the place
 WORDS = ("SALE", "Nova", "Bio", "PREMIUM", "Lumo", "NEW", "Original", "K9")
 
 
-def painted_over(rgba: Bytes, random: Random) -> Damaged:
+def painted_over(
+    rgba: Bytes, random: Random, visible: tuple[float, float] = (VISIBLE, VISIBLE_SHARE)
+) -> Damaged:
     """A box or an ellipse of 0.7 to 5 % of the product, where it has print or seams, painted in
     one colour of its surroundings."""
     share = float(random.uniform(0.007, 0.05))
@@ -29,8 +31,8 @@ def painted_over(rgba: Bytes, random: Random) -> Damaged:
         colours = rgba[rim & (rgba[..., 3] > 250)][:, :3]
         if len(colours) < 20:
             continue
-        changed = _laid_over(rgba, cover, _commonest(colours))
-        if _is_visible(rgba, changed, cover > 127):
+        changed = laid_over(rgba, cover, _commonest(colours))
+        if _is_visible(rgba, changed, cover > 127, visible):
             return changed, share
     return None
 
@@ -39,25 +41,32 @@ def printed_on(rgba: Bytes, random: Random) -> Damaged:
     """A word or a sign of 3 to 7 % of the product's longer side, in a colour that stands out."""
     height = float(random.uniform(0.03, 0.07)) * max(rgba.shape[:2])
     for _ in range(TRIES):
-        ink = _sign(height, random)
-        inside = cv2.erode((rgba[..., 3] > 250).astype(np.uint8), np.ones(ink.shape), borderValue=0)
-        rows, columns = np.nonzero(inside)
-        if not len(rows):
+        cover = put_inside(rgba, sign(height, random), random)
+        if cover is None:
             height *= 0.9
             continue
-        pick = int(random.integers(0, len(rows)))
-        top, left = rows[pick] - ink.shape[0] // 2, columns[pick] - ink.shape[1] // 2
-        cover = np.zeros(rgba.shape[:2], np.uint8)
-        cover[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
         ground = np.median(rgba[cv2.dilate(cover, np.ones((9, 9))) > 0][:, :3], axis=0)
         colour = random.uniform(0, 90, 3) if ground.mean() > 120 else random.uniform(170, 255, 3)
-        changed = _laid_over(rgba, cover, colour)
+        changed = laid_over(rgba, cover, colour)
         if _is_visible(rgba, changed, cover > 127):
             return changed, height / max(rgba.shape[:2])
     return None
 
 
-def _sign(height: float, random: Random) -> Bytes:
+def put_inside(rgba: Bytes, ink: Bytes, random: Random) -> Bytes | None:
+    """The ink as a cover of 0..255 somewhere on the product; None if it has no room."""
+    inside = cv2.erode((rgba[..., 3] > 250).astype(np.uint8), np.ones(ink.shape), borderValue=0)
+    rows, columns = np.nonzero(inside)
+    if not len(rows):
+        return None
+    pick = int(random.integers(0, len(rows)))
+    top, left = rows[pick] - ink.shape[0] // 2, columns[pick] - ink.shape[1] // 2
+    cover = np.zeros(rgba.shape[:2], np.uint8)
+    cover[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return cover
+
+
+def sign(height: float, random: Random) -> Bytes:
     """A word, or a ring, a cross or a zigzag."""
     if random.random() < 0.6:
         word = str(random.choice(WORDS))
@@ -114,16 +123,21 @@ def _commonest(colours: Bytes) -> Floats:
     return np.asarray(np.median(colours[away <= np.median(away)], axis=0))
 
 
-def _laid_over(rgba: Bytes, cover: Bytes, colour: Floats) -> Bytes:
+def laid_over(rgba: Bytes, cover: Bytes, colour: Floats) -> Bytes:
     weight = cv2.GaussianBlur(cover, (0, 0), 0.7)[..., None] / np.float32(255)
     rgb = rgba[..., :3] * (1 - weight) + colour.astype(np.float32) * weight
     return np.dstack([as_bytes(rgb.astype(np.float32)), rgba[..., 3]])
 
 
-def _is_visible(before: Bytes, after: Bytes, where: Mask) -> bool:
+def _is_visible(
+    before: Bytes,
+    after: Bytes,
+    where: Mask,
+    visible: tuple[float, float] = (VISIBLE, VISIBLE_SHARE),
+) -> bool:
     labs = [to_lab(np.ascontiguousarray(one[..., :3])) for one in (before, after)]
     apart = np.linalg.norm(labs[0] - labs[1], axis=2)[where]
-    return len(apart) > 0 and float((apart > VISIBLE).mean()) > VISIBLE_SHARE
+    return len(apart) > 0 and float((apart > visible[0]).mean()) > visible[1]
 
 
 def pairs_of(product: Product, cut: Bytes, random: Random) -> Iterator[Pair]:

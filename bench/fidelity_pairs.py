@@ -36,7 +36,8 @@ HELD_OUT = (
 
 @dataclass(frozen=True)
 class Product:
-    """A cut-out (RGBA) and, for the samples, the photo it stands in. `family`: other flavours."""
+    """A cut-out (RGBA) and, for the samples, the photo it stands in with the product's cover there
+    (RGBA). `family`: other flavours."""
 
     name: str
     source: str  # samples, photos, drawn, held out
@@ -71,8 +72,8 @@ def _samples() -> Iterator[Product]:
         if mask.exists():
             photo = to_array(path.read_bytes(), 1152)[..., :3]
             alpha = resize(to_array(mask.read_bytes())[..., 0], photo.shape[1], photo.shape[0])
-            rgba = _trimmed(np.dstack([photo, alpha]))
-            yield Product(path.stem, "samples", rgba, np.ascontiguousarray(photo))
+            whole = np.dstack([photo, alpha])
+            yield Product(path.stem, "samples", trimmed(whole), whole)
 
 
 def _shared() -> Iterator[Product]:
@@ -80,7 +81,7 @@ def _shared() -> Iterator[Product]:
         yield Product(name, "photos", np.ascontiguousarray(rgba))
 
 
-def _trimmed(rgba: Bytes) -> Bytes:
+def trimmed(rgba: Bytes) -> Bytes:
     rows = np.flatnonzero((rgba[..., 3] > 8).any(axis=1))
     columns = np.flatnonzero((rgba[..., 3] > 8).any(axis=0))
     part = rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -121,7 +122,7 @@ def _drawn(family: Random, own: Random) -> Bytes:
     light = 1.0 - family.uniform(0.15, 0.45) * np.abs(x - family.uniform(-0.5, 0.5)) ** 1.5
     grain = cv2.GaussianBlur(own.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 1.5)
     colour = colour * light + (grain * 3)[..., None]
-    return _trimmed(np.dstack([as_bytes(colour), alpha]))
+    return trimmed(np.dstack([as_bytes(colour), alpha]))
 
 
 def _outline(family: Random, height: int, width: int) -> Bytes:
@@ -202,8 +203,14 @@ def _write(
 
 def raw_photo(product: Product, random: Random) -> tuple[Bytes, Bytes]:
     """The raw picture (RGB) and the product cut out of it by its true mask (RGBA)."""
+    whole = whole_photo(product, random)
+    return np.ascontiguousarray(whole[..., :3]), trimmed(whole)
+
+
+def whole_photo(product: Product, random: Random) -> Bytes:
+    """The raw picture with the product's cover as its alpha."""
     if product.photo is not None:
-        return product.photo, product.rgba
+        return product.photo
     kind = str(random.choice(cutout.KINDS))
     height, width = (1000, 1000) if random.random() < 0.5 else (1100, 860)
     scene = np.clip(cutout.BACKGROUNDS[kind](random, height, width), 0, 255)
@@ -212,15 +219,15 @@ def raw_photo(product: Product, random: Random) -> tuple[Bytes, Bytes]:
     layer, cover = _placed(product.rgba, height, width, fill, _nothing, random)
     picture = (layer * cover[..., None] + scene * (1 - cover[..., None])) * cast
     picture = picture + random.normal(0, random.uniform(0.5, 3), picture.shape)
-    rgb = _coded(as_bytes(picture.astype(np.float32)), int(random.integers(80, 95)))
-    return rgb, _trimmed(np.dstack([rgb, as_bytes(cover * 255)]))
+    rgb = coded(as_bytes(picture.astype(np.float32)), int(random.integers(80, 95)))
+    return np.dstack([rgb, as_bytes(cover * 255)])
 
 
 def _nothing(size: tuple[int, int]) -> Floats:
     return np.eye(3, dtype=np.float32)
 
 
-def _coded(rgb: Bytes, quality: int) -> Bytes:
+def coded(rgb: Bytes, quality: int) -> Bytes:
     coded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1])
 
@@ -461,7 +468,7 @@ def part_added(rgba: Bytes, random: Random) -> Damaged:
     weight = cv2.GaussianBlur(cover, (0, 0), 1.0)[..., None] / np.float32(255)
     rgb = canvas[..., :3] * (1 - weight) + fill * y * weight
     alpha = np.maximum(canvas[..., 3], (weight[..., 0] * 255).astype(np.uint8))
-    return _trimmed(np.dstack([as_bytes(rgb.astype(np.float32)), alpha])), share
+    return trimmed(np.dstack([as_bytes(rgb.astype(np.float32)), alpha])), share
 
 
 def part_removed(rgba: Bytes, random: Random) -> Damaged:
@@ -716,5 +723,6 @@ def held_out() -> list[Product]:
             alpha = as_bytes(np.clip(alpha * 3 - 1, 0, 1) * 255)
             kept = drop_specks(alpha > 127)
             alpha[cv2.dilate(kept.astype(np.uint8), disc(5)) == 0] = 0
-            found.append(Product(path.stem, "held out", _trimmed(np.dstack([photo, alpha])), photo))
+            whole = np.dstack([photo, alpha])
+            found.append(Product(path.stem, "held out", trimmed(whole), whole))
     return found
