@@ -282,6 +282,43 @@ def test_a_small_place_that_is_completely_another_never_passes(
     assert f"{said} at the left" in named and "a detail differs at the left" not in named
 
 
+def faint_word(rgb: Bytes, likely: Floats) -> tuple[Bytes, Floats]:
+    """A see-through grey word across a dark cushion."""
+    ink = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.putText(ink, "SAMPLE", (230, 560), cv2.FONT_HERSHEY_SIMPLEX, 3.4, 255, 14, cv2.LINE_AA)
+    cover = ink[..., None] * np.float32(0.4 / 255)
+    return as_bytes(rgb * (1 - cover) + 60 * cover), likely
+
+
+def small_bite(rgb: Bytes, likely: Floats) -> tuple[Bytes, Floats]:
+    """0.8 % of a cushion gone, out of its edge."""
+    left = likely.copy()
+    left[140:215, 680:740] = 0
+    return rgb, left
+
+
+@pytest.mark.parametrize("stops", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda *photo: photo, None),
+        (faint_word, "a detail was added"),
+        (small_bite, "a part is missing at the top right"),
+    ],
+)
+def test_a_dark_product_hides_no_small_change(
+    change: Callable[[Bytes, Floats], tuple[Bytes, Floats]], said: str | None, stops: float
+) -> None:
+    photo, likely = sample("cushion-underexposed")
+    side = RawSide(side_of(photo, likely), None, b"")
+    changed, left = change(photo, likely)
+    lit = as_bytes(to_srgb(to_linear(changed) * np.float32(2.0**stops)))
+    found = check(side, on_new_background(lit, left), left)
+    named = [reason.words for reason in found.reasons if reason.code != "light"]
+    assert found.verdict == ("pass" if said is None else "warn"), (named, found.measures)
+    assert not named if said is None else any(said in words for words in named)
+
+
 def in_half_shadow(rgb: Bytes, edge: int) -> Bytes:
     """All that is left of a column is lit by half as much."""
     cover = np.zeros(rgb.shape[:2], np.float32)

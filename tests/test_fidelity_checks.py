@@ -422,7 +422,7 @@ def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path
     rows: list[LabelledRow] = []
     for number in range(160):
         faithful = number < 120
-        measures = {name: float(abs(chance.normal(0, 0.003))) for name in MEASURED}
+        measures = {name: float(abs(chance.normal(0, 0.001))) for name in MEASURED}
         if not faithful:
             measures["patch"] = 20 + float(chance.normal(0, 2))
         kind = "approved" if faithful else "colour"

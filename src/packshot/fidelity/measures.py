@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.fidelity import lifting
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.parts import PartMasks, Pictures, find_parts
 from packshot.fidelity.repainted import STRUCTURE_FLOOR, Repainted, find_repainted
 from packshot.fidelity.sides import Side, drop_specks
-from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, to_lab, to_linear
+from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, from_lab, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored
@@ -142,7 +143,7 @@ def measure(
         "blur": _blur(raw_lab[..., 0], lab[..., 0], core),
     }
     colours = _most_shifted(raw.rgb, warped, core)
-    repainted = find_repainted(structure[:2], patch, core, (raw_rgb, warped))
+    repainted = _repainted((raw_lab, lab), patch, core, (raw_rgb, warped))
     product = ours | theirs
     return values, Maps(patch, detail, repainted, parts, core, product, positions, colours, shares)
 
@@ -307,6 +308,25 @@ def _structure(raw: Floats, other: Floats) -> tuple[Floats, Floats, Floats]:
     variance = _mean(raw * raw) - mean * mean
     variance_other = _mean(other * other) - mean_other * mean_other
     return variance, variance_other, _mean(raw * other) - mean * mean_other
+
+
+def _repainted(
+    labs: tuple[Floats, Floats], patch: Floats, core: Mask, pictures: tuple[Bytes, Bytes]
+) -> Repainted:
+    """Where the photo is dark, everything differs by less: both are lifted alike there."""
+    gain = lifting.gain_of(pictures[0], core)
+    if float(gain.max()) > 1:
+        raw_lab, lab = (to_lab(lifting.lift(from_lab(one), gain)) for one in labs)
+        raw, enhanced = (lifting.lift(one, gain) for one in pictures)
+        labs, pictures = (raw_lab, lab), (raw, enhanced)
+        patch = _windows(_unexplained_difference(*labs), core, WORST_WINDOW)
+    return find_repainted((_variance(labs[0]), _variance(labs[1])), patch, core, pictures)
+
+
+def _variance(lab: Floats) -> Floats:
+    """The local variance of all three channels: print may be as light as what it is on."""
+    soft = cv2.GaussianBlur(lab, (0, 0), 1.0)
+    return np.asarray((_mean(soft * soft) - np.square(_mean(soft))).sum(axis=2))
 
 
 def _unlike_structure(variance: Floats, other: Floats, both: Floats) -> Floats:
