@@ -683,7 +683,7 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     assert "Nothing was approved after 2099" in quiet.output
     assert {path.name for path in tmp_path.glob("*.zip")} == {"out.zip"}
     assert nothing.exit_code != 0
-    assert "no approved picture" in nothing.output
+    assert "no product matches this export" in nothing.output
 
 
 @pytest.mark.extra
