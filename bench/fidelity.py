@@ -6,7 +6,8 @@
     python -m bench.fidelity --time       only time checks of the samples (half a minute)
 
 Pairs are made by bench/fidelity_pairs.py from seeds, a quarter more with underexposed photos by
-bench/fidelity_dark.py, which nothing is fitted to. Fitting is cross-validated by product: a
+bench/fidelity_dark.py: no weights are fitted to them, but two hard limits were chosen on them
+(repainted, missing). Fitting is cross-validated by product: a
 family of flavours is never in both parts. A pair that can't be compared counts as flagged, even if
 it is faithful. The thresholds let 5 % of the faithful edits be flagged, hard limits included.
 """
@@ -275,7 +276,7 @@ def main() -> None:
     rows = collect(given.pairs, given.keep, "rows")
     usual, underexposed = cross_validated(rows, collect(given.pairs // 4, given.keep, "dark"))
     report(usual)
-    print("\nUnderexposed photos (nothing was fitted on them):")
+    print("\nUnderexposed photos (no weights were fitted on them):")
     report(underexposed)
     found = fit(rows)
     others = collect(min(100, given.pairs // 10), given.keep, "held_out")
