@@ -54,8 +54,8 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
         with without_missing(settings, missing) as usable:
             services = build(usable)
             try:
-                notes = [which, enhancer_note(settings), *services.notes_now()]
-                return find(services) | missing, notes
+                findings = find(services) | missing  # first: the tries are what is noted of a store
+                return findings, [which, enhancer_note(settings), *services.notes_now()]
             finally:
                 services.close()
     except PackshotError as error:
