@@ -1087,7 +1087,7 @@ def press_at_random(page: Page, chance: random.Random, times: int) -> None:
 @pytest.mark.parametrize(
     ("seed", "times"),
     [
-        (1, 150),
+        (1, 100),
         pytest.param(2, 300, marks=pytest.mark.extra),
         pytest.param(3, 1_000, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
     ],
@@ -1105,7 +1105,7 @@ def test_random_keys_and_clicks_approve_nothing_doubtful(
         else:
             route.continue_()
 
-    page.route("**/*", stay)
+    page.route(re.compile(r"^(?!.*/(api|media|static)/)"), stay)
     press_at_random(page, random.Random(seed), times)
     page.unroute_all()
     page.goto(shop.url)  # the last press may have asked for a page: what is unsaved outlives that

@@ -281,7 +281,8 @@ def test_a_claim_stays_quick_with_100_000_products_waiting(database: Database) -
 
     # 3 ms on SQLite, 15 ms on PostgreSQL on a busy machine; 60 ms and more where it sorts or scans.
     assert best_of(8, lambda: take("bob")) < 0.15
-    assert best_of(8, lambda: take("ann")) < 0.15
+    ordinary = best_of(8, lambda: take("ann"))
+    assert ordinary < 0.15
 
     of_ann = select(Product.id).where(Product.submitted_by == "ann")
     with database.write() as session:
@@ -291,8 +292,8 @@ def test_a_claim_stays_quick_with_100_000_products_waiting(database: Database) -
     assert isinstance(claim, Claim)
     assert claim.product_id == newest
     # It is claimed, and the next claim looks among the redos in vain: 3 ms on SQLite and 11 on
-    # PostgreSQL; 60 where it reads all of the key's products.
-    assert best_of(8, lambda: take_a_redo_or_other(claims)) < 0.05
+    # PostgreSQL, as an ordinary one; 60 where it reads all of the key's products.
+    assert best_of(8, lambda: take_a_redo_or_other(claims)) < 3 * ordinary
 
 
 def redos_first(waiting: Mapping[KeyName, bool]) -> list[tuple[KeyName, bool]]:
