@@ -1088,7 +1088,7 @@ def press_at_random(page: Page, chance: random.Random, times: int) -> None:
     ("seed", "times"),
     [
         (1, 100),
-        pytest.param(2, 300, marks=pytest.mark.extra),
+        pytest.param(2, 300, marks=pytest.mark.soak),
         pytest.param(3, 1_000, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
     ],
 )

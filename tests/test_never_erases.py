@@ -211,9 +211,9 @@ def wide(photo: Bytes, product: Mask) -> tuple[Bytes, Mask]:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        (name, change)
-        for name in ("white mug", "labelled bottle", "silver spoon")
-        for change in (turned, small, wide)
+        pytest.param(name, change, marks=pytest.mark.soak if m != n else ())
+        for m, name in enumerate(("white mug", "labelled bottle", "silver spoon"))
+        for n, change in enumerate((turned, small, wide))
     ],
 )
 def test_no_part_is_lost_when_the_product_is_askew_small_or_wide(
@@ -280,7 +280,13 @@ def test_thin_shiny_and_white_products_keep_all_their_parts(
 
 
 @pytest.mark.extra
-@pytest.mark.parametrize("name", light_products.PRODUCTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.soak if n % 3 else ())
+        for n, name in enumerate(light_products.PRODUCTS)
+    ],
+)
 def test_they_keep_them_at_any_angle_and_in_any_light(name: str, network: Path) -> None:
     seed = 100 + 5 * list(light_products.PRODUCTS).index(name)
     wall, lighter = LIGHTS[seed % len(LIGHTS)]
