@@ -291,9 +291,11 @@ def test_a_claim_stays_quick_with_100_000_products_waiting(database: Database) -
     claim = claims.claim_next(redos_first)
     assert isinstance(claim, Claim)
     assert claim.product_id == newest
-    # It is claimed, and the next claim looks among the redos in vain: 3 ms on SQLite and 11 on
-    # PostgreSQL, as an ordinary one; 60 where it reads all of the key's products.
-    assert best_of(8, lambda: take_a_redo_or_other(claims)) < 3 * ordinary
+    # It is claimed, and the next claim looks among the redos in vain: on SQLite as quick as an
+    # ordinary one (20 times as long where it reads all of the key's products), on PostgreSQL up to
+    # five times as long.
+    again = best_of(8, lambda: take_a_redo_or_other(claims))
+    assert again < (3 * ordinary if database.is_sqlite else 0.15)
 
 
 def redos_first(waiting: Mapping[KeyName, bool]) -> list[tuple[KeyName, bool]]:
