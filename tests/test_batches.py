@@ -1155,7 +1155,7 @@ def test_killed_at_every_step_one_after_the_other_nothing_is_lost_or_paid_twice(
     assert_created_once(shop)
 
 
-@pytest.mark.extra
+@pytest.mark.soak
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("part", "step"), PLACES, ids=[step for _, step in PLACES])
 @only_sqlite
