@@ -21,7 +21,7 @@ SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)"
 .PHONY: help demo model run test prepared test-extra check check-desk format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures from the sample photos (PHOTOS=folder, ONCE=1 to exit when done, FRESH=1 to begin again)"
-	@echo "make test            install what the tests need and run them: five minutes on two cores"
+	@echo "make test            install what the tests need and run them: 5 to 9 minutes on two cores"
 	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"
@@ -100,7 +100,7 @@ test: $(DEV) $(COMPILED) model chromium
 # All that both need, without running them.
 prepared: $(DEV) $(COMPILED) $(AWS) model chromium
 
-# The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
+# The tests above on PostgreSQL too, and rarer cases: what does not fit into the time of `make test`.
 test-extra: prepared
 	@echo "== Running the extra tests"
 	@$(call pytest,-n 5 --dist worksteal -m "extra and not soak" $(TESTS))
