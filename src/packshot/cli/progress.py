@@ -136,11 +136,8 @@ def table(
     columns = ["product", *_known(products), "category", "status", "pictures", "seconds"]
     result = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in columns:
-        names = column in (
-            "sku",
-            "photo",
-            "category",
-        )  # they wrap; a cut number or status says nothing
+        # Names wrap; a cut number or status says nothing.
+        names = column in ("sku", "photo", "category")
         left = names or column == "status"
         result.add_column(
             column, justify="left" if left else "right", no_wrap=not names, overflow="fold"

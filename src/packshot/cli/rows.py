@@ -41,6 +41,7 @@ from packshot.spreadsheets import (
     sort_files,
 )
 from packshot.spreadsheets.photo_files import is_system_file
+from packshot.spreadsheets.table import list_first
 
 #: Files that are read as spreadsheets, or refused as spreadsheets with a message.
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
@@ -148,7 +149,8 @@ def _unnamed_photos(rows: Sequence[Row], photos: PhotoFiles) -> Iterator[str]:
         others = files - {photo.name for photo in named | given if photo.parent == folder}
         found, _, _ = sort_files(sorted(others))
         if found:
-            yield f"left out {first_and_number(found)}: no row names it, though it lies in {folder}"
+            names = list_first(found, NAMED_ROWS)
+            yield f"left out {names}: no row names it, though it lies in {folder}"
 
 
 def is_spreadsheet(path: Path) -> bool:
@@ -233,12 +235,6 @@ def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
             yield from (f"left out {file}: {why}" for file in files)
         else:
             yield f"left out {len(files):,} files: {why}: {', '.join(files)}"
-
-
-def first_and_number(names: Sequence[str]) -> str:
-    """`a, b, c, d, e and 3 more`."""
-    more = f" and {len(names) - NAMED_ROWS:,} more" if len(names) > NAMED_ROWS else ""
-    return f"{', '.join(names[:NAMED_ROWS])}{more}"
 
 
 def rows_of_sheet(
@@ -382,7 +378,7 @@ def _notes(found: Import, problems: Sequence[SheetProblem]) -> Iterator[str]:
 def _list_rows(numbers: Sequence[int]) -> str:
     if not numbers:
         return ""
-    return f"row{'s' * (len(numbers) > 1)} {first_and_number([*map(str, numbers)])}: "
+    return f"row{'s' * (len(numbers) > 1)} {list_first([*map(str, numbers)], NAMED_ROWS)}: "
 
 
 def is_of_photo(error: str) -> bool:

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import urllib3
 
-from packshot.cli.rows import NAMED_ROWS, PHOTO, Row, Shared, first_and_number, of_photo, unreadable
+from packshot.cli.rows import NAMED_ROWS, PHOTO, Row, Shared, of_photo, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json, split_for_requests
 from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
 from packshot.spreadsheets.photo_views import view_key_of_copy
+from packshot.spreadsheets.table import list_first
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
@@ -393,7 +394,7 @@ def reasons(rows: Sequence[Row]) -> Iterator[str]:
         shared = [row.shared for row in of_kind if row.shared]
         names = list(dict.fromkeys(each.of for each in shared))
         if len(names) > NAMED_ROWS:
-            yield f"{_sources(of_kind)}: {shared[0].words.format(first_and_number(names))}"
+            yield f"{_sources(of_kind)}: {shared[0].words.format(list_first(names, NAMED_ROWS))}"
         else:
             yield from _reasons_of_few(of_kind)
 

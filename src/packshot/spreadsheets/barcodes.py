@@ -12,7 +12,7 @@ from typing import Final
 
 from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import with_cell
-from packshot.spreadsheets.table import Record, SheetProblem
+from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
 
 #: Words of a column's name, without accents and spaces between them: `EAN-Code`, `Variant Barcode`,
@@ -124,10 +124,9 @@ def _is_isbn10(digits: str) -> bool:
 def _note_doubtful(column: Column, records: Sequence[Record]) -> list[SheetProblem]:
     if not records:
         return []
-    named = [f"{one.cell(column.index)} in row {one.number}" for one in records[:_ROWS_NAMED]]
-    more = f" and {len(records) - _ROWS_NAMED:,} more" if len(records) > _ROWS_NAMED else ""
+    named = [f"{one.cell(column.index)} in row {one.number}" for one in records]
     detail = (
-        f"{', '.join(named)}{more}: the check digit is wrong, or digits such as leading zeros are"
-        " missing; kept as it is"
+        f"{list_first(named, _ROWS_NAMED)}: the check digit is wrong, or digits such as leading"
+        " zeros are missing; kept as it is"
     )
     return [SheetProblem(None, column.name, detail, "note")]

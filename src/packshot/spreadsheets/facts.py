@@ -12,7 +12,7 @@ from typing import Any, Final
 from packshot.spreadsheets.fields import NUMBERS, OF_SKU
 from packshot.spreadsheets.numbers import shown_amount
 from packshot.spreadsheets.rows import ProductRow, plain_amount
-from packshot.spreadsheets.table import Level, SheetProblem
+from packshot.spreadsheets.table import Level, SheetProblem, list_first
 
 #: Dashes that look like a hyphen.
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
@@ -142,9 +142,8 @@ def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[S
     # A SKU has one price: rows that differ in it can't both be right.
     level: Level = "error" if name in NUMBERS else "note"
     found = [f"{_shown(value)} in row {number}" for value, number in first.items()]
-    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
     hint = ": correct one of them" if level == "error" else ""
-    detail = f"{rows[0].sku} has {', '.join(found[:_NAMED])}{more}{hint}"
+    detail = f"{rows[0].sku} has {list_first(found, _NAMED)}{hint}"
     for number in given:
         yield SheetProblem(number, column, detail, level)
 

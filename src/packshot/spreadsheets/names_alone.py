@@ -37,6 +37,7 @@ from packshot.spreadsheets.photo_views import (
     view_apart,
     views_of_folders,
 )
+from packshot.spreadsheets.table import list_first
 from packshot.spreadsheets.view_words import SEPARATORS
 
 #: Signs before a view, and the pattern that reads it.
@@ -52,8 +53,6 @@ _ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values(), *_VIEW_F
 #: A view has at most four words, and perhaps a size.
 _MAX_CUTS: Final = 6
 _LAST_SIGN: Final = re.compile(r"[-_](?=[^-_]+\Z)")
-#: The most SKUs that a question names.
-_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -99,17 +98,17 @@ class ReadNames:
             return None
         skus = sorted({sku for each in self.doubtful_folders.values() for sku in each})
         return (
-            f"photos' names ({_some(list(self.doubtful_folders))}) are read as views of their"
-            f" folders' SKUs ({_some(skus)}); if the names are SKUs, and the folders are not, give"
-            " the pattern {any}/{sku}"
+            f"photos' names ({list_first(list(self.doubtful_folders))}) are read as views of"
+            f" their folders' SKUs ({list_first(skus)}); if the names are SKUs, and the folders are"
+            " not, give the pattern {any}/{sku}"
         )
 
     def _question_of_taken_folders(self) -> str | None:
         if not self.folders_taken:
             return None
         return (
-            f"photos in {_some(sorted(self.folders_taken))} get their folder's name as their SKU;"
-            f" if it is none, give the pattern {PLAIN}"
+            f"photos in {list_first(sorted(self.folders_taken))} get their folder's name as their"
+            f" SKU; if it is none, give the pattern {PLAIN}"
         )
 
     def _question_of_left_folders(self) -> str | None:
@@ -117,7 +116,7 @@ class ReadNames:
             return None
         return (
             "photos named by a camera get no SKU; if it is that of their folder"
-            f" ({_some(sorted(self.folders_left))}), give the pattern {FOLDER}"
+            f" ({list_first(sorted(self.folders_left))}), give the pattern {FOLDER}"
         )
 
     def _question_of_numbers(self) -> str | None:
@@ -129,7 +128,7 @@ class ReadNames:
         base, (example, *_) = next(iter(several.items()))
         pattern = _JOINED["-" if example[len(base.rstrip()) :].lstrip().startswith("-") else "."]
         return (
-            f"{_some(skus)} are read as SKUs of their own; if they are views of"
+            f"{list_first(skus)} are read as SKUs of their own; if they are views of"
             f" one product ({base}), give the pattern {pattern}"
         )
 
@@ -141,14 +140,9 @@ class ReadNames:
         if not several:
             return None
         return (
-            f"{_some(several)} are read as SKUs of their own, though only upper and lower case"
+            f"{list_first(several)} are read as SKUs of their own, though only upper and lower case"
             " differ: rename the photos if they are one SKU's"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
@@ -27,13 +26,11 @@ from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import NO_OWN_PICTURE, NO_SKU_COLUMN, read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
-from packshot.spreadsheets.table import SheetProblem, Table
+from packshot.spreadsheets.table import SheetProblem, Table, list_first
 
 #: The most cells of a column to show as examples, and characters of each.
 _SAMPLES: Final = 3
 _SAMPLE_CHARACTERS: Final = 80
-#: The most pictures, and SKUs or photos of each, that a note names.
-_NAMED: Final = 3
 #: Why a photo is left out while a question about its row's column has no answer.
 WAITS: Final = "its row waits for the answer to a question"
 
@@ -318,13 +315,8 @@ def _note_photos_beside_addresses(
 
 def _listed(found: Mapping[str, Collection[str]]) -> str:
     """`a.jpg (A-S, A-M), b.jpg (B-S, B-M) and 5 more`."""
-    named = [f"{name} ({_first(list(of))})" for name, of in islice(found.items(), _NAMED)]
-    return _first([*named, *list(found)[_NAMED:]])
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
+    named = [f"{name} ({list_first(list(of))})" for name, of in found.items()]
+    return list_first(named)
 
 
 def _samples(table: Table, found: Import) -> dict[str, tuple[str, ...]]:

@@ -39,7 +39,7 @@ from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MAX_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.shopify_pictures import keep_variants, share_pictures
-from packshot.spreadsheets.table import Record, SheetProblem, Table
+from packshot.spreadsheets.table import Record, SheetProblem, Table, list_first
 from packshot.spreadsheets.view_words import without_accents
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
@@ -160,9 +160,8 @@ def _note_without_sku(rows: Sequence[int], mapping: Mapping[str, str]) -> Iterat
         detail = "gives no SKU: exports name the pictures of this row after their photos"
         yield SheetProblem(rows[0], column, detail, "note")
         return
-    named = ", ".join(map(str, rows[:_ROWS_NAMED]))
-    more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
-    detail = f"gives no SKU in rows {named}{more}: exports name their pictures after their photos"
+    named = list_first(list(map(str, rows)), _ROWS_NAMED)
+    detail = f"gives no SKU in rows {named}: exports name their pictures after their photos"
     yield SheetProblem(None, column, detail, "note")
 
 

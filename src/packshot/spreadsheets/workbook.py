@@ -25,6 +25,7 @@ from packshot.spreadsheets.table import (
     column_letter,
     drop_empty,
     invisible_note,
+    list_first,
     too_many,
     without_invisible,
 )
@@ -177,9 +178,8 @@ def _note_hidden_columns(records: Sequence[Record], extras: SheetExtras) -> Iter
         return
     header = records[find_header(records)]
     names = [header.cell(index) or f"column {column_letter(index)}" for index in hidden]
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     columns = "1 hidden column is" if len(names) == 1 else f"{len(names):,} hidden columns are"
-    detail = f"{columns} read like the others: {', '.join(names[:_NAMED])}{more}"
+    detail = f"{columns} read like the others: {list_first(names, _NAMED)}"
     yield SheetProblem(None, None, detail, "note")
 
 
