@@ -55,7 +55,7 @@ NICENESS = 10
 #: Seconds after which an idle child ends, which frees 60 to 100 MB; the next job starts another.
 IDLE_SECONDS = 60.0
 #: Seconds without a job after which a child returns what its last photo left free: 20 MB of 45.
-REST_SECONDS = 0.25
+REST_SECONDS = 0.05
 #: New objects after which a child looks for garbage. With Python's 700, that took a third of the
 #: time for a spreadsheet of 10,000 rows.
 GARBAGE = 100_000
