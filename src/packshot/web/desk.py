@@ -299,12 +299,14 @@ def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
 
 
 def _list(filters: Filters) -> dict[str, Any]:
-    """The first page, as desk/api.js requests the further ones."""
+    """The first page, and the query for the further ones: newest first, with the views of a SKU in
+    their own order, unless the filters say otherwise."""
     if filters.order is None and filters.q is None:
         filters = replace(filters, order="views")
     page = services().catalog.products(filters, limit=FIRST_PRODUCTS)
     products = [_show(product) for product in page.products]
-    return {"products": products, "next_cursor": page.next_cursor}
+    query = filters.as_dict()
+    return {"products": products, "next_cursor": page.next_cursor, "query": query}
 
 
 def _show(product: ProductView) -> dict[str, Any]:

@@ -113,8 +113,8 @@ async function read(response) {
 /** Products by the list's query; `{products, next_cursor}`. */
 export const products = async (query) => (await call("GET", listAddress(query))).body.data;
 
-/** Newest first, the views of a SKU in their own order, unless the query says otherwise. */
+/** The address of a list; what is null or undefined in the query is left out. */
 export function listAddress(query) {
-  const asked = Object.entries(query.q ? query : { order: "views", ...query });
-  return `/api/products?${new URLSearchParams(asked.filter(([, value]) => value !== null && value !== undefined))}`;
+  const asked = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+  return `/api/products?${new URLSearchParams(asked)}`;
 }

@@ -120,7 +120,7 @@ async function stateChanged(state) {
   data.state = state;
   filters.show(state);
   downloadButton.show(state);
-  const { page, saved } = await pageAndSaved(() => list({ ...data.filters, limit: REFRESHED }));
+  const { page, saved } = await pageAndSaved(() => list({ ...data.query, limit: REFRESHED }));
   tiles.follow(page, saved);
 }
 

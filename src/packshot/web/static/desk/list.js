@@ -167,7 +167,7 @@ class List {
 
   async #doAll(act, said, pressed) {
     pressed.disabled = true;
-    const { done, failed, error } = await forAll(this.data.filters, async (product) => {
+    const { done, failed, error } = await forAll(this.data.query, async (product) => {
       await act(product);
       this.#drop(product.id);
     });
@@ -208,8 +208,8 @@ class List {
     this.state = state;
     this.filters.show(state);
     this.#showSummary();
-    const { filters } = this.data;
-    const page = await list({ ...filters, limit: REFRESHED });
+    const { filters, query } = this.data;
+    const page = await list({ ...query, limit: REFRESHED });
     const listed = new Set(page.products.map((product) => product.id));
     const complete = !page.next_cursor;
     const oldest = complete || filters.order || filters.q ? 0 : Math.min(...listed);

@@ -10,7 +10,7 @@ export class Pages {
   /** `add(products)` gets each further page. */
   constructor(root, data, add) {
     this.root = root;
-    this.filters = data.filters;
+    this.query = data.query;
     this.cursor = data.next_cursor;
     this.add = add;
     this.button = button("Show more", { onclick: () => this.next() });
@@ -41,7 +41,7 @@ export class Pages {
   async #load() {
     this.button.disabled = true;
     try {
-      const page = await list({ ...this.filters, cursor: this.cursor, limit: PAGE });
+      const page = await list({ ...this.query, cursor: this.cursor, limit: PAGE });
       this.cursor = page.next_cursor;
       this.add(page.products);
     } catch (error) {

@@ -88,11 +88,11 @@ export const confirmCancelling = (n) =>
  * Do something with every product of a list: `{done, failed, error}`; `error` is the error that ended
  * it early.
  */
-export async function forAll(filters, act) {
+export async function forAll(query, act) {
   const result = { done: 0, failed: 0, error: null };
   try {
     for (let cursor = null; ; ) {
-      const page = await list({ ...filters, limit: PAGE, cursor });
+      const page = await list({ ...query, limit: PAGE, cursor });
       for (let at = 0; at < page.products.length; at += CONCURRENT)
         await together(page.products.slice(at, at + CONCURRENT), act, result);
       cursor = page.next_cursor;

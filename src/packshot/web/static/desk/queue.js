@@ -18,6 +18,7 @@ export class Queue {
 
   constructor(data) {
     this.filters = data.filters;
+    this.query = data.query;
     this.cursor = data.next_cursor;
     this.at = null;
     this.countsCame(data.state);
@@ -146,24 +147,20 @@ export class Queue {
 
   // -- from the server -----------------------------------------------------------------------------------
 
-  #query(more) {
-    return { ...this.filters, ...more };
-  }
-
   /** Whether it is time to load the next page. */
   get runsLow() {
     return this.cursor !== null && this.upcoming().length < FEW_LEFT;
   }
 
   async fill() {
-    const page = await list(this.#query({ cursor: this.cursor, limit: PAGE }));
+    const page = await list({ ...this.query, cursor: this.cursor, limit: PAGE });
     this.cursor = page.next_cursor;
     for (const product of page.products) this.put(product);
   }
 
   /** Apply what is new, changed or decided elsewhere. Returns the ids that are gone. */
   async refresh() {
-    const { page, saved } = await pageAndSaved(() => list(this.#query({ limit: 2 * PAGE })));
+    const { page, saved } = await pageAndSaved(() => list({ ...this.query, limit: 2 * PAGE }));
     for (const product of page.products) {
       if (this.put(product) && !outbox.has(product.id)) this.#decided.delete(product.id);
     }
