@@ -44,7 +44,14 @@ from packshot.web.api.answer_models import (
 )
 from packshot.web.api.schemas import ComplianceQuery, ExportQuery
 from packshot.web.requests.context import services
-from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
+from packshot.web.requests.endpoints import (
+    answer,
+    blueprint,
+    conditional,
+    needs,
+    reads_query,
+    refuses,
+)
 from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import FieldError, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
@@ -68,7 +75,7 @@ bp: APIBlueprint = blueprint("exports", "Export")
 
 
 @bp.get("/api/export")
-@bp.input(ExportQuery, location="query", arg_name="query")
+@reads_query(bp, ExportQuery)
 @bp.doc(
     operation_id="exportApproved",
     responses={200: "One line for each approved picture, oldest first; or a ZIP of them"},
@@ -220,7 +227,7 @@ def _render(
 
 
 @bp.get("/api/products/<int:product_id>/compliance")
-@bp.input(ComplianceQuery, location="query", arg_name="query")
+@reads_query(bp, ComplianceQuery)
 @bp.output(ComplianceAnswer, example=examples.COMPLIANCE)
 @bp.doc(operation_id="checkCompliance")
 @needs()

@@ -72,6 +72,7 @@ from packshot.web.requests.endpoints import (
     blueprint,
     conditional,
     needs,
+    reads_query,
     refuses,
     wanted_version,
 )
@@ -86,7 +87,7 @@ ONE = "/api/products/<int:product_id>"
 
 
 @bp.post("/api/products/bulk")
-@bp.input(BulkQuery, location="query", arg_name="query")
+@reads_query(bp, BulkQuery)
 @bp.input(BulkIn, arg_name="batch", example=examples.CREATE)
 @bp.output(BulkAnswer, status_code=201, example=examples.CREATED)
 @bp.doc(operation_id="createProducts")
@@ -236,7 +237,7 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
 
 
 @bp.post("/api/products/corrections")
-@bp.input(SkuCorrectionsQuery, location="query", arg_name="query")
+@reads_query(bp, SkuCorrectionsQuery)
 @bp.input(SkuCorrectionsIn, arg_name="given", example=examples.CORRECT_SKUS)
 @bp.output(SkuCorrectionsAnswer, example=examples.CORRECTED_SKUS)
 @bp.doc(operation_id="correctSkus")
@@ -271,7 +272,7 @@ def _facts(given: SkuFactsIn) -> SkuFacts:
 
 
 @bp.get("/api/products")
-@bp.input(ListQuery, location="query", arg_name="query")
+@reads_query(bp, ListQuery)
 @bp.output(ListAnswer, example=examples.LISTED)
 @bp.doc(operation_id="listProducts", responses=[304])
 @needs()
@@ -288,7 +289,7 @@ def list_products(query: ListQuery) -> Response:
 
 
 @bp.get(ONE)
-@bp.input(ProductQuery, location="query", arg_name="query")
+@reads_query(bp, ProductQuery)
 @bp.output(ProductAnswer, example=examples.PRODUCT)
 @bp.doc(operation_id="getProduct", responses=[304])
 @needs()
@@ -303,7 +304,7 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 
 
 @bp.patch(ONE)
-@bp.input(CorrectionQuery, location="query", arg_name="query")
+@reads_query(bp, CorrectionQuery)
 @bp.input(CorrectionIn, arg_name="correction", example=examples.CORRECT)
 @bp.output(ProductAnswer, example=examples.CORRECTED)
 @bp.doc(operation_id="correctProduct")

@@ -24,7 +24,7 @@ from packshot.web.requests.refusals import FieldError, InvalidRequest, malformed
 View = TypeVar("View", bound=Callable[..., Any])
 #: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.
 Access: TypeAlias = Literal["probe", "open"] | tuple[Scope, ...]
-ACCESS, REFUSALS = "packshot_access", "packshot_refusals"
+ACCESS, REFUSALS, READS_QUERY = "packshot_access", "packshot_refusals", "packshot_reads_query"
 ETAG = re.compile(r'(?:W/)?"(?P<version>[0-9]{1,9})"|(?P<bare>[0-9]{1,9})')
 QUOTED = re.compile(r'(W/)?".*"', re.DOTALL)
 
@@ -80,8 +80,7 @@ def refuse_unread_query() -> None:
     unknown parameter."""
     if request.endpoint is None or not request.path.startswith("/api/") or not request.args:
         return
-    spec = getattr(current_app.view_functions[request.endpoint], "_spec", {})
-    if all(location != "query" for _, location in spec.get("args") or ()):
+    if not hasattr(current_app.view_functions[request.endpoint], READS_QUERY):
         names = list(read_args(request))[:MAX_UNKNOWN_NAMED]
         raise InvalidRequest(
             [FieldError("/query", "unknown_field", unknown_field(name, ())) for name in names]
@@ -98,6 +97,17 @@ def refuse_impossible_ids() -> None:
 
 def blueprint(name: str, tag: str) -> APIBlueprint:
     return APIBlueprint(name, __name__, tag=tag)
+
+
+def reads_query(bp: APIBlueprint, model: type[BaseModel]) -> Callable[[View], View]:
+    """Pass the query to the view as `query`, a `model`. Other views of the API refuse a query."""
+    read: Callable[[View], View] = bp.input(model, location="query", arg_name="query")
+
+    def mark(view: View) -> View:
+        setattr(view, READS_QUERY, True)
+        return read(view)
+
+    return mark
 
 
 def needs(*scopes: Scope) -> Callable[[View], View]:
