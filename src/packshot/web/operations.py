@@ -17,7 +17,7 @@ from packshot.web.api import examples
 from packshot.web.api.answer_models import ReadyAnswer
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import services
-from packshot.web.requests.endpoints import blueprint, needs, probe
+from packshot.web.requests.endpoints import answer, blueprint, needs, probe
 
 READY_SECONDS: Final = 5.0
 bp: APIBlueprint = blueprint("operations", "Operations")
@@ -37,7 +37,7 @@ def register(app: Flask, ask: Callable[[], Readiness], clock: Callable[[], float
 @probe
 def healthz() -> Response:
     """Answer while this process works; check nothing else"""
-    return _respond(ReadyAnswer(ok=True), 200)
+    return answer(ReadyAnswer(ok=True))
 
 
 @bp.get("/readyz")
@@ -54,12 +54,9 @@ def readyz() -> Response:
     if identify() is not None:
         body.parts = {part: problem or "ok" for part, problem in report.items()}
         body.notes = services().notes_now()
-    return _respond(body, 200 if body.ok else 503)
-
-
-def _respond(body: ReadyAnswer, status: int) -> Response:
-    headers = {"Retry-After": str(round(READY_SECONDS))} if status == 503 else {}
-    return Response(body.model_dump_json(), status, headers, mimetype="application/json")
+    if body.ok:
+        return answer(body)
+    return answer(body, 503, {"Retry-After": str(round(READY_SECONDS))})
 
 
 @bp.get("/metrics")

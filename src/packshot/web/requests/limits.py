@@ -17,10 +17,9 @@ from packshot.keys import ApiKey
 from packshot.settings import Settings
 from packshot.web.requests.context import Caller, caller
 from packshot.web.requests.refusals import Refused
-from packshot.web.requests.visitors import gate, visitors
+from packshot.web.requests.visitors import QUARTER, gate, visitors
 
 MINUTE: Final = 60
-QUARTER: Final = 900
 DAY: Final = 86_400
 #: Failed sign-ins from one address in a quarter of an hour.
 SIGN_INS: Final = 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import Any, Final
 
@@ -11,7 +10,7 @@ from sqlalchemy import delete, insert, or_, select
 
 from packshot.database.models import DeskSession
 from packshot.database.types import now
-from packshot.keys import ApiKey, Keys
+from packshot.keys import ApiKey, Keys, digest_of
 from packshot.web.requests.context import Caller, services
 
 HOURS: Final = 12
@@ -44,7 +43,7 @@ def session_caller(keys: Keys) -> Caller | None:
     with services().database.read() as session:
         found = session.scalar(
             select(DeskSession).where(
-                DeskSession.token_hash == _hash(token), DeskSession.expires_at > now()
+                DeskSession.token_hash == digest_of(token), DeskSession.expires_at > now()
             )
         )
     key = keys.of_digest(found.key_hash) if found else None
@@ -55,12 +54,12 @@ def open_session(key: ApiKey, response: Response) -> Response:
     """Give the browser a session in place of its earlier one."""
     token = secrets.token_urlsafe(32)
     with services().database.write() as session:
-        before = _hash(request.cookies.get(_cookie_name(), ""))
+        before = digest_of(request.cookies.get(_cookie_name(), ""))
         over = or_(DeskSession.expires_at <= now(), DeskSession.token_hash == before)
         session.execute(delete(DeskSession).where(over))
         session.execute(
             insert(DeskSession).values(
-                token_hash=_hash(token),
+                token_hash=digest_of(token),
                 name=key.name,
                 scopes="+".join(sorted(key.scopes)),
                 key_hash=key.digest,
@@ -73,7 +72,7 @@ def open_session(key: ApiKey, response: Response) -> Response:
 
 def end_session(response: Response) -> Response:
     """End the browser's session. A token without a session opens no write transaction."""
-    of_token = DeskSession.token_hash == _hash(request.cookies.get(_cookie_name(), ""))
+    of_token = DeskSession.token_hash == digest_of(request.cookies.get(_cookie_name(), ""))
     with services().database.read() as session:
         found = session.scalar(select(DeskSession.token_hash).where(of_token))
     if found is not None:
@@ -81,7 +80,3 @@ def end_session(response: Response) -> Response:
             session.execute(delete(DeskSession).where(of_token))
     response.delete_cookie(**_cookie())
     return response
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
