@@ -304,6 +304,31 @@ def test_a_picture_that_can_not_be_loaded_is_not_approved_until_it_is_seen(
 
 
 @pytest.mark.extra
+def test_the_grid_approves_no_picture_that_can_not_be_loaded(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    gone, there = shop.stock(2)
+    desk = open_desk("about:blank")
+    page = desk.page
+    page.route(f"**/media/**/{gone}/**", lambda route: route.abort())
+    page.goto(f"{shop.url}/grid")
+    expect(page.locator(f'.tile[data-id="{gone}"] [data-lost]')).to_have_count(4)
+    desk.press("Control+a")
+    desk.press("a")
+    refused = "1 product has pictures that can't be loaded: loading again."
+    expect(page.get_by_role("dialog")).to_contain_text(refused)
+    page.get_by_role("button", name="Approve 1").click()
+    until(lambda: shop.statuses([gone, there]) == ["pending_review", "approved"], page)
+    page.unroute(f"**/media/**/{gone}/**")
+    page.locator(f'.tile[data-id="{gone}"] .tile-box').check(force=True)
+    for _ in range(2):  # the first press loads them again
+        desk.press("a")
+        expect(page.locator("[data-lost], [data-retried]")).to_have_count(0)
+    page.get_by_role("button", name="Approve 1").click()
+    until(lambda: shop.statuses([gone]) == ["approved"], page)
+
+
+@pytest.mark.extra
 def test_more_products_are_requested_when_the_server_allows_it_and_after_signing_in(
     guarded_shop: DeskShop, open_desk: Open
 ) -> None:

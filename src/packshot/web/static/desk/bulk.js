@@ -12,13 +12,15 @@ export const isSure = (product) =>
 /** A doubtful picture that is made again: the doubt may go. */
 const isMadeAgain = ({ images }) => images.some(({ remake }) => remake?.going_on);
 
-/** Which of the chosen products are not approved, and why. */
-export function leftWords(left) {
+/** Why chosen products are not approved: pictures of `lost` ones can't be loaded, `left` are not sure. */
+export function leftWords(left, lost = []) {
   const waiting = left.filter(
     (product) => isWaiting(product) && (!doubtful(product).length || isMadeAgain(product)),
   ).length;
   const warned = left.length - waiting;
+  const gone = lost.length;
   const words = [
+    gone && `${many(gone, "product has", "products have")} pictures that can't be loaded: loading again.`,
     warned && `${many(warned, "product has", "products have")} a warning: ${lookAt(warned)}.`,
     waiting &&
       `${many(waiting, "product is", "products are")} still being checked: wait, or ${lookAt(waiting)}.`,

@@ -44,23 +44,26 @@ document.querySelector(".heading").append(downloadButton.element);
 
 async function decideChosen(status) {
   const asked = tiles.chosen;
-  const products = status === "approved" ? asked.filter(isSure) : asked;
-  const left = asked.filter((product) => !products.includes(product));
   if (!asked.length) return;
+  const lost = status === "approved" ? tiles.reloadLost(asked) : [];
+  const there = asked.filter((product) => !lost.includes(product));
+  const products = status === "approved" ? there.filter(isSure) : there;
+  const left = there.filter((product) => !products.includes(product));
+  const leftOut = leftWords(left, lost);
   if (!products.length)
-    return toast(`${leftWords(left)} Nothing was approved.`, {
+    return toast(`${leftOut} Nothing was approved.`, {
       actions: [
         ["Review", lookOneByOne],
         ["Make again…", redoChosen],
       ],
     });
-  const answer = await confirmed(status, products, left);
+  const answer = await confirmed(status, products, leftOut);
   if (!answer) return;
   const batch = products.map((product) => send(product, status, answer.reason));
   undoing.remember(batch);
   tiles.chooseNone();
   const doing = status === "approved" ? "Approving" : "Rejecting";
-  toast(`${doing} ${many(products.length, "product")}. ${leftWords(left)}`.trim(), {
+  toast(`${doing} ${many(products.length, "product")}. ${leftOut}`.trim(), {
     actions: [["Undo", () => undoing.undo(batch)]],
     stay: false,
   });

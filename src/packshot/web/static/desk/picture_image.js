@@ -11,8 +11,9 @@ export function address(picture, size) {
 }
 
 /**
- * An <img> with a message when neither preview nor original loads; `retry` there loads it again. With `fits`, in CSS pixels, the smaller
- * preview is used where it is large enough.
+ * An <img> with a message (`data-lost`) when neither preview nor original loads; `retry` there loads it again, and
+ * until it is here it has `data-retried`. With `fits`, in CSS pixels, the smaller preview is used where it is large
+ * enough.
  */
 export function image(picture, size, alt, { fits = null, ...more } = {}) {
   const first = address(picture, size);
@@ -34,8 +35,11 @@ export function image(picture, size, alt, { fits = null, ...more } = {}) {
     icon("warning"),
     "This picture can't be loaded",
   );
+  element.addEventListener("load", () => delete element.dataset.retried);
   lost.addEventListener("retry", () => {
     lost.replaceWith(element);
+    element.dataset.retried = "";
+    element.loading = "eager"; // it may be out of sight by now
     element.src = first;
   });
   if (fits && picture.previews?.[SMALL]) {

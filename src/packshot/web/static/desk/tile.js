@@ -80,6 +80,13 @@ export class Tile {
     );
   }
 
+  /** Load its pictures again that could not be loaded; returns whether any are not here yet. */
+  reloadLost() {
+    const lost = [...this.pictures.querySelectorAll("[data-lost], [data-retried]")];
+    for (const element of lost) element.dispatchEvent(new Event("retry"));
+    return lost.length > 0;
+  }
+
   choose(on) {
     this.box.checked = on;
     this.element.toggleAttribute("data-chosen", on);

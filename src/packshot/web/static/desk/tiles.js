@@ -117,6 +117,11 @@ export class Tiles {
     return status ? `No products are ${STATUS[status].toLowerCase()}${where}.` : `No products${where}.`;
   }
 
+  /** Load the pictures again that could not be loaded; returns those of these products that have any. */
+  reloadLost(products) {
+    return products.filter(({ id }) => this.get(id).reloadLost());
+  }
+
   // -- choosing -----------------------------------------------------------------------------------------
 
   /** Choose the products that are shown, at most so many. */
