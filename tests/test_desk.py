@@ -1602,7 +1602,10 @@ def test_a_decision_that_was_taken_back_meanwhile_refuses_nothing(
     desk.page.route("**/desk/state*", lambda route: route.abort())
     shop.services.catalog.review(number, "rejected", who="ben")
     shop.services.catalog.review(number, "pending", who="ben")
+    to_review = desk.page.locator("[data-count=pending_review]")
+    expect(to_review).to_have_text("1")
     desk.press("a")
+    expect(to_review).to_be_hidden()  # like the count of those left, before the server says so
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 
 

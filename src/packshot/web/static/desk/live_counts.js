@@ -5,17 +5,22 @@ import { endWords, paceWords, toMake } from "./run.js";
 import { count, many } from "./words.js";
 
 export function showCounts(state) {
-  for (const place of document.querySelectorAll("[data-count]")) {
-    const n = state.shop[place.dataset.count] ?? 0;
-    place.hidden = n === 0;
-    place.textContent = count(n);
-  }
+  for (const place of document.querySelectorAll("[data-count]"))
+    showCount(place, state.shop[place.dataset.count] ?? 0);
   const parts = pulse(state);
   $("pulse").replaceChildren(...parts);
   const words = parts.map((part) => part.textContent);
   if (toMake(state) > 0 && state.pace) words.push(paceWords(state.pace));
   if (!words.includes(decidedWords(state))) words.push(decidedWords(state));
   $("pulse").title = words.filter(Boolean).join(" · ");
+}
+
+/** The products to review, without those decided here that the server does not count yet. */
+export const showToReview = (n) => showCount(document.querySelector("[data-count=pending_review]"), n);
+
+function showCount(place, n) {
+  place.hidden = n === 0;
+  place.textContent = count(n);
 }
 
 const decidedWords = ({ reviewed_last_hour: n }) => `${many(n, "product")} decided in the last hour`;

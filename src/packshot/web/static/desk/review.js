@@ -8,6 +8,7 @@ import { Elsewhere } from "./elsewhere.js";
 import { Filling } from "./filling.js";
 import { Filters } from "./filters.js";
 import { Card } from "./frames.js";
+import { showToReview } from "./live_counts.js";
 import { Moment } from "./moment.js";
 import { nothing } from "./nothing.js";
 import { OwnDecisions } from "./own_decisions.js";
@@ -98,7 +99,9 @@ class Desk {
   }
 
   showProgress() {
-    const { queue, pace, undoing } = this;
+    const { queue, pace, undoing, state, data } = this;
+    if (data.filters.status === "pending_review")
+      showToReview(Math.max(0, (state.shop.pending_review ?? 0) - queue.since));
     const undo = undoing.words;
     this.panel.showProgress({ left: queue.left, done: queue.done, pace: pace.perMinute, undo });
   }
