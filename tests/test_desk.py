@@ -1818,8 +1818,9 @@ def fails(shop: DeskShop, ids: list[int], *, pictures: bool) -> None:
 def test_waiting_products_are_cancelled_one_by_one_and_all(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(3)
     with shop.services.database.write() as session:
-        session.execute(update(Product).values(status="pending"))
+        session.execute(update(Product).values(status="pending", error="the photo is refused"))
     page = open_desk(f"{shop.url}/waiting").page
+    expect(page.locator(".row").first).to_contain_text("Last try: The photo is refused.")
     page.get_by_role("button", name="Cancel", exact=True).first.click()
     expect(page.locator(".row")).to_have_count(2)
     assert shop.statuses(ids) == ["pending", "pending", "failed"]

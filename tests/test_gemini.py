@@ -495,7 +495,7 @@ def test_what_google_or_a_proxy_rejects_for_several_products_fails_none(
 
     problem = bench.enhancer.health().problem or ""
     assert "check the proxy, GEMINI_MODEL" in problem
-    assert problem.endswith("If only products with bad photos are left, give them other photos.")
+    assert problem.endswith("are left, cancel them and give them other photos.")
     bench.fake.behave()
     for number in (1, 2, 3):
         assert bench.generate(brief=Brief(number, 1, "Shoes", 3)).title == "Scene 0"

@@ -95,7 +95,8 @@ class NormalisedOut(Out):
 
 
 class ProductOut(SellerFields, Out):
-    """One product with the pictures of its current round. `error` is present only when it failed.
+    """One product with the pictures of its current round. `error` is present only when it failed,
+    or when its last try did and it is tried again.
 
     The query of `raw_image` is shown only to the key that created the product: it may be a
     signature.

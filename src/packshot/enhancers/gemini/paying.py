@@ -185,7 +185,8 @@ class PaidCalls:
             wrong = NotConfigured(
                 f"{error.message} It rejects every request at the moment: check the proxy, "
                 "GEMINI_MODEL, GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT. "
-                "If only products with bad photos are left, give them other photos.",
+                "If only products with bad photos are left, cancel them and give them other "
+                "photos.",
                 code="gemini_bad_request",
             )
             return self._after_error(wrong, paid, began)

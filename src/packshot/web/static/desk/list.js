@@ -21,7 +21,7 @@ import { mayDelete, mayReview, maySubmit } from "./rights.js";
 import { endWords, paceWords, toMake } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, ended, isCancelled, many, sentence, time, titleOf, waiting } from "./words.js";
+import { ago, count, ended, isCancelled, lastTry, many, sentence, time, titleOf, waiting } from "./words.js";
 
 const REFRESHED = 100;
 
@@ -239,7 +239,9 @@ const failure = (product) =>
     h("span", {}, sentence(product.error ?? "it failed, and nothing says why")),
   );
 
-function waitingWords(product) {
+const waitingWords = (product) => [progressWords(product), lastTry(product)].filter(Boolean).join(" ");
+
+function progressWords(product) {
   if (product.attempts > 1)
     return `Tried ${many(product.attempts, "time")} so far; tried again automatically.`;
   const made = product.images.length;

@@ -5,7 +5,7 @@ import { h, icon } from "./dom.js";
 import { at } from "./place.js";
 import { mayHaveAnotherPhoto } from "./product_actions.js";
 import { mayDelete, mayEdit, mayReview, maySubmit } from "./rights.js";
-import { isCancelled, KINDS, many, sentence, statusOf, waiting } from "./words.js";
+import { isCancelled, KINDS, lastTry, many, sentence, statusOf, waiting } from "./words.js";
 
 /** The heading. `page` is the ProductPage, which carries out the actions. */
 export function heading(product, page) {
@@ -78,5 +78,6 @@ export function progress(product) {
     { class: "making", "aria-label": "Progress" },
     h("p", {}, h("strong", {}, made ? `${made} of ${product.wanted} pictures made` : waiting(product))),
     h("progress", { max: product.wanted ?? 3, value: made, "aria-label": "Pictures made" }),
+    product.error && h("p", { class: "hint" }, lastTry(product)),
   );
 }

@@ -125,6 +125,9 @@ export function waiting(product) {
   return product.attempts ? "Being worked on" : "In the queue";
 }
 
+/** Why the last try of a pending product failed; null where none did. */
+export const lastTry = ({ error }) => (error ? `Last try: ${sentence(error)}` : null);
+
 /** A check found something on a picture while its approval was on the way. */
 export const foundWords = ({ found }, { words }) =>
   `A check found something while you decided: ${[...new Set(found)].join("; ")}. Your “${words}” was not saved.`;
