@@ -124,7 +124,7 @@ def test_the_choices_of_the_user_are_followed(shop: Shop) -> None:
         photos="A-1.jpg",
     )
     assert [problem["detail"] for problem in data["problems"] if problem["level"] == "error"] == [
-        "must have at most two decimals, not 1.299"
+        "must have at most two decimals, not 1,299: write 1299 if its sign groups thousands"
     ]
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import (
+    NO_FIT,
     ArchiveLimits,
     LeftOut,
     MatchedPhotos,
@@ -197,6 +198,34 @@ def test_every_file_has_its_place() -> None:
         "a/B2.changes-2.webp": "is a change map of packshot fidelity",
     }
     assert found.system_files == 6
+
+
+@pytest.mark.parametrize(
+    ("photo", "name"),
+    [
+        ("KB-10O7.jpg", "KB-1007"),
+        ("new/kb1007_front.jpg", "KB-1007"),
+        ("KB-I0l2 (2).jpg", "KB-1012"),
+        ("SHO-114.jpg", "SHOE-114"),
+        ("SOHE 114_2.jpg", "SHOE-114"),
+        ("IMG_O101.jpg", "IMG_0101"),
+        ("KB-107.jpg", None),
+        ("KB-1008.jpg", None),
+        ("TEE-L.jpg", None),
+        ("TEE-XM.jpg", None),
+    ],
+)
+def test_a_photo_named_nearly_as_a_row_is_asked_about(photo: str, name: str | None) -> None:
+    given = [
+        *rows("KB-1007", "KB-1012", "SHOE-114", "TEE-M"),
+        replace(ROW, row=9, path="IMG_0101.jpg"),
+    ]
+    found = match_photos([photo], given)
+    number = next((one.row for one in given if one.sku == name), 9)
+    assert [(one.rows, one.why) for one in found.ambiguous] == (
+        [((number,), f"its name is nearly {name}, which row {number} names")] if name else []
+    )
+    assert [left.why for left in found.left_out] == ([] if name else [NO_FIT])
 
 
 def test_the_same_name_in_every_folder() -> None:

@@ -112,7 +112,7 @@ TO_ANSWER: dict[str, list[tuple[int | None, str | None, str]]] = {
     "three-decimals.csv": [
         (2, "mrp", "10.000 can be 10000 or 10.000: say which is the decimal sign"),
         (2, "price", "9.999 can be 9999 or 9.999: say which is the decimal sign"),
-        (3, "mrp", "is written with an exponent, which may hide digits: write it out"),
+        (3, "mrp", "1E+05 is written with an exponent, which may hide digits: write it out"),
     ],
     "unclosed-quote.csv": [(2, None, "a quote opens a cell in this row and is never closed")],
 }
@@ -589,6 +589,44 @@ def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
     assert [row.row for row in found.rows if row.ready] == [4]
 
 
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        ([",Total,,30,"], "row 4 (Total 30) is no product and is"),
+        (["Summe:,,,30,"], "row 4 (Summe: 30) is no product and is"),
+        (["Gesamt,2 Artikel,,30,"], "row 4 (Gesamt 2 Artikel 30) is no product and is"),
+        (["合計,,,30,", ",,,30,"], "rows 4 (合計 30), 5 (30) are no products and are"),
+        (["Page 1 of 3,,,,"], "row 4 (Page 1 of 3) is no product and is"),
+        ([",Accessories,,,"], "row 4 (Accessories) is no product and is"),
+        (
+            [
+                "* incl. VAT,,,,",
+                "Stand: 1.5.2026,,,,",
+                "Prices until May,,,,",
+                "end of the list,,,,",
+            ],
+            "rows 4 (* incl. VAT), 5 (Stand: 1.5.2026), 6 (Prices until May) and 1 more are no"
+            " products and are",
+        ),
+        (["T-9,Total,Cups,30,"], None),
+        (["KB 12 red,,Cups,,"], None),
+        (["KB 12 red,,,,"], None),
+        ([f"Total,,Cups,30,{HTTPS}"], None),
+    ],
+)
+def test_totals_and_remarks_are_no_products(rows: list[str], shown: str | None) -> None:
+    head = f"sku,name,category,price,image\nA,a,Cups,10,{HTTPS}\nB,b,Cups,20,{HTTP}\n"
+    found = imported(head + "\n".join(rows), defaults={"category": "Cups"})
+    said = [(None, None, f"{shown} left out")] if shown else []
+    assert [one for one in reported(found, "error", "note") if "left out" in one[2]] == said
+    assert len(found.rows) == (2 if shown else 3)
+
+
+def test_a_sheet_of_one_column_has_no_remarks() -> None:
+    found = imported("sku\nRed cup large\nPage 1 of 3\n", defaults={"category": "Cups"})
+    assert len(found.rows) == 2
+
+
 def test_skus_that_differ_in_case_only_are_noted() -> None:
     found = imported("Art.-Nr.,category,price\nAB-1,Cups,9\nab-1,Cups,8\nAB-1,Cups,9\n")
     assert [row.sku for row in found.rows] == ["AB-1", "ab-1", "AB-1"]
@@ -720,6 +758,10 @@ def amounts(*cells: str, name: str = "price", **choices: Any) -> Import:
         ),
         (["MRP ₹999.00", "MRP: 499", "6.00 ex VAT", "9.00 IVA incl."], "999.00 499 6.00 9.00"),
         (["8,00 iva inclusa", "9,00 € *inkl. MwSt."], "8.00 9.00"),
+        (
+            ["US $12.99", "AU $5", "12.50 (incl. 19%)", "1`299.50", "7 dollars", "Re 1"],
+            "12.99 5 12.50 1299.50 7 1",
+        ),
         (["'12.50", "฿999", "12.989999999999998", "9.0000000001"], "12.50 999 12.99 9.00"),
     ],
 )
@@ -736,12 +778,20 @@ def test_numbers(cells: list[str], values: list[str] | str) -> None:
         ("-5", "must be from 0 to 9999999999.99, not -5"),
         ("(5.00)", "must be from 0 to 9999999999.99, not -5.00"),
         ("5-", "must be from 0 to 9999999999.99, not -5"),
-        ("12.345,00", "does not fit the other numbers of the column, which are written like"),
+        (
+            "12.345,00",
+            "12.345,00 does not fit the column's other numbers, such as 9.99 in row 2:"
+            " write 12345.00 if it means that",
+        ),
+        ("99,50", "99,50 does not fit the column's other numbers, such as 9.99 in row 2: write 99"),
         ("1.5555", "must have at most two decimals, not 1.5555"),
-        ("1E+05", "is written with an exponent"),
+        ("1E+05", "1E+05 is written with an exponent"),
         ("10%", "must be an amount, not the percentage 10%"),
-        ("12 34", "does not fit"),
-        ("1,2345.00", "does not fit"),
+        (
+            "12 34",
+            "12 34 does not fit the column's other numbers, such as 9.99 in row 2: correct it",
+        ),
+        ("1,2345.00", "1,2345.00 does not fit"),
         ("12,9o", "must be a number, not '12,9o'"),
         ("12¹", "must be a number, not '12¹'"),
         ("99¢", "must be a number, not '99¢'"),
@@ -791,14 +841,15 @@ def test_ambiguous_numbers_are_a_question_that_can_be_answered() -> None:
     assert answered.conventions["price"].reason == "chosen"
     other = amounts("1,299", "15", "2,500", conventions={"price": "comma"})
     assert [row.price for row in other.rows] == [Decimal("1.299"), 15, Decimal("2.500")]
-    assert reported(other) == [(2, "price", "must have at most two decimals, not 1.299")]
+    detail = "must have at most two decimals, not 1,299: write 1299 if its sign groups thousands"
+    assert reported(other) == [(2, "price", detail)]
 
 
 def test_a_column_of_both_kinds_is_a_question() -> None:
-    found = amounts("1.299,00", "1,299.00")
-    ((row, _, detail),) = reported(found)
+    ((row, _, detail),) = reported(amounts("1.299,00", "1,299.00"))
     assert row == 2
-    assert "numbers of both kinds" in detail
+    both = "numbers of both kinds, such as 1,299.00 in row 3 and 1.299,00 in row 2: say which"
+    assert both in detail
 
 
 def test_gst_is_a_percentage() -> None:
@@ -1614,6 +1665,24 @@ def test_an_ean_is_the_sku_where_there_is_no_other() -> None:
 def test_a_row_that_names_a_photo_is_no_header(text: str) -> None:
     with pytest.raises(SpreadsheetError, match="row 1 looks like a product"):
         imported(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sku,A1,A2\nname,Cup,Mug\nprice,5,6\n",
+        ",Product 1,Product 2\nSKU,A1,A2\nName,Cup,Mug\nPrice,5.00,6.00\nColour,Red,Blue\n",
+        "Artikelnummer;A1\nPreis;5,00\n",
+    ],
+)
+def test_a_sheet_with_its_names_in_the_first_column_is_refused(text: str) -> None:
+    with pytest.raises(SpreadsheetError, match="stand in the first column .*Transpose"):
+        imported(text)
+
+
+def test_products_named_as_columns_are_products() -> None:
+    found = imported("name,category,price\nCode,Games,5\nPhoto,Games,6\nTitle,Games,7\n")
+    assert len(found.rows) == 3
 
 
 def test_a_header_without_a_known_name_is_noted() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
-from packshot.spreadsheets.table import Record, column_letter
+from packshot.spreadsheets.table import Record, column_letter, list_first
 from packshot.spreadsheets.view_words import VIEW_WORDS, without_accents
 
 #: What a column can be mapped onto: a field of a product, its attributes, or nothing.
@@ -132,6 +132,7 @@ def find_header(records: Sequence[Record]) -> int:
     ]
     best = max(scores, default=0)
     if best:
+        _refuse_transposed(searched, best)
         return scores.index(best)
     widest = max((sum(map(bool, record.cells)) for record in searched), default=0)
     for index, record in enumerate(searched):
@@ -143,6 +144,17 @@ def find_header(records: Sequence[Record]) -> int:
         f"row {records[0].number} looks like a product, not like the names of the columns:"
         " put a row with names such as sku, category, image, mrp and price above it"
     )
+
+
+def _refuse_transposed(records: Sequence[Record], best: int) -> None:
+    """Raises if the first cells of the rows name more fields than any row does."""
+    first = [record.cell(0) for record in records if record.cell(0)]
+    names = [cell for cell in first if field_of(cell)]
+    if count_recognised(first) > best and (len(names) > 2 or names == first):
+        raise SpreadsheetError(
+            f"the names of the columns stand in the first column ({list_first(names)}), one below"
+            " the other: turn the rows into columns (copy them, then Paste Special, Transpose)"
+        )
 
 
 def _may_be_header(record: Record) -> bool:

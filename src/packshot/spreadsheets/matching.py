@@ -12,6 +12,7 @@ from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus
 from packshot.spreadsheets.names_alone import read_names
 from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
+from packshot.spreadsheets.near_names import NearNames
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import (
     below_folder,
@@ -189,6 +190,7 @@ def match_photos(
     for photo in photos:
         if photo not in finder.taken:
             finder.take_by_sku(photo)
+    finder.ask_for_nearly_named()
     return MatchedPhotos(
         _mark_doubles(_front_first(finder.matched)),
         tuple(finder.ambiguous),
@@ -386,6 +388,21 @@ class _Finder:
         waiting = [row for row in rows if not row.raw_image and not row.path]
         row = (same_view or waiting or rows)[0]
         self._take(photo, row, (row.view if same_view else fit.view) or None, fit.hint)
+
+    def ask_for_nearly_named(self) -> None:
+        """Ask of photos that fit no SKU whether they are those of a SKU or file named nearly so."""
+        unknown = [left.file for left in self.left_out if left.why == NO_FIT]
+        if not unknown:
+            return
+        rows = {stem_of(row.path): row for row in reversed(self._rows) if row.path}
+        rows |= {row.sku: row for row in reversed(self._rows) if row.sku}
+        near = NearNames(rows)
+        found = {photo: name for photo in unknown if (name := near.find(stem_of(photo)))}
+        for photo, name in found.items():
+            row = rows[name]
+            why = f"its name is nearly {name}, which row {row.row} names"
+            self.ambiguous.append(Ambiguous(photo, (row.sku,) if row.sku else (), why, (row.row,)))
+        self.left_out = [left for left in self.left_out if left.file not in found]
 
     # -- rows without a photo --------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from packshot.spreadsheets.fields import MAX_MONEY, MONEY, NUMBERS, PERCENTAGES
 from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.number_formats import decimals_shown
 from packshot.spreadsheets.numbers import (
+    EXAMPLES,
     SIGNS,
     Amount,
     Convention,
@@ -258,6 +259,7 @@ def _open_cells(column: NumberColumn) -> Iterator[tuple[int, Amount]]:
 
 def _read(column: NumberColumn) -> None:
     sign = column.convention.sign
+    misfits: list[int] = []
     if sign is None:
         _ask(column)
     for row, amount in column.cells.items():
@@ -265,13 +267,41 @@ def _read(column: NumberColumn) -> None:
             continue
         try:
             column.values[row] = read_amount(amount, sign or "point")
-        except NotANumber as error:
-            column.report(row, str(error))
+        except NotANumber:
+            misfits.append(row)
+    _report_misfits(column, misfits, sign or "point")
     for row, value in list(column.values.items()):
         _check(column, row, value)
     _note_currencies(column)
     _note_fractions(column)
     _note_zeros(column)
+
+
+def _report_misfits(column: NumberColumn, rows: Sequence[int], sign: DecimalSign) -> None:
+    """Report amounts that can't be read by the column's convention, and what to write if they are
+    in the other one: `99,50` among `1'049.00`."""
+    example = next(
+        (row for row in column.values if row in column.cells and _shows(column, row, sign)), None
+    )
+    like = EXAMPLES[sign] if example is None else _place(column, example)
+    for row in rows:
+        amount = column.cells[row]
+        words = f"{amount.digits} does not fit the column's other numbers, such as {like}"
+        try:
+            meant = abs(read_amount(amount, "comma" if sign == "point" else "point"))
+        except NotANumber:
+            column.report(row, f"{words}: correct it")
+        else:
+            plain = f"{meant:f}".replace(".", SIGNS[sign])
+            column.report(row, f"{words}: write {plain} if it means that")
+
+
+def _shows(column: NumberColumn, row: int, sign: DecimalSign) -> bool:
+    return column.evidence(column.cells[row]) == sign
+
+
+def _place(column: NumberColumn, row: int) -> str:
+    return f"{column.cells[row].digits} in row {row}"
 
 
 def _ask(column: NumberColumn) -> None:
@@ -280,7 +310,11 @@ def _ask(column: NumberColumn) -> None:
     whole, decimals = both_readings(amount.digits)
     which = f"{amount.digits} can be {whole} or {decimals}"
     if column.convention.reason != _OPEN:
-        which = f"{column.convention.reason}, as {amount.digits} shows"
+        shown = [
+            _place(column, next(row for row in column.cells if _shows(column, row, sign)))
+            for sign in SIGNS
+        ]
+        which = f"{column.convention.reason}, such as {' and '.join(shown)}"
     more = f" ({rows:,} rows wait for this)" if rows > 1 else ""
     detail = f"{which}: say which is the decimal sign{more}"
     column.problems.append(SheetProblem(row, column.column.name, detail, "question"))
@@ -293,9 +327,19 @@ def _check(column: NumberColumn, row: int, value: Decimal) -> None:
         return
     cents = value.quantize(_CENT)
     if abs(value - cents) >= _BINARY_NOISE:
-        column.report(row, f"must have at most two decimals, not {value:f}"[:_LONGEST_DETAIL])
+        column.report(row, _too_exact(column, row, value)[:_LONGEST_DETAIL])
     elif value != cents:
         column.values[row] = cents
+
+
+def _too_exact(column: NumberColumn, row: int, value: Decimal) -> str:
+    """Three decimals may be thousands, in a column that has decimals after the same sign."""
+    amount = column.cells.get(row)
+    if amount is None or column.evidence(amount) != "open":
+        return f"must have at most two decimals, not {value:f}"
+    whole, _ = both_readings(amount.digits)
+    words = f"must have at most two decimals, not {amount.digits}"
+    return f"{words}: write {whole} if its sign groups thousands"
 
 
 def _note_currencies(column: NumberColumn) -> None:

@@ -28,12 +28,14 @@ _CODES: Final = (
 )
 #: Signs and words for a currency, and its code; $ and kr belong to several countries.
 _SYMBOLS: Final = (
-    "₹ INR|RS INR|RS. INR|RE. INR|RUPEES INR|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
+    "₹ INR|RS INR|RS. INR|RE. INR|RE INR|RUPEES INR|RUPEE INR|DOLLARS $|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
     "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
     "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|₩ KRW|"
     "₫ VND|৳ BDT|EUROS EUR|฿ THB|د.إ AED|ر.س SAR"
 )
+#: eBay writes `US $12.99`.
+_SPACED_DOLLAR: Final = re.compile(r"(?<=[A-Z]) (?=\$)")
 _WORDS: Final = {code: code for code in _CODES} | dict(
     symbol.split(" ") for symbol in _SYMBOLS.split("|")
 )
@@ -53,10 +55,11 @@ _DASHED_DECIMALS: Final = re.compile(r"(?<=[.,])\s*[-–—]{1,2}$")
 #: `MRP 999`, `12,50 € inkl. 19 % MwSt.`, `999 + GST`, `9.00 TTC`, `999/- only`, `12.50/pc` and
 #: `12,50*`: words on taxes, one piece and footnotes, which leave the amount as it is.
 _TAX: Final = r"(?:mwst|ust|vat|[cis]?gst|tax|taxes|taxe|tva|iva|btw|moms|kdv|ндс)\.?"
+_RATE: Final = r"\d{1,2}(?:[.,]\d)?\s*%"
 _SAID_BEFORE: Final = re.compile(r"^(?:mrp|price|preis|税込)\s*:?\s*(?=\S)", re.IGNORECASE)
 _SAID_BEHIND: Final = re.compile(
     rf"(?<=\S)\s*(?:[(*]?(?:(?:inkl|incl|inc|exkl|excl|ex|zzgl|plus)\b\.?|including|excluding|\+)\s*"
-    rf"(?:(?:of|der|ges|gesetzl|all)\b\.?\s*)?(?:\d{{1,2}}(?:[.,]\d)?\s*%\s*)?{_TAX}\)?"
+    rf"(?:(?:of|der|ges|gesetzl|all)\b\.?\s*)?(?:{_RATE}\s*{_TAX}|{_RATE}|{_TAX})\)?"
     rf"|\b{_TAX} (?:incl|inkl|excl)\w*\.?|\(?税[込抜]み?\)?"
     r"|\b(?:ttc|ht|brutto|netto|gross|net|only|each)\.?"
     r"|(?:/|\bper|\bpro|\bje|\bpar)\s*(?:pcs?|piece|pièce|unit|item|nos?|stück|stk|st|pair|paar|set)\.?"
@@ -120,7 +123,7 @@ def take_apart(text: str) -> Amount:
     rest = _SAID_BEHIND.sub("", _in_ascii_digits(text)).removeprefix("'")
     rest = _SAID_BEFORE.sub("", rest).strip()
     if _SCIENTIFIC.fullmatch(rest):
-        raise NotANumber("is written with an exponent, which may hide digits: write it out")
+        raise NotANumber(f"{text} is written with an exponent, which may hide digits: write it out")
     bracketed = rest.startswith("(") and rest.endswith(")")
     rest = rest[1:-1].strip() if bracketed else rest
     rest, negative = _without_minus(rest)
@@ -136,7 +139,7 @@ def take_apart(text: str) -> Amount:
 
 def _in_ascii_digits(text: str) -> str:
     """Replace full-width, Hindi and Arabic digits, no-break and thin spaces with plain ones."""
-    if text.isascii():
+    if text.isascii() and "`" not in text:
         return text.strip()
     text = unicodedata.normalize("NFKC", text.translate(_LOOKALIKES)).translate(_LOOKALIKES)
     plain = (
@@ -161,6 +164,7 @@ def _without_dash(text: str) -> str:
 def _without_currency(text: str) -> tuple[str, str | None]:
     """The text without its currency, and the currency. `$12.99 USD` names it on both sides: raises
     NotANumber if the two differ."""
+    text = _SPACED_DOLLAR.sub("", text)
     before = _BEFORE.match(text)
     rest = text[before.end() :] if before else text
     after = re.search(_AFTER.pattern + r"\Z", rest, re.IGNORECASE)
@@ -220,17 +224,18 @@ def _sign_of_groups(amounts: Sequence[Amount]) -> DecimalSign | None:
 
 def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:
     """The exact number. Raises NotANumber where the digits don't fit the convention."""
+    misfit = NotANumber(f"must be a number, not {amount.digits!r}")
     decimal_sign = SIGNS[sign]
     group_sign = "," if decimal_sign == "." else "."
     whole, _, decimals = amount.digits.partition(decimal_sign)
     if decimals and not decimals.isdigit():
-        raise NotANumber(_format_differs(sign))
+        raise misfit
     groups = {character for character in whole if not character.isdigit()}
     if len(groups) > 1 or not groups <= {group_sign, " ", "'"}:
-        raise NotANumber(_format_differs(sign))
+        raise misfit
     for group in groups:
         if not re.fullmatch(_GROUPS.pattern.replace("G", re.escape(group)), whole):
-            raise NotANumber(_format_differs(sign))
+            raise misfit
         whole = whole.replace(group, "")
     value = Decimal(f"{whole or '0'}.{decimals or '0'}" if decimals else whole or "0")
     return -value if amount.negative else value
@@ -246,10 +251,6 @@ def read_alone(text: str, *, percent: bool = False) -> Decimal:
         whole, decimals = both_readings(amount.digits)
         raise NotANumber(f"{text} can be {whole} or {decimals}: write {whole}, or {decimals}0")
     return read_amount(amount, sign)
-
-
-def _format_differs(sign: DecimalSign) -> str:
-    return f"does not fit the other numbers of the column, which are written like {EXAMPLES[sign]}"
 
 
 def both_readings(digits: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL, CellPicture, read_pictures
 from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
-from packshot.spreadsheets.table import Level, Record, SheetProblem
+from packshot.spreadsheets.table import Level, Record, SheetProblem, list_first
 
 #: Texts whose only limit is their length.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
@@ -55,6 +55,8 @@ _LIKE_A_DATE: Final = re.compile(
 _SEVERAL: Final = re.compile(r"[^,;|]*[^\W_][^,;|]*(?:(?:, | ?[;|] ?)[^,;|]*[^\W_][^,;|]*)+")
 #: What a program shows, and exports, of a number that is wider than its column.
 _TOO_NARROW: Final = re.compile("#{3,}")
+#: The most attributes that a note names.
+_NAMED: Final = 10
 #: Excel keeps 15 digits of a number and replaces the rest with zeros.
 _EXACT_DIGITS: Final = 15
 
@@ -250,9 +252,8 @@ class RowReader:
 
     def _report_left_out(self, record: Record, names: Sequence[str]) -> None:
         if names:
-            shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" * (len(names) > 10))
             most = f"{MAX_ATTRIBUTES} attributes and {MAX_ATTRIBUTE_BYTES:,} bytes of them"
-            detail = f"left out, as a product has at most {most}: {shown}"
+            detail = f"left out, as a product has at most {most}: {list_first(names, _NAMED)}"
             self._report(record, None, detail, "note")
 
     # -- pictures --------------------------------------------------------------------------------

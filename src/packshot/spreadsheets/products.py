@@ -36,6 +36,7 @@ from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
+from packshot.spreadsheets.remarks import drop_remarks
 from packshot.spreadsheets.rows import MAX_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.shopify_pictures import keep_variants, share_pictures
@@ -78,6 +79,7 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
     mapping, sales = _map_columns(layout, columns, records, choices)
     records, repeated = _drop_repeated_headers(header, records)
     records = complete(layout, mapping, columns, records)
+    records, remarks = drop_remarks(mapping, columns, records)
     records = sales.complete(mapping, records) if sales else records
     records, floats = _drop_float_skus(mapping, columns, records)
     records, barcodes = drop_broken_barcodes(mapping, columns, records)
@@ -88,7 +90,7 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index])),
-        *(*_unknown(header, mapping, choices), *repeated, *floats, *barcodes, *moved),
+        *(*_unknown(header, mapping, choices), *repeated, *remarks, *floats, *barcodes, *moved),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
         *(sales.notes(mapping) if sales else ()),

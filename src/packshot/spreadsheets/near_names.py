@@ -1,0 +1,62 @@
+"""Names that are nearly the same, as people mistype them: `KB-10O7` for KB-1007, `SHO-3` for SHOE-3.
+
+Names whose digits differ are never near: KB-1008 is another product. Nor is a letter more or less in
+a short word, because `TEE-XL` and `TEE-L` are two sizes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from packshot.spreadsheets.name_index import caseless
+from packshot.spreadsheets.photo_views import read_view
+from packshot.spreadsheets.view_words import SEPARATORS
+
+_OTHER_SIGNS: Final = re.compile(r"[\W_]+")
+#: Letters that look like a digit.
+_ALIKE: Final = str.maketrans("oilsbz", "011582")
+_WORD: Final = re.compile(r"[^\W\d_]{4,}")
+#: The fewest letters and digits of a name that is compared.
+_SHORTEST: Final = 4
+_LONGEST: Final = 120
+
+
+class NearNames:
+    """Names to be found by others that are nearly the same."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_form: dict[str, set[str]] = defaultdict(set)
+        for name in names:
+            for form in _forms(name):
+                self._by_form[form].add(name)
+
+    def find(self, stem: str) -> str | None:
+        """The one name that a photo's stem nearly begins with, before a view if it has one."""
+        stem = stem[:_LONGEST]
+        cuts = [at for at, sign in enumerate(stem) if sign in SEPARATORS and at]
+        for cut in (len(stem), *reversed(cuts)):
+            if cut < len(stem) and read_view(stem[cut:]) is None:
+                continue
+            found = {name for form in _forms(stem[:cut]) for name in self._by_form.get(form, ())}
+            if len(found) == 1:
+                return found.pop()
+        return None
+
+
+def _forms(name: str) -> Iterator[str]:
+    """The name without its signs: with digits for letters that look so, and without one letter of
+    each longer word."""
+    name = caseless(name)
+    if len(_OTHER_SIGNS.sub("", name)) < _SHORTEST:
+        return
+    yield _form(name)
+    for word in _WORD.finditer(name):
+        for at in range(word.start(), word.end()):
+            yield _form(name[:at] + name[at + 1 :])
+
+
+def _form(name: str) -> str:
+    return _OTHER_SIGNS.sub("", name).translate(_ALIKE)

@@ -1,0 +1,73 @@
+"""Rows that are no products: totals, and remarks such as `Page 1 of 3` or `Prices until May`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from packshot.spreadsheets.fields import SHARED
+from packshot.spreadsheets.header import Column
+from packshot.spreadsheets.table import Record, SheetProblem, list_first
+from packshot.spreadsheets.view_words import without_accents
+
+#: What the first cell of a row of sums says.
+_TOTAL: Final = re.compile(
+    r"(?:sub|grand|sous)?[ -]?totale?s?|totaal|totais|sum|summe|gesamt(?:summe|betrag|preis)?|endsumme"
+    r"|zwischensumme|insgesamt|somme|suma|soma|razem|celkem|spolu|osszesen|yhteensa|toplam|jumlah"
+    r"|tong(?: cong)?|итого|всего|разом|всього|συνολο|合計|小計|合计|总计|總計|합계|총계|कुल|योग"
+    r"|المجموع|الإجمالي"
+)
+#: What no SKU is: three words, four groups of signs, `Stand: 1.5.2026`, `* incl. VAT`.
+_SENTENCE: Final = re.compile(r"(?:[^a-z]*[a-z]{2,}){3}|\S+(?: \S+){3}|[^:]+: |[*©]", re.IGNORECASE)
+_SHOWN: Final = 40
+
+
+def drop_remarks(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> tuple[list[Record], list[SheetProblem]]:
+    """The records without totals and remarks, and one note on all of these. None of them has a
+    picture or a SKU of its own."""
+    sku, category = (
+        next((one.index for one in columns if mapping[one.name] == field), None)
+        for field in ("sku", "category")
+    )
+    pictures = [one.index for one in columns if mapping[one.name] in SHARED]
+    most = max((sum(map(bool, record.cells)) for record in records), default=0)
+    found = [
+        record
+        for record in records
+        if not (record.problem or any(record.cell(at) or at in record.links for at in pictures))
+        and (_is_total(record, sku) or (most > 1 and _is_remark(record, sku, category)))
+    ]
+    if not found or len(found) == len(records):
+        return records, []
+    rows = {record.number for record in found}
+    shown = [f"{one.number} ({_words(one)})" for one in found]
+    row = "row" if len(found) == 1 else "rows"
+    no_products = "is no product and is" if len(found) == 1 else "are no products and are"
+    detail = f"{row} {list_first(shown)} {no_products} left out"
+    left = [record for record in records if record.number not in rows]
+    return left, [SheetProblem(None, None, detail, "note")]
+
+
+def _is_total(record: Record, sku: int | None) -> bool:
+    at, first = next((at, cell) for at, cell in enumerate(record.cells) if cell)
+    if sku not in (None, at) and record.cell(sku or 0):
+        return False
+    plain = without_accents(first.partition(":")[0])
+    return _TOTAL.fullmatch(plain.strip(" *=()")) is not None
+
+
+def _is_remark(record: Record, sku: int | None, category: int | None) -> bool:
+    """Whether the row's only cell is a remark; one in the column of SKUs is a SKU unless it is a
+    sentence."""
+    filled = [(at, cell) for at, cell in enumerate(record.cells) if cell]
+    at, cell = filled[0]
+    if len(filled) > 1 or at == category:
+        return False
+    return at != sku or _SENTENCE.match(cell) is not None
+
+
+def _words(record: Record) -> str:
+    return " ".join(filter(None, record.cells))[:_SHOWN].rstrip()
