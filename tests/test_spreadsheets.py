@@ -1676,7 +1676,7 @@ def test_a_row_that_names_a_photo_is_no_header(text: str) -> None:
     ],
 )
 def test_a_sheet_with_its_names_in_the_first_column_is_refused(text: str) -> None:
-    with pytest.raises(SpreadsheetError, match="stand in the first column .*Transpose"):
+    with pytest.raises(SpreadsheetError, match=r"stand in the first column .*Transpose"):
         imported(text)
 
 

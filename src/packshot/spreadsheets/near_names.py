@@ -1,7 +1,7 @@
-"""Names that are nearly the same, as people mistype them: `KB-10O7` for KB-1007, `SHO-3` for SHOE-3.
+"""Names that are nearly the same, as people mistype them: `KB-10O7`, and `SHO-3` for SHOE-3.
 
-Names whose digits differ are never near: KB-1008 is another product. Nor is a letter more or less in
-a short word, because `TEE-XL` and `TEE-L` are two sizes.
+Names whose digits differ are never near: KB-1008 is another product. Nor is a letter more or less
+in a short word, because `TEE-XL` and `TEE-L` are two sizes.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ _CODES: Final = (
 )
 #: Signs and words for a currency, and its code; $ and kr belong to several countries.
 _SYMBOLS: Final = (
-    "₹ INR|RS INR|RS. INR|RE. INR|RE INR|RUPEES INR|RUPEE INR|DOLLARS $|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
+    "₹ INR|RS INR|RS. INR|RE. INR|RE INR|RUPEES INR|RUPEE INR|DOLLARS $|"
+    "€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
     "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
     "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|₩ KRW|"

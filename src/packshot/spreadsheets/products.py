@@ -69,11 +69,10 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
     """Every product of the table. Raises SpreadsheetError for a table without a header or
     products, and for a choice that names what does not exist.
 
-    Each row that is not empty becomes products or has a problem; blank rows and repeated
-    headers do not count.
+    Each row becomes products or has a problem, except blank rows and repeated headers.
     """
     index = find_header(table.records)
-    header, records = table.records[index], list(table.records[index + 1 :])
+    header, *records = table.records[index:]
     columns = columns_of(header, records)
     layout = layout_of(columns)
     mapping, sales = _map_columns(layout, columns, records, choices)

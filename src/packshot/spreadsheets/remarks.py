@@ -13,8 +13,8 @@ from packshot.spreadsheets.view_words import without_accents
 
 #: What the first cell of a row of sums says.
 _TOTAL: Final = re.compile(
-    r"(?:sub|grand|sous)?[ -]?totale?s?|totaal|totais|sum|summe|gesamt(?:summe|betrag|preis)?|endsumme"
-    r"|zwischensumme|insgesamt|somme|suma|soma|razem|celkem|spolu|osszesen|yhteensa|toplam|jumlah"
+    r"(?:sub|grand|sous)?[ -]?totale?s?|totaal|totais|sum|summe|gesamt(?:summe|betrag|preis)?"
+    r"|endsumme|zwischensumme|insgesamt|somme|suma|soma|razem|celkem|spolu|osszesen|yhteensa|toplam|jumlah"
     r"|tong(?: cong)?|итого|всего|разом|всього|συνολο|合計|小計|合计|总计|總計|합계|총계|कुल|योग"
     r"|المجموع|الإجمالي"
 )
