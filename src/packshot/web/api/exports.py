@@ -80,7 +80,11 @@ bp: APIBlueprint = blueprint("exports", "Export")
     operation_id="exportApproved",
     responses={200: "One line for each approved picture, oldest first; or a ZIP of them"},
     extensions={
-        "x-content": {"text/csv": examples.CSV, "application/x-ndjson": examples.JSON_LINES}
+        "x-content": {
+            "text/csv": examples.CSV,
+            "application/x-ndjson": examples.JSON_LINES,
+            "application/zip": None,
+        }
     },
 )
 @needs()

@@ -102,7 +102,7 @@ def finish_document(app: APIFlask, spec: Any) -> Any:
     for path, method, view in _operations(app):
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None:
-            _finish(operation, view, problem_responses)
+            _finish(path, operation, view, problem_responses)
     return document
 
 
@@ -115,14 +115,14 @@ def _operations(app: APIFlask) -> list[tuple[str, str, Any]]:
     return found
 
 
-def _finish(operation: Json, view: Any, problem_responses: Json) -> None:
+def _finish(path: str, operation: Json, view: Any, problem_responses: Json) -> None:
     access: Access = getattr(view, ACCESS, ("admin",))
     refusals = set(getattr(view, REFUSALS, ()))
     _finish_request(operation, refusals)
     if access == "probe":
         _finish_probe(operation)
         return
-    refusals |= _refusals_of(operation, access)
+    refusals |= _refusals_of(path, operation, access)
     problem_responses.update(_finish_responses(operation, refusals))
     if access == "open":
         return
@@ -192,14 +192,14 @@ def _text(example: str | None) -> Json:
     return plain if example is None else plain | {"example": example}
 
 
-def _refusals_of(operation: Json, access: Access) -> set[str]:
+def _refusals_of(path: str, operation: Json, access: Access) -> set[str]:
     """The error codes that any view may answer to a request of this kind."""
     codes = {"malformed", "unauthorized", "too_many_requests", "headers_too_large"}
     codes |= {"busy", "unavailable"}
     codes |= {"forbidden"} if access != "open" else set()
-    places = {parameter["in"] for parameter in operation["parameters"]}
-    codes |= {"not_found"} if "path" in places else set()
-    codes |= {"invalid_request"} if "query" in places else set()
+    codes |= {"not_found"} if "{" in path else set()
+    # The API refuses an unknown query everywhere: `refuse_unread_query`.
+    codes |= {"invalid_request"} if path.startswith("/api/") else set()
     if "requestBody" in operation:
         codes |= {
             "cross_site",
