@@ -15,6 +15,7 @@ from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import LONGEST
+from packshot.spreadsheets.machine_names import is_machine_name
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import read_view
 
@@ -52,32 +53,13 @@ _YEAR_OR_MONTH: Final = re.compile(
     r"[^\W\d_]*[-_. ]?(?:19|20)\d\d(?:[-_.]?\d\d){0,2}|\d{1,2}[-_.]\d{1,2}[-_.]\d{2,4}"
 )
 _NO_LETTERS: Final = re.compile(r"[\W\d_]+")
-#: Names that cameras, phones, scanners, browsers, messengers and picture generators give.
-_CAMERA: Final = re.compile(
-    r"(?:img|dsc|dscn|dscf|_dsc|_mg|imag|pxl|mvi|mvimg|fb_img|cimg|hpim|dji|gopr|whatsapp image"
-    r"|screenshot|screen shot)[ _-]*\d.*"
-    r"|img_e\d.*|p\d{7}|sam_\d{4}|\d{8}_\d{6}.*|\d{4}-\d\d-\d\d[ _T-]\d\d[.:_-]?\d\d.*"
-    r"|received_\d{6}.*|signal-\d{4}-.*|chatgpt image .*|fullsizerender.*|s-l\d{3,4}|il_\d+xn\..*"
-    r"|(?:photo|image|video|img)_\d{4}-\d\d-\d\d.*|videocapture_\d.*|snapchat-\d.*|mmexport\d{10}.*"
-    r"|微信图片[_ ]?\d.*|qq图片\d.*|kakaotalk_\d.*|line_album_.*|line_\d{10}.*|temp_image_.*"
-    r"|gemini_generated_image_.*|dall.e \d{4}-.*|generated image .*"
-    r"|(?:bildschirmfoto|capture d.écran|captura de pantalla|schermafbeelding|schermata) .*"
-    r"|(?:captura de (?:tela|ecrã)|skärmavbild|skärmbild|skjermbilde|skærmbillede|näyttökuva"
-    r"|zrzut ekranu|snímek obrazovky|snímka obrazovky|képernyőkép|captură de ecran"
-    r"|ekran (?:resmi|görüntüsü|alıntısı)|снимок экрана|скриншот|знімок екрана"
-    r"|στιγμιότυπο|スクリーンショット|截屏|截图|屏幕截图|螢幕截圖|스크린샷)[ _-]*\d.*"
-    r"|(?:photo|image|picture|foto|bild|scan|untitled|unbenannt|sans titre|senza titolo|unnamed"
-    r"|download)(?:[ _-]*\(?\d{1,4}\)?)?"
-    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}.*",
-    re.IGNORECASE,
-)
 
 
 def is_no_sku(text: str) -> bool:
     """Whether a name is a camera's, a usual folder's or a view's: many products have photos with
     that name, which would all become views of one SKU."""
     text = text.strip()
-    if text.casefold() in _NO_SKUS or _NO_SKU_FOLDER.fullmatch(text) or _CAMERA.fullmatch(text):
+    if text.casefold() in _NO_SKUS or _NO_SKU_FOLDER.fullmatch(text) or is_machine_name(text):
         return True
     return len(text) > 1 and not any(map(str.isdecimal, text)) and bool(read_view(text))
 
@@ -225,7 +207,7 @@ def _is_camera_in_sku(path: str) -> bool:
 
 def _count_named_by_view(paths: Sequence[str]) -> int:
     """Count the names that are views; a letter is a view only if its folder also has `a`."""
-    by_hand = [path for path in paths if not _CAMERA.fullmatch(stem_of(path))]
+    by_hand = [path for path in paths if not is_machine_name(stem_of(path))]
     views = [(path.rpartition("/")[0], read_view(stem_of(path))) for path in by_hand]
     lettered = {folder for folder, view in views if view == "a"}
     letters = [folder in lettered for folder, view in views if view and _is_letter(view)]

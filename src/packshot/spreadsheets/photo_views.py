@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
+from packshot.spreadsheets.machine_names import is_machine_name
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.view_words import (
     GENERAL,
@@ -165,11 +166,11 @@ def view_key_of_copy(view: str | None) -> str:
 
 def view_in_english(view: str) -> str:
     """The words of a view that say what its picture shows: `back` for `rückseite-2`, nothing for
-    `img-1` or `DSC0001`. Other words than those for views stay as they are."""
+    `img-1`, `DSC0001` or a screenshot's name. Other words than those for views stay as they are."""
     words = [_AMAZON.get(word.casefold(), word) for word in TOKEN.findall(view)]
     if read_view(view) is None:
-        named_by_machine = any(any(map(str.isdecimal, w)) and not w.isdecimal() for w in words)
-        return "" if named_by_machine else view
+        has_code = any(any(map(str.isdecimal, w)) and not w.isdecimal() for w in words)
+        return "" if has_code or is_machine_name(view) else view
     shown = dict.fromkeys(filter(None, map(_shown_in_english, words)))
     return "" if set(shown) == {"on"} else " ".join(shown)
 
