@@ -2949,6 +2949,9 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
     ids = shop.stock(4, kinds=1)
+    sku = {"sku": shop.services.catalog.product(ids[2]).sku or f"{ids[2]}"}
+    for number, view in ((ids[2], "back"), (ids[3], "front")):
+        shop.services.catalog.correct(number, sku | {"view": view}, who="ann")
     approve(shop, ids[:3])
     page = open_desk(f"{shop.url}/grid?status=approved").page
     page.get_by_role("button", name="Download 3 approved").click()
@@ -2965,6 +2968,10 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     assert failing
     expect(page.locator(".toast").last).to_contain_text(failing.split(": ")[1].split("), ")[0])
     assert "compliance.csv" in saved.namelist()
+    page.locator(".tile-label").first.click()  # its front waits
+    page.get_by_role("button", name="Download 2 approved").click()
+    downloaded(page, tmp_path)
+    expect(page.locator(".toast").last).to_contain_text("1 SKU has no main picture in it:")
     page.goto(f"{shop.url}/grid?status=all&q=x")
     expect(page.get_by_role("button", name="Download approved")).to_be_disabled()
 

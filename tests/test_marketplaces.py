@@ -30,7 +30,6 @@ from packshot.marketplaces.presets import preset_names, preset_titles, read_pres
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.provenance import Provenance
-from packshot.products.export import approved_groups
 from packshot.products.numbers import find_main
 from packshot.products.object_keys import normalised_key
 from packshot.settings import Settings
@@ -497,8 +496,14 @@ def test_the_first_picture_of_a_sku_is_the_main_one(shop: Shop) -> None:
     first = shop.services.catalog.product(front).images[0].id
     assert find_main(database, back) == find_main(database, front) == first
     shop.services.catalog.review(back, "approved", who="ann")
-    list(approved_groups(database))  # numbers them: number 1 waits for the front
+    answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))  # number 1 waits for the front
+    table = archive.read("compliance.csv").decode()
+    assert "1 SKU has no main picture in it: A-1.PT01.jpg; see" in name_failures(table)
     assert find_main(database, back) == first
+    answer = shop.ask("GET", "/api/export?format=zip&preset=amazon&since=2026-01-01T00:00:00Z")
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))  # only what is new
+    assert "no main picture" not in archive.read("compliance.csv").decode()
 
 
 def test_a_products_compliance_is_requested_by_preset(shop: Shop) -> None:

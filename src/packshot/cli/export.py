@@ -43,6 +43,7 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
 #: How many programs name it.
 STDOUT: Final = Path("-")
 CHOICE: Final = "choice of main picture"
+NO_MAIN: Final = "no main picture"
 #: The most failing pictures that one line names.
 MAX_NAMED: Final = 5
 
@@ -236,24 +237,35 @@ def _text(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def name_failures(compliance: str) -> str:
-    """The rules that pictures fail, from a compliance.csv; empty if none fails."""
+    """The rules that pictures fail and the SKUs without a main picture, from a compliance.csv;
+    empty if there are neither."""
     rows = list(csv.DictReader(io.StringIO(compliance, newline="")))
     failed: dict[str, list[str]] = {}
     for row in rows:
         if row["verdict"] == "fail":
             failed.setdefault(row["file"], []).append(row["rule"])
+    mainless = [row["file"] for row in rows if row["rule"] == NO_MAIN]
+    if mainless:
+        products = f"{pluralise(len(mainless), 'SKU')} {'has' if len(mainless) == 1 else 'have'}"
+        mains = f"{products} no main picture in it: {_few(mainless)}; see {COMPLIANCE} in it."
+    else:
+        mains = ""
     if not failed:
-        return ""
+        return mains
     all_of_them = len({row["file"] for row in rows})
     named = [f"{file} ({', '.join(rules)})" for file, rules in failed.items()]
-    more = [f"and {len(named) - MAX_NAMED:,} more"] if len(named) > MAX_NAMED else []
-    words = ", ".join([*named[:MAX_NAMED], *more])
     choices = [row["measured"] for row in rows if row["rule"] == CHOICE]
     hint = (
         f" {pluralise(len(choices), 'product')} could have another main picture." if choices else ""
     )
     number = f"{len(failed):,} of {pluralise(all_of_them, 'picture')} fail"
-    return f"{number}: {words}; see {COMPLIANCE} in it.{hint}"
+    found = f"{number}: {_few(named)}; see {COMPLIANCE} in it.{hint}"
+    return f"{found} {mains}".rstrip()
+
+
+def _few(named: Sequence[str]) -> str:
+    more = [f"and {len(named) - MAX_NAMED:,} more"] if len(named) > MAX_NAMED else []
+    return ", ".join([*named[:MAX_NAMED], *more])
 
 
 class ProgressBar:

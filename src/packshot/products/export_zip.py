@@ -54,6 +54,7 @@ class _Records:
     manifest: IO[str]
     rows: IO[str]
     compliance: IO[str]
+    complete: bool
     attributes: dict[str, None] = field(default_factory=dict)  # names, in order of appearance
     pictures: int = 0
     signed: int = 0
@@ -92,11 +93,12 @@ def zip_pieces(
     prepare: Prepare = as_it_is,
     ending: str | None = None,
     notes: Sequence[str] = (),
+    complete: bool = True,
 ) -> Generator[bytes, None, None]:
     """The ZIP's bytes, with few pictures in memory at a time; `prepare` makes each file.
 
     `ending` is the file extension of the format that `prepare` makes; None if it keeps the format.
-    The manifest has the `notes`.
+    The manifest has the `notes`. `complete`: of each SKU all that is approved is asked for.
     Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile,
     differs from the approved one, can't be read or prepared, or is byte for byte the same as an
     earlier one of its SKU, is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the
@@ -111,18 +113,22 @@ def zip_pieces(
         _open_spool() as rows,
         _open_spool() as compliance,
     ):
-        records = _Records(manifest, rows, compliance)
+        records = _Records(manifest, rows, compliance, complete)
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
             yield from _group_pieces(archive, group, files, names, records, ending)
         _end_manifest(records, notes)
         archive.add(_read(manifest), MANIFEST)
         archive.add(_spreadsheet(records), SPREADSHEET)
-        if records.compliance.tell():
-            archive.add(_read(compliance), COMPLIANCE)
-        if records.left_out:
-            archive.add("\r\n".join([*records.left_out, ""]), LEFT_OUT)
+        _add_remarks(archive, records)
         yield from archive.finalize()
+
+
+def _add_remarks(archive: ZipStream, records: _Records) -> None:
+    if records.compliance.tell():
+        archive.add(_read(records.compliance), COMPLIANCE)
+    if records.left_out:
+        archive.add("\r\n".join([*records.left_out, ""]), LEFT_OUT)
 
 
 def _end_manifest(records: _Records, notes: Sequence[str]) -> None:
@@ -291,10 +297,12 @@ def _note_compliance(path: str, rows: Sequence[RuleResult], records: _Records) -
 
 
 def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> None:
-    """Warn if the main picture, number 1, fails the rules for it and another picture passes.
+    """Warn if the main picture, number 1, is missing, or fails the rules for it and another passes.
 
     The files keep their names, because a shop's systems know the pictures by them.
     """
+    if fitting and 1 not in fitting and records.complete and records.compliance.tell():
+        _note_no_main(next(iter(fitting.values()))[0], records)
     main, fits_as_main = fitting.get(1, ("", True))
     better = [path for path, fits in fitting.values() if fits]
     if fits_as_main or not better:
@@ -309,6 +317,19 @@ def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> 
         confidence="high",
     )
     _note_compliance(main, [row], records)
+
+
+def _note_no_main(path: str, records: _Records) -> None:
+    row = RuleResult(
+        rule="no main picture",
+        required="a picture with number 1",
+        measured="none: that number belongs to a picture that waits, was rejected or was left out",
+        verdict="warn",
+        advice=f"Approve that picture, or name {path} as the main picture before you upload it.",
+        source="Packshot",
+        confidence="high",
+    )
+    _note_compliance(path, [row], records)
 
 
 def _note_rows(

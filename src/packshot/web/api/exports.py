@@ -150,7 +150,13 @@ def _zip(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Iterato
     own_names = preset.render.names if preset is not None else None
     template = NameTemplate.parse(query.names or own_names or parts.settings.export_names)
     pieces = partial(
-        zip_pieces, groups, template, parts.storage, made=datetime.now(UTC), notes=notes
+        zip_pieces,
+        groups,
+        template,
+        parts.storage,
+        made=datetime.now(UTC),
+        notes=notes,
+        complete=chosen.since is None,
     )
     if preset is None:
         return pieces()

@@ -103,7 +103,7 @@ export class Download {
 
   /** What the ZIP says was left out and what fails. Throws Away for one that is not whole. */
   async #check(file) {
-    const nothing = { left: [], failing: [] };
+    const nothing = { left: [], failing: [], mainless: [] };
     if (this.format !== "zip") return nothing;
     let entries;
     try {
@@ -113,19 +113,29 @@ export class Download {
       throw new Away("The download was interrupted. The server's log says why");
     }
     const left = (await textOf(entries, "LEFT-OUT.txt")).trim();
-    const failing = failuresOf(await textOf(entries, "compliance.csv"));
-    return { left: left ? left.split("\r\n") : [], failing };
+    const compliance = await textOf(entries, "compliance.csv");
+    return {
+      left: left ? left.split("\r\n") : [],
+      failing: failuresOf(compliance),
+      mainless: mainlessOf(compliance),
+    };
   }
 
-  #done(file, { left, failing }) {
+  #done(file, { left, failing, mainless }) {
     const size = `${this.name}, ${bytes(file.size)}`;
-    if (!left.length && !failing.length) return [size, { title: "Downloaded", stay: false }];
+    if (!left.length && !failing.length && !mainless.length)
+      return [size, { title: "Downloaded", stay: false }];
     return [
       [
         h("p", {}, size),
         ...listed(
           failing,
           `${many(failing.length, "picture fails", "pictures fail")} the marketplace's rules:`,
+          "compliance.csv",
+        ),
+        ...listed(
+          mainless,
+          `${many(mainless.length, "SKU has", "SKUs have")} no main picture in it:`,
           "compliance.csv",
         ),
         ...listed(left, `${many(left.length, "picture was", "pictures were")} left out:`, "LEFT-OUT.txt"),
@@ -158,6 +168,10 @@ function failuresOf(compliance) {
     rules.set(file, [...(rules.get(file) ?? []), rule]);
   return [...rules].map(([file, failed]) => `${file} (${failed.join(", ")})`);
 }
+
+/** `["RING-1.PT02.jpg"]`: the first picture of each SKU without number 1. */
+const mainlessOf = (compliance) =>
+  [...compliance.matchAll(/^"((?:[^"]|"")*)","no main picture"/gm)].map(([, file]) => file);
 
 const nameOf = (format, preset) =>
   ({ zip: preset ? `approved.${preset}.zip` : "approved.zip", csv: "approved.csv", jsonl: "approved.jsonl" })[
