@@ -158,7 +158,8 @@ PLAIN_ROW |= {"raw_image": "https://shop.example/a.jpg"}
         PLAIN.replace(",", "|").encode(),
         ("sep=;\r\n" + PLAIN.replace(",", ";")).encode(),
         ('"sep=\t"\n' + PLAIN.replace(",", "\t")).encode("utf-8-sig"),
-        (PLAIN + "\x1a").encode(),
+        (PLAIN + "\x1a\0\0").encode(),
+        PLAIN.replace(",", "^").encode(),
         ("Our products 2026;;;\n\n" + PLAIN.replace(",", ";")).encode(),
         PLAIN.replace("\n", ",,,,\n").encode(),
         PLAIN.replace("sku", "\u200bSKU\u00a0").replace("A-1", "\ufeffA-1\u200b").encode(),
@@ -242,10 +243,16 @@ def test_line_breaks_of_unicode_are_spaces() -> None:
     assert [row.name for row in imported(text).rows] == ["Red cup"]
 
 
+WIDER = (
+    "has more cells than the header: nothing names the column E, where 'x' is; a text with the"
+    " separator in it must be in quotes"
+)
+
+
 def test_more_cells_than_the_header() -> None:
     found = imported("sku,photo,category\nA,a.jpg,Cups,,\nB,b.jpg,Cups,,x\n")
     assert [row.row for row in found.rows if row.ready] == [2]
-    assert reported(found) == [(3, None, "has more cells than the header")]
+    assert reported(found) == [(3, None, WIDER)]
 
 
 def test_doubled_names() -> None:
@@ -574,7 +581,9 @@ def test_attributes_end_at_fifty_and_eight_kilobytes() -> None:
 
 def test_texts_that_are_too_long() -> None:
     found = imported(f"sku,category,name\n{'s' * 101},Cups,{'n' * 201}\nB,{'c' * 150},x\n")
-    assert reported(found) == [(2, "sku", "has 101 characters; at most 100 are allowed")]
+    assert reported(found) == [
+        (2, "sku", f"has 101 characters; at most 100 are allowed: shorten {'s' * 30}…")
+    ]
     (row,) = [row for row in found.rows if row.ready]
     assert row.category == "c" * 99 + "…"
     assert row.attributes == {"category": "c" * 150}
@@ -596,6 +605,7 @@ def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
         (["Summe:,,,30,"], "row 4 (Summe: 30) is no product and is"),
         (["Gesamt,2 Artikel,,30,"], "row 4 (Gesamt 2 Artikel 30) is no product and is"),
         (["合計,,,30,", ",,,30,"], "rows 4 (合計 30), 5 (30) are no products and are"),
+        (["---,---,,---:,"], "row 4 (--- --- ---:) is no product and is"),
         (["Page 1 of 3,,,,"], "row 4 (Page 1 of 3) is no product and is"),
         ([",Accessories,,,"], "row 4 (Accessories) is no product and is"),
         (
@@ -940,6 +950,11 @@ def test_written_numbers_are_read_back(
         ("https://a.example/w_4,h_3/a.jpg", ["https://a.example/w_4,h_3/a.jpg"]),
         ("https://a.example/x?s=1;t=2|3, https://a.example/y", 2),
         ('=IMAGE("https://a.example/a.jpg"; 1)', ["https://a.example/a.jpg"]),
+        ("=IMAGE('https://a.example/a.jpg')", ["https://a.example/a.jpg"]),
+        ("Red=https://a.example/1.jpg|Blue=https://a.example/2.jpg", 2),
+        ("Front: https://a.example/1.jpg Back: https://a.example/2.jpg", 2),
+        ("1) https://a.example/1.jpg\n2) https://a.example/2.jpg", 2),
+        ("IMG_1 | https://a.example/2.jpg", [None, "https://a.example/2.jpg"]),
         ('<img src="https://a.example/a.jpg">', ["https://a.example/a.jpg"]),
         (r"http:\\a.example\b\a.jpg", ["http://a.example/b/a.jpg"]),
         ("https:/a.example/a.jpg", ["https://a.example/a.jpg"]),
@@ -964,7 +979,7 @@ def test_written_numbers_are_read_back(
         ),
     ],
 )
-def test_cells_with_addresses_give_raw_images(cell: str, addresses: list[str] | int) -> None:
+def test_cells_with_addresses_give_raw_images(cell: str, addresses: list[str | None] | int) -> None:
     quoted = cell.replace('"', '""')
     found = imported(f'sku,category,image\nA,Cups,"{quoted}"\n')
     read = [row.raw_image for row in found.rows if row.ready]
@@ -1323,6 +1338,32 @@ def test_woocommerce_with_variations() -> None:
             [],
             ([2, 4], [3]),
         ),
+        (  # BigCommerce, whose exports name pictures in rows of their own
+            "Item,ID,Name,SKU,Price,Categories,Image URL (Import),Internal Image URL (Export)",
+            [
+                "Product,1,Tee,P,9,Tees,,",
+                "Image,2,,,,,,@1.jpg",
+                "Image,3,,,,,,@2.jpg",
+                "Variant,4,,P-1,9,,,@3.jpg",
+                "Variant,5,,P-2,9,,,",
+                "Product,6,Mug,Q,5,Mugs,,@4.jpg",
+            ],
+            [],
+            ([3, 4, 5, 7], [6]),
+        ),
+        (  # Squarespace
+            "Product ID [Non Editable],Variant ID [Non Editable],Title,SKU,Price,Categories,"
+            "Hosted Image URLs",
+            ["p1,v1,Tee,P,9,Tees,@1", ",v2,,P-1,9,,", ",v3,,P-2,9,,@2"],
+            [],
+            ([2, 4], [3]),
+        ),
+        (  # eBay
+            "Custom label (SKU);Category;Title;Start price;PicURL;Relationship",
+            ["P;Tees;Tee;;@1;", "P-1;;;9,50;Red=@2;Variation", "P-2;;;9,50;;Variation"],
+            [],
+            ([2, 3], [4]),
+        ),
         (  # Wix
             "handleId,fieldType,name,productImageUrl,collection,sku",
             ["p1,Product,Tee,@1,Tees,P", "p1,Variant,,,Tees,P-1", "p2,Product,Mug,@2,Mugs,Q"],
@@ -1336,6 +1377,7 @@ def test_variants_without_a_picture_of_their_own_are_not_refused(
 ) -> None:
     text = "\n".join([names, *rows]).replace("@", "https://a.example/")
     assert planned(text, *photos) == expected
+    assert {row.category for row in imported(text).rows} <= {"Tees", "Mugs"}
 
 
 @pytest.mark.parametrize(
@@ -1345,6 +1387,21 @@ def test_variants_without_a_picture_of_their_own_are_not_refused(
             "product_number;name;cover;media;price_gross;categories",
             "A;Cup;@1;@2|@3;9,90;Cups",
             ["cover", "2", "3"],
+        ),
+        (  # JTL
+            "Artikelnummer;Artikelname;Kategorie Ebene 1;Bild 1 Pfad/URL;Bild 2 Pfad/URL",
+            "A;Cup;Cups;@1.jpg;@2.jpg",
+            ["1", "2"],
+        ),
+        (  # Lightspeed, with the code of the article in a column of its own
+            "NL_Title_Short;NL_Category;SKU;Article_Code;Title;Category;Images",
+            "x;y;;A;Cup;Cups;@1",
+            [None],
+        ),
+        (  # Amazon in Germany
+            "Artikelbezeichnung;Kategorie;Händler-SKU;Parent SKU;Bild-URL",
+            "Cup;Cups;A;P;@1",
+            [None],
         ),
         (  # Myntra
             "vendorSkuCode,productDisplayName,Front Image,Side Image,Back Image,MRP,articleType",
@@ -1591,6 +1648,12 @@ def test_a_currency_without_decimals_asks_nothing(
     assert found.conventions["price"].reason == reason
     both = imported(f"sku;category;price\nA;Cups;{texts[0]}\nB;Cups;{texts[1]}\n")
     assert [row.price for row in both.rows] == list(amounts)
+
+
+def test_a_rate_has_its_own_decimal_sign() -> None:
+    found = amounts("19,0 %", "7.5", "inkl. 5,5 %", "0,125", name="GST")
+    assert [str(row.gst) for row in found.rows[:3]] == ["19.0", "7.5", "5.5"]
+    assert reported(found) == [(5, "GST", "must have at most two decimals, not 0.125")]
 
 
 @pytest.mark.parametrize("text", ["%18", "% 18", "18 percent", "18% IGST", "GST 18 per cent"])
@@ -1855,6 +1918,14 @@ def test_cells_in_other_quotes_than_a_csv_has(quotes: str) -> None:
             },
         ),
     ]
+
+
+@pytest.mark.parametrize("formula", ["=A1", "=B2&$C3", "=CONCAT(A1)", "= sum(C2:C3)"])
+def test_a_formula_is_no_text(formula: str) -> None:
+    found = imported(f"sku;category;image\n{formula};Cups;{ADDRESS}\nB;Cups;{formula}\n")
+    again = "open the file, let it calculate, and save it"
+    detail = f"is a formula without a stored value ({formula}): {again}"
+    assert reported(found) == [(2, "sku", detail), (3, "image", detail)]
 
 
 @pytest.mark.parametrize("error", ["#NV", "#WERT!", "#¿NOMBRE?", "#Н/Д", "#BEZUG!", "Err:502"])

@@ -279,6 +279,18 @@ def test_the_sheet_with_the_products_is_found() -> None:
     ]
 
 
+def test_another_sheet_with_products_is_noted() -> None:
+    book = Workbook()
+    for sheet in (book.active, book.create_sheet("Hats")):
+        assert isinstance(sheet, Worksheet)
+        sheet.append(HEADER)
+        sheet.append((sheet.title, "Cups", "a.jpg", 1))
+    assert reported(imported(saved(book)), "note") == [
+        (None, None, "other sheets were not read: 'Hats'"),
+        (None, None, "sheets with the same columns may have products, too: save 'Hats' as files"),
+    ]
+
+
 def test_pictures_inside_the_workbook_are_named() -> None:
     file = io.BytesIO(workbook(HEADER, ("A", "Cups", "a.jpg", 1)))
     with zipfile.ZipFile(file, "a") as archive:

@@ -16,8 +16,15 @@ from packshot.spreadsheets.formulas import unescape
 from packshot.spreadsheets.header import count_recognised
 from packshot.spreadsheets.table import CellKind, Record, SheetLimits, column_letter, too_many
 
-DELIMITERS: Final = (",", ";", "\t", "|")
-DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+DELIMITER_NAMES: Final = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "pipes",
+    "^": "carets",
+    "~": "tildes",
+}
+DELIMITERS: Final = tuple(DELIMITER_NAMES)
 _HINT: Final = re.compile(r'"?sep=(?P<delimiter>[^"\n])"?(?:\n|\Z)', re.IGNORECASE)
 _SAMPLE_CHARACTERS: Final = 65_536
 _SAMPLE_ROWS: Final = 50
@@ -25,6 +32,12 @@ _SAMPLE_ROWS: Final = 50
 #: `#NV`, `#WERT!`, `#¿NOMBRE?`, `Err:502`.
 _ERROR: Final = re.compile(
     r"#(?:N/A|N/D|NV|I/T|Н/Д|YOK|HIÁNYZIK|PUUTTUU|[¡¿]?[^\W\d_a-z]{2,}(?:/0)?[!?])|Err:5\d\d"
+)
+#: A formula instead of its value: `=A1&B1`, `=SUM(C2:C3)`. Those of a link have a value, see
+#: `picture_cells`.
+_UNCALCULATED: Final = re.compile(
+    r"=\s*(?!HYPERLINK\(|IMAGE\()(?:[A-Z][A-Z0-9.]+\(|\$?[A-Z]{1,3}\$?\d+(?:[-+*/&^<>=,;:)]|\Z))",
+    re.IGNORECASE,
 )
 #: Quotes around cells that are not those of a CSV: the opening and the closing one.
 _QUOTE_PAIRS: Final = ("''", "“”", "„“", "””", "«»")
@@ -121,11 +134,12 @@ def read_records(
 
 
 def _kinds(cells: tuple[str, ...]) -> dict[int, CellKind]:
-    """The cells that hold a formula's error, which spreadsheet programs write as text."""
+    """The cells that hold a formula or its error, which spreadsheet programs write as text."""
     return {
         index: "error"
         for index, cell in enumerate(cells)
-        if cell[:1] in ("#", "E") and _ERROR.fullmatch(cell)
+        if (cell[:1] in ("#", "E") and _ERROR.fullmatch(cell))
+        or (cell[:1] == "=" and _UNCALCULATED.match(cell))
     }
 
 

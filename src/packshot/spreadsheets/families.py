@@ -21,6 +21,9 @@ _PARENT: Final = re.compile(
 _OF_CATEGORIES: Final = re.compile(r"[ck]ategor|rubri")
 #: Google's item_group_id and Wix' handleId: the same for all rows of a product.
 _GROUPS: Final = frozenset({"item group id", "group id", "handle id"})
+#: Columns that say what a row is, and what belongs to the product above it: BigCommerce's, eBay's.
+_KINDS: Final = frozenset({"item", "item type", "relationship", "row type"})
+_FOLLOWING: Final = frozenset({"variant", "variation", "sku", "rule", "image"})
 _IDS: Final = frozenset({"id", "product id"})
 
 
@@ -35,7 +38,8 @@ def with_families(
     }
     groups = [index for index, name in names.items() if name in _GROUPS]
     of_parents = [index for index, name in names.items() if _names_parents(name)]
-    if not groups and not of_parents:
+    above = find_rows_above(columns, records)
+    if not groups and not of_parents and not above:
         return list(records), {}
     numbered = _numbered(mapping, columns, records)
     parents: dict[int, Record] = {}
@@ -43,10 +47,44 @@ def with_families(
     for record in records:
         families[record.number] = "".join(record.cell(index) for index in groups)
         found = [numbered[cell] for at in of_parents if (cell := record.cell(at)) in numbered]
+        found += [above[record.number]] if record.number in above else []
         if found and found[0] is not record:
             parents[record.number] = found[0]
             families[record.number] = families[found[0].number] = f"row {found[0].number}"
     return [replace(one, family=families[one.number]) for one in records], parents
+
+
+def find_rows_above(columns: Sequence[Column], records: Sequence[Record]) -> dict[int, Record]:
+    """The product above each row that belongs to it: its column of kinds says so, or it has a
+    variant's ID without a product's (Squarespace)."""
+    places = {plain_name(column.name): column.index for column in reversed(columns)}
+    kinds = [
+        index
+        for index in map(places.get, _KINDS)
+        if index is not None
+        and {one.cell(index).casefold() for one in records} <= {"", "product", *_FOLLOWING}
+    ]
+    variant, product = places.get("variant id"), places.get("product id")
+    above: dict[int, Record] = {}
+    last: Record | None = None
+    for record in records:
+        follows = any(record.cell(index).casefold() in _FOLLOWING for index in kinds)
+        if variant is not None and product is not None and not record.cell(product):
+            follows = follows or bool(record.cell(variant))
+        if not follows:
+            last = record
+        elif last is not None:
+            above[record.number] = last
+    return above
+
+
+def is_picture_of(record: Record, columns: Sequence[Column]) -> bool:
+    """Whether the row is only a picture of the product above it: BigCommerce's `Image`."""
+    return any(
+        record.cell(one.index).casefold() == "image"
+        for one in columns
+        if plain_name(one.name) == "item"
+    )
 
 
 def _names_parents(name: str) -> bool:

@@ -59,6 +59,8 @@ class Fields:
         100,
         *("sku", "variant sku", "product sku", "item sku", "seller sku", "vendor sku", "skus"),
         *("seller sku id", "product id style id", "style id", "seller product id"),
+        *("sku vendeur", "sku du vendeur", "sku vendedor", "sku del vendedor", "sku venditore"),
+        *("sku del venditore", "sku interne", "sku interno", "sku intern"),
         *("vendor sku code", "sku code", "sku id", "sku no", "sku number", "stock keeping unit"),
         *("merchant sku", "product code sku", "custom label", "custom label sku", "custom sku"),
         *("product code", "item code", "article code", "style code", "stock code", "code"),

@@ -34,6 +34,9 @@ _PERCENT: Final = re.compile(
 _NUMBER_SIGNS: Final = ("#", "№")
 _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
+#: The SKU of another product than the row's.
+_OTHER_SKU: Final = re.compile(r"\bparent|vater|related|cross|up ?sell|bundle|master|competitor")
+_LAST_RANK: Final = 1_000
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
 _LONGEST_NAME: Final = 60
 #: Such a name fits an attribute's (100 characters) even with the number of a repeated name.
@@ -65,6 +68,7 @@ class Column:
     index: int
     letter: str
     name: str
+    is_empty: bool = False
 
 
 def plain_name(text: str) -> str:
@@ -89,6 +93,8 @@ def field_of(name: str) -> tuple[str, int] | None:
     meant = [field_of(part) for part in name.split("/")] if "/" in name else []
     if meant and len({each and each[0] for each in meant}) == 1:  # "SKU / Artikelnummer"
         return meant[0]
+    if plain.endswith(" sku") and not _OTHER_SKU.search(plain):  # "Händler-SKU"
+        return "sku", _LAST_RANK
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
     sideless = " ".join(  # "left image"
         word
@@ -179,7 +185,7 @@ def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:
                 text = text[: _LONGEST_COLUMN - 1] + "…"
             name = _unique(text or f"column {column_letter(index)}", names)
             names.add(name)
-            columns.append(Column(index, column_letter(index), name))
+            columns.append(Column(index, column_letter(index), name, index not in used))
     return columns
 
 
@@ -190,19 +196,19 @@ def _unique(name: str, taken: set[str]) -> str:
     return unique
 
 
-def guess_mapping(columns: Sequence[Column]) -> dict[str, str]:
+def guess_mapping(columns: Sequence[Column], *, empty_last: bool = False) -> dict[str, str]:
     """Column name -> field. Of several columns for one field the surest name fills it, the first
-    of equals; the others become attributes."""
+    of equals; the others become attributes. `empty_last`: one without content fills it last."""
     mapping = dict.fromkeys((column.name for column in columns), ATTRIBUTE)
-    best: dict[str, tuple[int, str]] = {}
+    best: dict[str, tuple[tuple[bool, int], str]] = {}
     for column in columns:
         if not (found := field_of(column.name)):
             continue
         field, rank = found
         if field in SHARED:
             mapping[column.name] = field
-        elif field not in best or rank < best[field][0]:
-            best[field] = (rank, column.name)
+        elif field not in best or (empty_last and column.is_empty, rank) < best[field][0]:
+            best[field] = ((empty_last and column.is_empty, rank), column.name)
     mapping.update({name: field for field, (_, name) in best.items()})
     return mapping
 

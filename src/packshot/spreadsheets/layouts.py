@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from packshot.spreadsheets.families import with_families
+from packshot.spreadsheets.families import is_picture_of, with_families
 from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -209,15 +209,18 @@ def without_picture(
 def _complete_variants(
     layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """Complete the rows of variants: each is in its parent's category. WooCommerce names the
+    """Complete the rows of variants: each has its parent's category, and its name if it has none; a
+    row that is only a picture is one of its product. WooCommerce names the
     parent's picture for a variation that has none."""
     records, parents = with_families(mapping, columns, records)
-    category = _place_of(columns, lambda column: mapping[column.name] == "category")
+    shared = [one.index for one in columns if mapping[one.name] in ("category", "name")]
     images = [one.index for one in columns if mapping[one.name] in SHARED]
     completed = []
     for record in records:
         if parent := parents.get(record.number):
-            record = record if category is None else _fill_from(record, parent, [category])
+            is_picture = is_picture_of(record, columns)
+            every = [one.index for one in columns if one.index not in images]
+            record = _fill_from(record, parent, every if is_picture else shared)
             if layout == "WooCommerce":
                 record = _without_pictures_of(parent, record, images)
         completed.append(record)

@@ -400,7 +400,8 @@ class _Finder:
         found = {photo: name for photo in unknown if (name := near.find(stem_of(photo)))}
         for photo, name in found.items():
             row = rows[name]
-            why = f"its name is nearly {name}, which row {row.row} names"
+            letters = "" if name.isascii() == photo.isascii() else " (in other letters)"
+            why = f"its name is nearly {name}{letters}, which row {row.row} names"
             self.ambiguous.append(Ambiguous(photo, (row.sku,) if row.sku else (), why, (row.row,)))
         self.left_out = [left for left in self.left_out if left.file not in found]
 

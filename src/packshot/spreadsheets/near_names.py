@@ -7,6 +7,7 @@ in a short word, because `TEE-XL` and `TEE-L` are two sizes.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -16,8 +17,8 @@ from packshot.spreadsheets.photo_views import read_view
 from packshot.spreadsheets.view_words import SEPARATORS
 
 _OTHER_SIGNS: Final = re.compile(r"[\W_]+")
-#: Letters that look like a digit.
-_ALIKE: Final = str.maketrans("oilsbz", "011582")
+#: Letters that look like a digit, or like another alphabet's letter.
+_ALIKE: Final = str.maketrans("oilsbzавекмнорстухіαβεικνοπρτυχ", "011582a8ekmh0pctyx1a8e1kv0nptyx")
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 #: The fewest letters and digits of a name that is compared.
 _SHORTEST: Final = 4
@@ -59,4 +60,4 @@ def _forms(name: str) -> Iterator[str]:
 
 
 def _form(name: str) -> str:
-    return _OTHER_SIGNS.sub("", name).translate(_ALIKE)
+    return _OTHER_SIGNS.sub("", unicodedata.normalize("NFKC", name)).translate(_ALIKE)

@@ -33,8 +33,10 @@ from packshot.spreadsheets.table import Record, SheetProblem
 _CENT: Final = Decimal("0.01")
 #: What programs write for 12.99 is 12.989999999999998 at times.
 _BINARY_NOISE: Final = Decimal("0.000001")
-#: Flipkart writes `GST_18`, invoices `GST @ 18%`.
-_TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
+#: Flipkart writes `GST_18`, invoices `GST @ 18%` and `inkl. 19 %`.
+_TAX_WORDS: Final = re.compile(
+    r"^(?:INKL|INCL|ZZGL|PLUS|[CISU]?GST|VAT|TAX|MWST)\.?[\s_:@=-]*(?=\d)", re.IGNORECASE
+)
 #: `18 percent`, `18% IGST`.
 _RATE_WORDS: Final = re.compile(
     r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$", re.IGNORECASE
@@ -178,7 +180,8 @@ def error_words(text: str) -> str:
     if text == PICTURE_IN_CELL:
         return "contains a picture, which is not read"
     if text.startswith("="):
-        return "is a formula without a stored value: open the file, let it calculate, and save it"
+        again = "open the file, let it calculate, and save it"
+        return f"is a formula without a stored value ({text[:40]}): {again}"
     return f"holds the error {text[:20]}: correct it in the spreadsheet"
 
 
@@ -227,6 +230,8 @@ def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
     if column.values and not column.cells:
         return Convention("point", "the workbook's own numbers")
     found = decide(list(column.cells.values()), percent=column.is_percentage)
+    if column.is_percentage and found.sign is None:  # each rate says its own, see `_read_cell`
+        found = replace(found, sign="point")
     return replace(found, sign=chosen, reason="chosen") if chosen else found
 
 
@@ -266,7 +271,7 @@ def _read(column: NumberColumn) -> None:
         if sign is None and column.evidence(amount) != "none":
             continue
         try:
-            column.values[row] = read_amount(amount, sign or "point")
+            column.values[row] = _read_cell(column, amount, sign or "point")
         except NotANumber:
             misfits.append(row)
     _report_misfits(column, misfits, sign or "point")
@@ -275,6 +280,14 @@ def _read(column: NumberColumn) -> None:
     _note_currencies(column)
     _note_fractions(column)
     _note_zeros(column)
+
+
+def _read_cell(column: NumberColumn, amount: Amount, sign: DecimalSign) -> Decimal:
+    """By the column's convention; a rate, which has no thousands, by its own sign."""
+    own = column.evidence(amount)
+    if column.is_percentage and own in SIGNS:
+        sign = "point" if own == "point" else "comma"
+    return read_amount(amount, sign)
 
 
 def _report_misfits(column: NumberColumn, rows: Sequence[int], sign: DecimalSign) -> None:

@@ -25,9 +25,12 @@ _BASE64: Final = re.compile(r"(?:iVBORw0KGgo|/9j/|UklGR|R0lGOD)[A-Za-z0-9+/=\s]{
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
 _BROKEN_SCHEME: Final = re.compile(r"(https?)(?::[\\/]+|//)(?=[\w.-]+(?:[\\/]|\Z))", re.IGNORECASE)
 _ENDING: Final = "|".join(map(re.escape, ENDINGS))
-#: Words after an address, such as the view,
-#: or WordPress' ` ! alt : Shoe ! title : Red`.
-_WORDS_BEHIND: Final = re.compile(r"(?<=\S)\s+(?:\([^()]*\)|! ?[a-z]+ ?:.*)\Z", re.DOTALL | re.I)
+#: Words after an address, such as the view, or WordPress' ` ! alt : Shoe ! title : Red`.
+_WORDS_BEHIND: Final = re.compile(
+    r"(?<=\S)\s+(?:\([^()]*\)|! ?[a-z]+ ?:.*|[^/.?=&]+)\Z", re.DOTALL | re.I
+)
+#: Words before an address: eBay's `Colour=Red=https://`.
+_WORDS_BEFORE: Final = re.compile(r"[^/?#&]{1,80}=\s*(?=https?://)", re.IGNORECASE)
 _BETWEEN_QUOTES: Final = re.compile(r"[\"']\s*,\s*[\"']")
 #: Spaces between two names that have endings and no spaces.
 _BETWEEN_NAMES: Final = "|".join(
@@ -58,7 +61,7 @@ _AFTER_ENDING: Final = re.compile(
 #: Names without an ending, each with a digit and no spaces: `A1_1, A1_2`, `IMG_1;IMG_2`.
 _BETWEEN_CODES: Final = re.compile(r" ?[,;] ?")
 _CODE: Final = re.compile(r"(?=\D*\d)[\w.-]{1,100}")
-_FORMULA: Final = re.compile(r'=\s*(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
+_FORMULA: Final = re.compile(r"""=\s*(?:HYPERLINK|IMAGE)\(\s*(["'])([^"']*)\1""", re.IGNORECASE)
 _TAG: Final = re.compile(
     r"""<(?:img|a)\b[^<>]*?(?:src|href)\s*=\s*(?:(["'])([^"'<>]*)\1|([^\s"'<>]+))""", re.IGNORECASE
 )
@@ -104,7 +107,7 @@ def read_pictures(cell: str, link: str | None = None) -> list[CellPicture]:
     """
     if cell == PICTURE_IN_CELL:
         return [CellPicture("file", "", _INSIDE)]
-    found = [_picture(text) for text in _split(_plain_list(_without_formula(cell)))]
+    found = list(_pictures(_split(_plain_list(_without_formula(cell)))))
     if link and not any(picture.kind == "address" for picture in found):
         return [_picture(link if "://" in link else unquote(link))]
     if len(found) > MOST:
@@ -115,7 +118,7 @@ def read_pictures(cell: str, link: str | None = None) -> list[CellPicture]:
 def _without_formula(cell: str) -> str:
     """The address of `=HYPERLINK("...")`, `=IMAGE("...")` or an HTML tag; else the cell."""
     if cell.startswith("=") and (match := _FORMULA.match(cell)):
-        return match[1]
+        return match[2]
     if cell.startswith("<"):
         return "\n".join(quoted or bare for _, quoted, bare in _TAG.findall(cell)) or cell
     return cell
@@ -155,6 +158,20 @@ def _texts_of(value: Any) -> Iterator[str]:
             yield from _texts_of(each)
 
 
+def _pictures(texts: list[str]) -> Iterator[CellPicture]:
+    """The pictures, with a note where words are left out before an address: `Front: https://`."""
+    words = ""
+    for text, following in zip(texts, [*texts, ""][1:], strict=True):
+        is_name = _CODE.fullmatch(text) or ending_of(text) in ENDINGS or {*"/\\"} & {*text}
+        if not is_name and _SCHEME.match(following):
+            words = text
+            continue
+        picture = _picture(text)
+        note = picture.note or (f"{words} before it is left out" if words else None)
+        words = ""
+        yield replace(picture, note=note)
+
+
 def _split(cell: str) -> list[str]:
     if cell[:5].casefold() == "data:" or _BASE64.fullmatch(cell):  # its signs separate nothing
         return [cell]
@@ -183,6 +200,9 @@ def _picture(text: str) -> CellPicture:
         return _address("https:" + text)
     if _SCHEME.match(text):
         return _address(text)
+    if match := _WORDS_BEFORE.match(text):
+        picture = _address(text[match.end() :])
+        return replace(picture, note=picture.note or f"{match[0]} before it is left out")
     if match := _BROKEN_SCHEME.match(text):
         picture = _address(match[1] + "://" + text[match.end() :].replace("\\", "/"))
         return replace(picture, note=picture.note or "its slashes are corrected")

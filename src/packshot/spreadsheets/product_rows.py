@@ -27,7 +27,7 @@ from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL, CellPicture, read_pictures
 from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
-from packshot.spreadsheets.table import Level, Record, SheetProblem, list_first
+from packshot.spreadsheets.table import Level, Record, SheetProblem, column_letter, list_first
 
 #: Texts whose only limit is their length.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
@@ -103,7 +103,7 @@ class RowReader:
             return []
         self._bad = any(record.number in rows for _, rows in self._bad_amounts)
         if any(record.cells[self._width :]):
-            self._report(record, None, "has more cells than the header")
+            self._report(record, None, _without_column(record, self._width))
         row = self._product(record)
         found = self._find_pictures(record)
         if not self._has_sku(record):
@@ -168,7 +168,8 @@ class RowReader:
     def _limited_text(self, record: Record, field: str) -> str | None:
         text = self._text(record, field)
         if len(text) > LONGEST[field]:
-            detail = f"has {len(text)} characters; at most {LONGEST[field]} are allowed"
+            longest = f"at most {LONGEST[field]} are allowed"
+            detail = f"has {len(text)} characters; {longest}: shorten {text[:30]}…"
             self._report(record, self._name_of(field), detail)
             return None
         return text or None
@@ -185,7 +186,7 @@ class RowReader:
             mark = f"the apostrophe before {sku}, which marks a text, is left out"
             self._report(record, self._name_of("sku"), mark, "note")
         if why := _why_spoilt(sku, record, self._texts["sku"].index):
-            self._report(record, self._name_of("sku"), why)
+            self._report(record, self._name_of("sku"), f"{sku} {why}")
         elif _LIKE_A_DATE.fullmatch(sku):
             detail = f"{sku} looks like a date that a spreadsheet program made of a SKU: check it"
             self._report(record, self._name_of("sku"), detail, "note")
@@ -307,6 +308,15 @@ class RowReader:
         else:
             rows = [_with_picture(row, one, found) for one in found]
         return _give_views(rows, row.view) if len(rows) > 1 else rows
+
+
+def _without_column(record: Record, width: int) -> str:
+    """What is wrong with a row that is wider than the header."""
+    at = next(at for at in range(width, len(record.cells)) if record.cells[at])
+    return (
+        f"has more cells than the header: nothing names the column {column_letter(at)}, where"
+        f" {record.cells[at][:30]!r} is; a text with the separator in it must be in quotes"
+    )
 
 
 def _is_no_sku(text: str) -> bool:

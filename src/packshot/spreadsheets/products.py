@@ -48,6 +48,7 @@ NO_SKU_COLUMN: Final = "no column was read as the SKU"
 _ROWS_NAMED: Final = 5
 #: Of a variant's row whose product has pictures in other rows.
 NO_OWN_PICTURE: Final = "has no picture of its own, so nothing is made for it"
+_DIGITS: Final = re.compile(r"\d+")
 _FLOAT: Final = re.compile(r"\d+\.0")
 #: Names of columns whose pictures show something else than a product.
 _NO_PHOTOS: Final = re.compile(
@@ -109,7 +110,8 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
 def _map_columns(
     layout: Layout, columns: Sequence[Column], records: Sequence[Record], choices: ImportChoices
 ) -> tuple[dict[str, str], SalePrices | None]:
-    guessed = with_layout(layout, guess_mapping(columns), columns, records)
+    guessed = guess_mapping(columns, empty_last=layout == "plain")
+    guessed = with_layout(layout, guessed, columns, records)
     guessed = _with_pictures_by_content(guessed, columns, records)
     sales = find_sale_prices(guessed, columns, records)
     return with_choices(sales.guess(guessed) if sales else guessed, choices.mapping), sales
@@ -282,8 +284,13 @@ def _settle_pictures(
         for record in shared
         if record.number in lacking and not (record.cell(sku) and skus[record.cell(sku)] == 1)
     }
-    notes += [SheetProblem(number, None, NO_OWN_PICTURE, "note") for number in sorted(needless)]
     pictured = [record for record in shared if record.number not in lacking]
+    shown = {record.cell(sku) for record in pictured} - {""}
+    notes += [
+        SheetProblem(record.number, None, NO_OWN_PICTURE, "note")
+        for record in shared
+        if record.number in needless and record.cell(sku) not in shown
+    ]
     kept = {
         record.number: record
         for record in keep_variants(layout, mapping, columns, records, pictured)
@@ -295,9 +302,9 @@ def _settle_pictures(
 def _with_pictures_by_content(
     mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
-    """The columns of pictures if none is named for them: the first that mostly names pictures, and
-    others that do and have a view's name (Front, Back)."""
-    if {"raw_image", "filename"} & set(mapping.values()):
+    """The columns of pictures if none with content is named for them: the first that mostly names
+    pictures, and others that do and have a view's name (Front, Back) or differ in a number."""
+    if any(mapping[one.name] in ("raw_image", "filename") and not one.is_empty for one in columns):
         return mapping
     found = [
         column.name
@@ -306,7 +313,9 @@ def _with_pictures_by_content(
         and not _NO_PHOTOS.search(without_accents(plain_name(column.name)))
         and _mostly_names_pictures(column, records)
     ]
-    pictures = [*found[:1], *(name for name in found[1:] if view_in(name))]
+    alike = {_DIGITS.sub("", name) for name in found[:1]}
+    others = (name for name in found[1:] if view_in(name) or _DIGITS.sub("", name) in alike)
+    pictures = [*found[:1], *others]
     return mapping | dict.fromkeys(pictures, "raw_image")
 
 

@@ -85,7 +85,7 @@ def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) ->
     if data.startswith(_ZIP):
         return _read_zip(data, limits)
     _refuse_others(data)
-    if filename.lower().endswith(_WORKBOOKS):
+    if filename.lower().endswith(_WORKBOOKS) and not is_text_table(data[:TABLE_BYTES]):
         raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
     return _read_csv(data, filename, limits)
 

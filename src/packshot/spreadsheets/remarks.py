@@ -20,6 +20,8 @@ _TOTAL: Final = re.compile(
 )
 #: What no SKU is: three words, four groups of signs, `Stand: 1.5.2026`, `* incl. VAT`.
 _SENTENCE: Final = re.compile(r"(?:[^a-z]*[a-z]{2,}){3}|\S+(?: \S+){3}|[^:]+: |[*©]", re.IGNORECASE)
+#: A line between rows, as in Markdown's tables.
+_SIGNS: Final = re.compile(r"[-–—=_*.:|+#~\s]*")
 _SHOWN: Final = 40
 
 
@@ -38,7 +40,11 @@ def drop_remarks(
         record
         for record in records
         if not (record.problem or any(record.cell(at) or at in record.links for at in pictures))
-        and (_is_total(record, sku) or (most > 1 and _is_remark(record, sku, category)))
+        and (
+            _has_signs_only(record)
+            or _is_total(record, sku)
+            or (most > 1 and _is_remark(record, sku, category))
+        )
     ]
     if not found or len(found) == len(records):
         return records, []
@@ -49,6 +55,10 @@ def drop_remarks(
     detail = f"{row} {list_first(shown)} {no_products} left out"
     left = [record for record in records if record.number not in rows]
     return left, [SheetProblem(None, None, detail, "note")]
+
+
+def _has_signs_only(record: Record) -> bool:
+    return all(map(_SIGNS.fullmatch, record.cells))
 
 
 def _is_total(record: Record, sku: int | None) -> bool:

@@ -37,7 +37,7 @@ def decode(data: bytes) -> tuple[str, str]:
     of it is UTF-8: then a few bytes are broken.
     """
     text, name = _decode(data)
-    text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
+    text = text.rstrip("\x1a\0")  # the end-of-file sign of old DOS programs, and a block's padding
     if "\0" in text:
         raise SpreadsheetError(
             f"the file has a zero character in {_line_of(text, text.index(chr(0)))}:"

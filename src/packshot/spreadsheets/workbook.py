@@ -96,7 +96,7 @@ def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
 
 
 def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
-    sheet, others = _choose_sheet(book.worksheets, limits)
+    sheet, others, further = _choose_sheet(book.worksheets, limits)
     # openpyxl reads no links, formulas and merged cells of a sheet that it reads row by row.
     extras = read_extras(archive, sheet._worksheet_path)
     records = list(_records(sheet, extras, limits))
@@ -108,7 +108,7 @@ def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
             records[index], invisible = replace(record, cells=cells), invisible + count
     kept = drop_empty(records)
     notes = [
-        *(*invisible_note(invisible), *_notes(archive, extras, others)),
+        *(*invisible_note(invisible), *_notes(archive, extras, others, further)),
         *_note_hidden_columns(kept, extras),
     ]
     return Table(kept, f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
@@ -119,8 +119,9 @@ def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     return tuple(cell.strip() for cell, _ in cleaned), sum(count for _, count in cleaned)
 
 
-def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list[str]]:
-    """The visible sheet whose first rows name most fields, and the names of others with cells."""
+def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list[str], list[str]]:
+    """The visible sheet whose first rows name most fields, the names of others with cells, and of
+    those among them that seem to have products, too."""
     scores: list[tuple[int, Any]] = []
     hidden: list[str] = []
     for sheet in sheets:
@@ -133,8 +134,10 @@ def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list
             hidden.append(f"{sheet.title} (hidden)")
     if not scores:
         raise SpreadsheetError("the workbook has no visible sheet with anything on it")
-    best = max(scores, key=lambda score: score[0])[1]
-    return best, [*(sheet.title for _, sheet in scores if sheet is not best), *hidden]
+    most, best = max(scores, key=lambda score: score[0])
+    others = [(score, sheet.title) for score, sheet in scores if sheet is not best]
+    further = [title for score, title in others if score >= max(2, most)]
+    return best, [*(title for _, title in others), *hidden], further
 
 
 def _score(rows: Sequence[Sequence[str]]) -> int:
@@ -145,11 +148,15 @@ def _score(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _notes(
-    archive: zipfile.ZipFile, extras: SheetExtras, others: list[str]
+    archive: zipfile.ZipFile, extras: SheetExtras, others: list[str], further: list[str]
 ) -> Iterator[SheetProblem]:
     if others:
         names = ", ".join(repr(name) for name in others[:10])
         yield SheetProblem(None, None, f"other sheets were not read: {names}", "note")
+    if further:
+        names = list_first([repr(name) for name in further])
+        detail = f"sheets with the same columns may have products, too: save {names} as files"
+        yield SheetProblem(None, None, detail, "note")
     pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
     if pictures:
         found = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
