@@ -185,4 +185,4 @@ def services_for(
             waiting = max(waiting, left_in(boto3.client("sqs", region_name=REGION), queue_url))
         return work.items - waiting
 
-    return Worker(parts, queue, catalog, work.slots), saved
+    return Worker(parts, queue, work.slots), saved

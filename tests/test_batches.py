@@ -70,9 +70,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         services = self.services
-        self.worker = Worker(
-            services.parts, services.queue, services.catalog, 1, batching=services.batching
-        )
+        self.worker = Worker(services.parts, services.queue, 1)
         self.batching = self.process()
 
     def process(self, **chosen: Any) -> Batching:

@@ -248,7 +248,7 @@ def test_requests_to_sqs_stay_within_the_budget(shop: Shop, aws: Aws) -> None:
     asked = count_requests(queue)
     services = shop.services
     services.catalog.queue = services.catalog.sender.queue = queue
-    worker = Worker(services.parts, queue, services.catalog, concurrency=TOGETHER)
+    worker = Worker(services.parts, queue, concurrency=TOGETHER)
     shop.create(*[row(raw_image="https://x.example/a.jpg")] * TOGETHER)
     services.catalog.sender.flush()
     give_up(shop)

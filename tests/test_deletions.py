@@ -30,6 +30,7 @@ from packshot.products.object_keys import (
     normalised_key,
     with_previews,
 )
+from packshot.serving.worker import make_upkeep
 from packshot.storage import Storage
 from packshot.work import pipeline
 from packshot.work.claim import Claim
@@ -207,7 +208,7 @@ def worker_of(shop: Shop, enhancer: FakeEnhancer, concurrency: int = 4) -> Worke
     parts = replace(
         shop.services.parts, enhancer=enhancer, read_raw=lambda raw_image: photo_bytes()
     )
-    return Worker(parts, shop.services.queue, shop.services.catalog, concurrency)
+    return Worker(parts, shop.services.queue, concurrency)
 
 
 def test_a_delete_while_the_product_is_worked_on_leaves_no_object(shop: Shop) -> None:
@@ -271,7 +272,8 @@ def test_a_worker_deletes_late_objects(shop: Shop) -> None:
     delete(shop, create(shop, f"/media/{KEY}"))
     upload(shop)
     be_due(shop)
-    worker = worker_of(shop, FakeEnhancer())
+    services = shop.services
+    worker = Worker(services.parts, services.queue, 1, make_upkeep(services))
     worker.start()
     wait_until(lambda: not objects(shop))
     worker.stop(10)

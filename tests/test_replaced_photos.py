@@ -39,7 +39,7 @@ def uploaded(shop: Shop, photo: bytes) -> str:
 def worker(shop: Shop) -> Iterator[Worker]:
     services = shop.services
     parts = replace(services.parts, enhancer=FakeEnhancer())
-    worker = Worker(parts, services.queue, services.catalog, 1)
+    worker = Worker(parts, services.queue, 1)
     worker.start()
     yield worker
     worker.stop()

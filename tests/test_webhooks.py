@@ -21,6 +21,7 @@ from packshot.cli.webhooks import delivery_table
 from packshot.database.models import Delivery
 from packshot.database.types import now
 from packshot.errors import FetchError, SettingsError
+from packshot.serving.worker import make_upkeep
 from packshot.settings import load_settings
 from packshot.webhooks.deliveries import PAUSES, DeliveryView
 from packshot.work.claim import Claim
@@ -266,7 +267,7 @@ def test_a_worker_delivers_by_itself(make: ShopMaker, tmp_path: Path) -> None:
         product_id, _ = shop.reviewable()
         shop.services.catalog.review(product_id, "approved", who="ann")
         services = shop.services
-        worker = Worker(services.parts, services.queue, services.catalog, 1, services.webhooks)
+        worker = Worker(services.parts, services.queue, 1, make_upkeep(services))
         worker.start()
         deadline = time.monotonic() + 10
         while not receiver.received and time.monotonic() < deadline:

@@ -74,9 +74,7 @@ class Shop:
             output=imaging.OutputSpec(),
         )
         parts = replace(parts, **others)
-        worker = Worker(
-            parts, self.queue, self.catalog, concurrency, clock=clock, chance=lambda: 0.0
-        )
+        worker = Worker(parts, self.queue, concurrency, clock=clock, chance=lambda: 0.0)
         self.workers.append(worker)
         return worker
 

@@ -106,7 +106,7 @@ class DeskShop:
         """A worker that makes pictures out of what is uploaded."""
         services = self.services
         parts = replace(services.parts, enhancer=enhancer or FakeEnhancer())
-        worker = Worker(parts, services.queue, services.catalog, 1)
+        worker = Worker(parts, services.queue, 1)
         services.worker = worker
         worker.start()
         try:

@@ -22,6 +22,7 @@ from packshot.serving.process import exit_with_one_line, prepare_process
 from packshot.settings import Settings
 from packshot.wiring import Services, build
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS
+from packshot.work.upkeep import Upkeep
 from packshot.work.worker import Worker
 
 log = logging.getLogger("packshot.serving")
@@ -34,12 +35,8 @@ def make_worker(services: Services) -> Worker:
     worker = Worker(
         services.parts,
         services.queue,
-        services.catalog,
         services.settings.concurrency,
-        services.webhooks,
-        services.checker,
-        services.batching,
-        services.remaker,
+        make_upkeep(services),
         grace=services.settings.grace_seconds,
         longest_product=longest_product(services.settings),
         longest_flex=longest_flex(services.settings),
@@ -47,6 +44,17 @@ def make_worker(services: Services) -> Worker:
     services.worker = worker
     threading.Thread(target=log_health, args=(services,), daemon=True).start()
     return worker
+
+
+def make_upkeep(services: Services) -> Upkeep:
+    return Upkeep(
+        services.catalog,
+        services.deletions,
+        services.webhooks,
+        services.batching,
+        services.remaker,
+        services.checker,
+    )
 
 
 def longest_product(settings: Settings) -> float:

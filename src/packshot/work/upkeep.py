@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from packshot.products.catalog import Catalog
@@ -27,45 +29,37 @@ REMAKE_EVERY_SECONDS: Final = 2.0
 RENEWALS: Final = 4
 
 
+@dataclass(frozen=True)
 class Upkeep:
-    """Loops that every worker runs, so that no other process is needed for them."""
+    """Loops that every worker runs, so that no other process is needed for them. With FIDELITY=off
+    there is no `checker`."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        deletions: Deletions,
-        webhooks: Webhooks | None,
-        checker: Checker | None,
-        finished: threading.Event,
-        batching: Batching | None = None,
-        remaker: Remaker | None = None,
-    ) -> None:
-        self.catalog, self.deletions, self.webhooks = catalog, deletions, webhooks
-        self.checker, self.batching, self.finished = checker, batching, finished
-        self.remaker = remaker
+    catalog: Catalog
+    deletions: Deletions
+    webhooks: Webhooks
+    batching: Batching
+    remaker: Remaker
+    checker: Checker | None
 
-    def begin(self, loops: Loops) -> None:
-        loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, self.finished)
-        loops.begin("deletions", self.deletions.remove_due, REMOVE_EVERY_SECONDS, self.finished)
-        loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, self.finished)
-        if self.batching is not None:
-            loops.begin("batches", self.batching.turn, BATCHES_EVERY_SECONDS, self.finished)
-        if self.webhooks is not None and self.webhooks.urls:
-            loops.begin("messenger", self._deliver, DELIVER_EVERY_SECONDS, self.finished)
+    def begin(self, loops: Loops, finished: threading.Event) -> None:
+        """Begin the loops, which run until `finished` is set. Pictures are made again, and checked,
+        only until the worker is to stop."""
+        loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, finished)
+        loops.begin("deletions", self.deletions.remove_due, REMOVE_EVERY_SECONDS, finished)
+        loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, finished)
+        loops.begin("batches", self.batching.turn, BATCHES_EVERY_SECONDS, finished)
+        if self.webhooks.urls:
+            deliver = partial(self.webhooks.deliver, finished.is_set)
+            loops.begin("messenger", deliver, DELIVER_EVERY_SECONDS, finished)
         if self.checker is not None:
-            checker = self.checker
-            loops.begin("checker", checker.run, CHECK_EVERY_SECONDS, checker.stop)
-        if self.remaker is not None:
-            self._begin_remaking(loops, self.remaker)
-
-    def _begin_remaking(self, loops: Loops, remaker: Remaker) -> None:
+            loops.begin("checker", self.checker.run, CHECK_EVERY_SECONDS, self.checker.stop)
+        remaker = self.remaker
         renew_every = remaker.takes.lease_seconds / RENEWALS
         loops.begin("remaker", remaker.run, REMAKE_EVERY_SECONDS, remaker.parts.stopping)
-        loops.begin("remaker's heartbeat", remaker.renew, renew_every, self.finished)
+        loops.begin("remaker's heartbeat", remaker.renew, renew_every, finished)
 
     def end(self) -> None:
-        """End the loops; an interrupted check runs again later."""
-        self.finished.set()
+        """End a running check, which runs again later."""
         if self.checker is not None:
             self.checker.close()
 
@@ -74,13 +68,7 @@ class Upkeep:
         if sent:
             log.info("%d waiting products were sent to the queue again", sent)
 
-    def _deliver(self) -> None:
-        if self.webhooks is not None:
-            self.webhooks.deliver(self.finished.is_set)
-
     def _tidy(self) -> None:
         self.catalog.forget_old()
-        if self.batching is not None:
-            self.batching.jobs.forget_old()
-        if self.webhooks is not None:
-            self.webhooks.forget_old()
+        self.batching.jobs.forget_old()
+        self.webhooks.forget_old()

@@ -12,19 +12,14 @@ from typing import Final
 from packshot import logs
 from packshot.backoff import Chance
 from packshot.errors import LostClaim, PackshotError, Unavailable
-from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.queues.contract import Message, Queue
-from packshot.webhooks.deliveries import Webhooks
 from packshot.work import pipeline
-from packshot.work.batching import Batching
-from packshot.work.checker import Checker
 from packshot.work.draining import Drain
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
 from packshot.work.loops import Loops
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
-from packshot.work.remaking import Remaker
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import RunAlone
 from packshot.work.slots import ProductJob, Slots, start_thread
@@ -41,7 +36,8 @@ LONGEST_TURN_SECONDS: Final = 180.0
 
 
 class Worker:
-    """One per process: a receiver, `concurrency` slots, a heartbeat and the loops of `Upkeep`.
+    """One per process: a receiver, `concurrency` slots, a heartbeat and the loops of `upkeep`
+    (None: it only makes pictures).
 
     `start()` returns at once. After `begin_stop()` it receives nothing, begins no paid call, lets
     running products finish within `grace` seconds and gives the rest back; `stop()` waits for
@@ -52,12 +48,8 @@ class Worker:
         self,
         parts: Parts,
         queue: Queue,
-        catalog: Catalog,
         concurrency: int,
-        webhooks: Webhooks | None = None,
-        checker: Checker | None = None,
-        batching: Batching | None = None,
-        remaker: Remaker | None = None,
+        upkeep: Upkeep | None = None,
         *,
         grace: float = GRACE_SECONDS,
         longest_product: float = LONGEST_PRODUCT_SECONDS,
@@ -65,7 +57,7 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
         chance: Chance = random.random,
     ) -> None:
-        self.parts, self.queue = parts, queue
+        self.parts, self.queue, self.upkeep = parts, queue, upkeep
         self.deletions = Deletions(parts.claims.database, parts.storage)
         self.lease_seconds = parts.claims.lease_seconds
         self.clock, log_waiting = clock, parts.keep_trying.log_waiting
@@ -74,14 +66,11 @@ class Worker:
         self.slots = Slots(concurrency, self._work_on)
         self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
         self.retries = Retries(parts.claims, queue, parts.keep_trying, self.outage, chance)
+        remaker = upkeep.remaker if upkeep is not None else None
         self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock, remaker)
         self.run_alone = RunAlone()
         self.turns = Turns(clock)
         self.loops = Loops(self.queue_outage, clock, chance)
-        finished = self.drain.finished
-        self.upkeep = Upkeep(
-            catalog, self.deletions, webhooks, checker, finished, batching, remaker
-        )
 
     def start(self) -> None:
         log.info("Worker thread started")
@@ -90,7 +79,8 @@ class Worker:
         self.loops.begin("heartbeat", self._renew_claims, renew_every, finished)
         if self.queue.is_external:  # separate from the heartbeat, which must not wait for a queue
             self.loops.begin("hider", self._renew_messages, renew_every, finished)
-        self.upkeep.begin(self.loops)
+        if self.upkeep is not None:
+            self.upkeep.begin(self.loops, finished)
         self.loops.begin("receiver", self._receive, 0.0, self.parts.stopping)
         receiver = self.loops.threads["receiver"]
         self.drainer = start_thread("drainer", lambda: self.drain.run(receiver))
@@ -130,7 +120,9 @@ class Worker:
         if not self._threads():
             return True
         self.drainer.join(self.drain.seconds_left())
-        self.upkeep.end()
+        self.drain.finished.set()
+        if self.upkeep is not None:
+            self.upkeep.end()
         self.slots.end()
         for thread in self._threads():
             thread.join(max(0.01, self.drain.seconds_left()))
