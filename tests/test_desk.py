@@ -1367,7 +1367,9 @@ def test_a_search_says_its_order_and_what_was_not_found(shop: DeskShop, open_des
     page = open_desk(f"{shop.url}/grid?q=zzz").page
     expect(page.get_by_label("Order")).to_have_value("")
     expect(page.get_by_label("Order").locator("option").first).to_have_text("By the term found")
-    expect(page.locator(".empty")).to_contain_text("No SKU, name or file name begins with “zzz”.")
+    expect(page.locator(".empty")).to_contain_text(
+        "No SKU, file name or word of a name begins with “zzz”."
+    )
 
 
 def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) -> None:

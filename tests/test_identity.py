@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, text, update
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import delete, event, insert, select, text, update
 from support.fakes import FakeQueue, SentCatalog
 from support.shop import Shop, row
 
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, PENDING, Product, ProductTerm
+from packshot.database.tables import MIGRATIONS
 from packshot.products.catalog import Catalog
 from packshot.products.lists import Filter
 from packshot.products.seller_fields import NewProduct
@@ -64,6 +68,34 @@ def test_a_search_takes_beginnings_in_any_case(catalog: Catalog, q: str) -> None
     catalog.create([MUG, NewProduct("Hats", "https://shop.example/hat.jpg", sku="HAT", name="Hat")])
     assert skus(catalog, q=q) == ["MUG-7"]
     assert catalog.facets(Filter(q=q)).categories == {"Mugs": 1}
+
+
+@pytest.mark.parametrize(
+    "q", ["pierscionek", "Pierścionek Z BURSZTYNEM", "bursztynem", "złoty", "Zloty", "unas"]
+)
+def test_a_search_finds_words_inside_names_with_and_without_accents(
+    catalog: Catalog, q: str
+) -> None:
+    ring = "Pierścionek z bursztynem „Żółty”, złoty"
+    catalog.create([MUG, NewProduct("Rings", "https://shop.example/r.jpg", sku="UÑAS", name=ring)])
+    assert skus(catalog, q=q) == ["UÑAS"]
+
+
+def test_products_from_before_are_found_by_the_words_of_their_names(catalog: Catalog) -> None:
+    """The migration has its own copy of how terms are made, which must make the same."""
+    name = "Łódź: Ø 3 cm, kolczyki-kółka z bursztynem; Größe İ"
+    catalog.create([MUG, NewProduct("Rings", "https://shop.example/r.jpg", sku="É 1", name=name)])
+    migration = ScriptDirectory(str(MIGRATIONS)).get_revision("0028")
+    assert migration is not None
+    every = select(ProductTerm.product_id, ProductTerm.term).order_by(ProductTerm.term)
+    with catalog.database.write() as session:
+        made = session.execute(every).all()
+        session.execute(delete(ProductTerm))
+        context = MigrationContext.configure(session.connection())
+        with Operations.context(context):
+            migration.module.upgrade()
+            migration.module.upgrade()
+        assert session.execute(every).all() == made
 
 
 @pytest.mark.parametrize("q", ["7", "%", "_", "mug-8", "\U0010ffff"])

@@ -56,9 +56,9 @@ CURSOR: Final = re.compile(r"(?P<list>[0-9a-f]{8}) (?P<id>[1-9][0-9]{0,9}) (?P<t
 class Filter:
     """Which products to list; None does not filter.
 
-    `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
-    begins with it. `enhancer` made the current round; `doubt`: whether a picture of it is doubtful,
-    or was found to be so after it was approved.
+    `reason`: a picture of the current round is rejected for it. `q`: the SKU, the
+    file name or a word of the name begins with it. `enhancer` made the current round; `doubt`:
+    whether a picture of it is doubtful, or was found to be so after it was approved.
     `order`: None is newest first; with "views" those of a SKU beside each other are in the order of
     their views.
     """

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, insert
 from sqlalchemy.orm import Session
 
 from packshot.database.models import Product, ProductTerm
+from packshot.spreadsheets.view_words import without_accents
 
-#: The fields whose beginnings are searched.
+#: The fields whose beginnings are searched; of a name also the beginning of each further word.
 SEARCHED: Final = ("sku", "name", "filename")
 LONGEST: Final = 255
+#: The most further words of a name: each is a row.
+_MAX_WORDS: Final = 6
+#: Words to search for: numbers and words such as `z`, `de` and `of` are in too many names.
+_WORD: Final = re.compile(r"(?<=[\W_])[^\W\d_]\w{2,}")
+#: Letters whose marks are a part of them.
+_LETTERS: Final = str.maketrans({"ø": "o", "đ": "d", "ı": "i"})
 #: Sorts after every other character.
 LAST: Final = chr(0x10FFFF)
 
 
 def search_term(text: str) -> str:
-    """The form in which a term is stored and searched: case-folded."""
-    return text.casefold()[:LONGEST]
+    """The form in which a term is stored and searched: case-folded, without accents."""
+    return without_accents(text).translate(_LETTERS)[:LONGEST]
 
 
 def terms_of(product_id: int, values: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """The rows of a product with these values, each term once."""
     terms = {search_term(values[name]) for name in SEARCHED if values.get(name)}
+    terms.update(_further_words(search_term(values.get("name") or "")))
     return ({"term": term, "product_id": product_id} for term in sorted(terms))
+
+
+def _further_words(name: str) -> Iterator[str]:
+    """The rest of a name from each further word on: `blue mug` of `Large blue mug`, and `mug`."""
+    for word, _ in zip(_WORD.finditer(name), range(_MAX_WORDS), strict=False):
+        yield name[word.start() :]
 
 
 def write_terms(session: Session, product: Product) -> None:

@@ -212,7 +212,10 @@ class ListQuery(StrictModel):
         ProductName | None,
         BeforeValidator(_unset),
         _text(r"^.{0,200}$"),
-        Field(description="the beginning of a SKU, a name or a file name, ignoring case"),
+        Field(
+            description="the beginning of a SKU, a file name or a word of a name, ignoring case and"
+            " accents"
+        ),
     ] = None
     reason: Annotated[
         RejectionReason | None,
