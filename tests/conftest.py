@@ -16,6 +16,7 @@ import pytest
 from servers import guard
 from servers.packshot_process import database_at_head
 from support.routes import compile_each_route_once
+from support.statements import compile_each_statement_once
 
 from packshot.database.engine import Database
 from packshot.database.tables import bring_to_head
@@ -52,6 +53,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     guard.begin()
     compile_each_route_once()
+    compile_each_statement_once()
     os.environ["PACKSHOT_URL"] = "http://127.0.0.1:9"  # not a developer's own Packshot
     os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
 
