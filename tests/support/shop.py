@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from werkzeug.test import TestResponse
 
 from packshot.database.models import PENDING_REVIEW, Product, ProductImage, Round
 from packshot.database.types import now
+from packshot.pictures.child_processes import Pixels
 from packshot.products.object_keys import variant_key
 from packshot.settings import Settings
 from packshot.web.app import create_app
-from packshot.wiring import Services, build
+from packshot.wiring import Services, build, limit_pixel_work
 
 Json = dict[str, Any]
 RAW_IMAGE = "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"
@@ -59,13 +61,26 @@ def row(**changes: Any) -> Json:
     return {name: value for name, value in given.items() if value is not None}
 
 
+class SharedPixels(Pixels):
+    """A real child, which outlives each shop: to start one costs more than what a shop has to do
+    for it. It ends with this process."""
+
+    def close(self) -> None:
+        pass
+
+
+@cache
+def shared_pixels() -> SharedPixels:
+    return SharedPixels(machine_limit=limit_pixel_work())
+
+
 class Shop:
     """One application; `client` asks it as this machine does, without a key."""
 
     def __init__(self, database_url: str, media_dir: Path, **overrides: Any) -> None:
         self.clock = Clock()
         self.settings = Settings(database_url=database_url, media_dir=media_dir, **overrides)
-        self.services: Services = build(self.settings)
+        self.services: Services = build(self.settings, shared_pixels())
         self.app: APIFlask = create_app(self.services, clock=self.clock)
         self.client: FlaskClient = self.app.test_client()
 
