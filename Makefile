@@ -95,7 +95,7 @@ endef
 
 test: $(DEV) $(COMPILED) model chromium
 	@echo "== Running the tests"
-	@$(call pytest,-n 6 --dist worksteal $(TESTS))
+	@$(call pytest,-n 4 --dist worksteal $(TESTS))
 
 # All that both need, without running them.
 prepared: $(DEV) $(COMPILED) $(AWS) model chromium
@@ -103,7 +103,7 @@ prepared: $(DEV) $(COMPILED) $(AWS) model chromium
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into the time of `make test`.
 test-extra: prepared
 	@echo "== Running the extra tests"
-	@$(call pytest,-n 5 --dist worksteal -m "extra and not soak" $(TESTS))
+	@$(call pytest,-n 4 --dist worksteal -m "extra and not soak" $(TESTS))
 
 check: $(DEV)
 	@echo "== Format, lint, types, layers"

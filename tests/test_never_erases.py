@@ -224,16 +224,21 @@ def test_no_part_is_lost_when_the_product_is_askew_small_or_wide(
     assert max(lost.values()) <= MOST, lost
 
 
-#: The others, as costly, run with `make test-extra`.
+#: The others, as costly, run with `make test-extra`, and without the network with `make soak`.
 IN_EVERY_RUN = ("white mug", "white chair", "silver spoon", "sneakers")
 
 
-@pytest.mark.parametrize("method", ["network", pytest.param("classical", marks=pytest.mark.extra)])
+def how_often(name: str, method: str) -> tuple[pytest.MarkDecorator, ...]:
+    marks = (pytest.mark.extra, pytest.mark.soak)
+    return marks[: (name not in IN_EVERY_RUN) + (method == "classical")]
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "method"),
     [
-        pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.extra)
+        pytest.param(name, method, marks=how_often(name, method))
         for name in COMPOSITES
+        for method in ("network", "classical")
     ],
 )
 def test_a_light_product_on_a_light_backdrop_keeps_all_its_parts(
@@ -258,16 +263,22 @@ ONCE_LOST = (
 ONCE_LOST_TOO = (
     ("spoon", 25, 244, -4, 3),
     ("cable", 0, 236, 4, 20),
+    ("hoop", -9, 222, 14, 32),
+)
+THE_SAME_AT_OTHER_ANGLES = (
     ("cable", -9, 236, -6, 22),
     ("hoop", 6, 236, 4, 31),
-    ("hoop", -9, 222, 14, 32),
     ("watch", 45, 205, 20, 39),
 )
 
 
 @pytest.mark.parametrize(
     ("name", "angle", "wall", "lighter", "seed"),
-    [*ONCE_LOST, *(pytest.param(*case, marks=pytest.mark.extra) for case in ONCE_LOST_TOO)],
+    [
+        *ONCE_LOST,
+        *(pytest.param(*case, marks=pytest.mark.extra) for case in ONCE_LOST_TOO),
+        *(pytest.param(*case, marks=pytest.mark.soak) for case in THE_SAME_AT_OTHER_ANGLES),
+    ],
 )
 def test_thin_shiny_and_white_products_keep_all_their_parts(
     name: str, angle: int, wall: int, lighter: int, seed: int, network: Path
@@ -283,7 +294,7 @@ def test_thin_shiny_and_white_products_keep_all_their_parts(
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.soak if n % 3 else ())
+        pytest.param(name, marks=pytest.mark.soak if n % 6 else ())
         for n, name in enumerate(light_products.PRODUCTS)
     ],
 )
@@ -307,7 +318,10 @@ def test_the_samples_that_once_lost_their_light_parts(name: str, network: Path) 
 
 @pytest.mark.extra
 @pytest.mark.parametrize("method", ["network", pytest.param("classical", marks=pytest.mark.soak)])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.soak if n % 2 else ()) for n, name in enumerate(NAMES)],
+)
 def test_no_variant_of_a_sample_erases_a_part(name: str, method: str, network: Path) -> None:
     photo, product = sample(name, 1200)
     options = options_of(method, network)

@@ -199,7 +199,7 @@ def test_what_unpacks_to_much_stays_within_bounds(child: Pixels, name: str) -> N
 @pytest.mark.extra
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.soak if n % 3 else ()) for n, name in enumerate(LARGE)],
+    [pytest.param(name, marks=pytest.mark.soak if n % 6 else ()) for n, name in enumerate(LARGE)],
 )
 def test_the_largest_pictures_stay_within_bounds(name: str) -> None:
     """Each in a separate child: one that worked before keeps some memory for the next."""

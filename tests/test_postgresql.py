@@ -68,6 +68,7 @@ def migrate(url: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.extra
+@pytest.mark.parametrize("pooled_url", ["transaction"], indirect=True)
 def test_three_starts_at_once_behind_a_pooler(pooled_url: str) -> None:
     """One more than its connections in the transaction mode."""
     running = [migrate(pooled_url) for _ in range(3)]

@@ -31,6 +31,7 @@ from packshot.testing.fake_gemini import FakeGemini
 
 STARTED = "Worker thread started"
 FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
+SERVE = (str(BIN / "packshot"), "serve")
 FLASK = (str(BIN / "flask"), "--app", "src.app", "run", "--port", "{port}")
 WAITRESS = (
     *(str(BIN / "waitress-serve"), "--listen", "127.0.0.1:{port}"),
@@ -48,7 +49,7 @@ WAITRESS = (
         pytest.param(RUN_PY, 1, marks=pytest.mark.extra),
         pytest.param(FLASK, 1, marks=pytest.mark.extra),
         pytest.param(WAITRESS, 1, marks=pytest.mark.extra),
-        ((str(BIN / "packshot"), "serve"), 1),
+        (SERVE, 1),
     ],
     ids=[
         "gunicorn",
@@ -64,31 +65,23 @@ WAITRESS = (
 def test_one_worker_per_serving_process(
     tmp_path: Path, command: tuple[str, ...], workers: int
 ) -> None:
-    with PackshotProcess(tmp_path, command, empty=True) as server:
+    with PackshotProcess(tmp_path, command, empty=command == gunicorn(2)) as server:
         server.wait_until_serving()
         server.wait_for_line(STARTED, workers)
         time.sleep(0.3)
         assert server.log().count(STARTED) == workers
+        if command in (RUN_PY, SERVE):
+            server.wait_for_line(f'"Open http://localhost:{server.port}/ in a browser')
+            assert all(line.startswith("{") for line in server.log().splitlines())
         began = time.monotonic()
         assert server.stop() == 0, server.log()
         assert time.monotonic() - began < 25
     assert "Traceback" not in server.log()
 
 
-@pytest.mark.extra
-@pytest.mark.parametrize(
-    "command", [RUN_PY, (str(BIN / "packshot"), "serve")], ids=["run.py", "packshot-serve"]
-)
-def test_it_says_where_to_open_it(tmp_path: Path, command: tuple[str, ...]) -> None:
-    with PackshotProcess(tmp_path, command) as server:
-        server.wait_until_serving()
-        server.wait_for_line(f'"Open http://localhost:{server.port}/ in a browser')
-        assert all(line.startswith("{") for line in server.log().splitlines())
-
-
 @pytest.mark.parametrize(
     "command",
-    [RUN_PY, (str(BIN / "packshot"), "serve"), (str(BIN / "packshot"), "serve", "--fake-gemini")],
+    [RUN_PY, SERVE, (*SERVE, "--fake-gemini")],
     ids=["run.py", "packshot-serve", "fake-gemini"],
 )
 def test_a_port_that_is_taken_ends_it_before_anything_starts(
@@ -144,10 +137,7 @@ def test_a_port_that_browsers_refuse_is_warned_of() -> None:
 @pytest.mark.extra
 @pytest.mark.parametrize(
     "command",
-    [
-        RUN_PY,
-        (*FLASK, "--reload"),
-    ],
+    [pytest.param(RUN_PY, marks=pytest.mark.soak), (*FLASK, "--reload")],
     ids=["run.py", "flask"],
 )
 def test_the_reloaders_parent_has_no_worker(tmp_path: Path, command: tuple[str, ...]) -> None:

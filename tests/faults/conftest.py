@@ -54,15 +54,15 @@ LONG = (
     "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
     "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",
     "test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice[cloud]",
+    "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
 )
 #: Twins that `make test-extra` runs.
 TWINS = (
     "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-hang]",
-    "test_a_rolling_restart_of_four_processes_loses_no_request",
+    "test_a_rolling_restart_loses_no_request",
     "test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice[cloud]",
     "test_a_worker_killed_during_its_background_tasks_loses_nothing[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
-    "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
 )
 
