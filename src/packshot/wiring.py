@@ -157,10 +157,8 @@ def _problem(check: Callable[[], str | None]) -> str | None:
 
 
 def build(settings: Settings, pixels: Pixels | None = None) -> Services:
-    """Choose and connect the parts. Opens nothing: connections and children start at first use.
-
-    `pixels`: in place of child processes of this process alone; closed with the rest.
-    """
+    """Choose and connect the parts; `pixels`: in place of this process's own child processes.
+    Opens nothing: connections and children start at first use."""
     check_export_names(settings.export_names)
     check_receivers(settings)
     database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
