@@ -64,6 +64,15 @@ def test_an_underexposed_photo_is_lifted_without_clipping() -> None:
     assert (lifted == 255).mean() < 0.01
 
 
+@pytest.mark.parametrize(("vivid", "hazy"), [((190, 30, 40), False), ((190, 110, 120), True)])
+def test_a_vivid_colour_shows_that_there_is_no_haze(
+    vivid: tuple[int, int, int], hazy: bool
+) -> None:
+    cloth = np.full((300, 400, 3), (240, 238, 235), np.uint8)
+    cloth[:, ::4], cloth[:, 1::4] = vivid, vivid
+    assert (measured(cloth).black > 0) is hazy
+
+
 def test_a_black_product_on_a_light_sheet_is_not_lifted() -> None:
     found = measured(still_life(product=(18, 18, 20)))
     assert found.exposure == 0.0 and found.contrast == 0.0
@@ -88,6 +97,21 @@ def test_a_grey_product_shows_that_the_wall_is_coloured_and_not_the_light(
     photo = np.full((300, 400, 3), wall, np.uint8)
     photo[90:230, 130:270] = product
     assert measured(photo).balance == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("wall", [(140, 215, 220), (176, 124, 78), (235, 150, 160)])
+def test_a_vivid_wall_around_a_coloured_product_is_no_coloured_light(
+    wall: tuple[int, int, int],
+) -> None:
+    photo = np.full((300, 400, 3), wall, np.uint8)
+    photo[90:230, 130:270] = (45, 40, 90)
+    assert measured(photo).balance == (1.0, 1.0, 1.0)
+
+
+def test_a_white_product_before_a_white_wall_in_lamplight_shows_the_light() -> None:
+    photo = in_light(still_life(180, (238, 238, 236)), 1, 0.6, 0.22)
+    red, _, blue = measured(photo).balance
+    assert red < 0.85 and blue > 1.3
 
 
 @pytest.mark.parametrize("product", GREYS)

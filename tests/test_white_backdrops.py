@@ -65,4 +65,8 @@ def test_a_backdrop_that_is_white_already_costs_the_product_nothing() -> None:
     moved = cv2.absdiff(cv2.blur(before, (9, 9)), cv2.blur(made.picture, (9, 9)))
     assert moved.max() <= 4
     assert recipes.warning(found, "white", made) is None
-    assert "lies on the product" in str(recipes.warning(found, "studio", made))
+
+
+def test_without_a_cut_no_backdrop_colour_is_laid_on_the_product() -> None:
+    listed = recipes.titles(measured(shirt_on_white()))
+    assert listed[:2] == ["white", "natural"] and not {"studio", "warm"} & set(listed)

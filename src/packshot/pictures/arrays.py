@@ -36,11 +36,6 @@ def to_srgb(linear: Floats) -> Floats:
     return (coded * 255).astype(np.float32)
 
 
-def luminance(rgb: Bytes) -> Floats:
-    """sRGB bytes HxWx3 -> linear luminance HxW, 0..1."""
-    return (to_linear(rgb) @ LUMA).astype(np.float32)
-
-
 def to_lab(rgb: Bytes) -> Floats:
     """sRGB bytes HxWx3 -> CIE Lab floats (L 0..100), D65."""
     return _floats(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab))

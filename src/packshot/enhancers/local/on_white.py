@@ -11,7 +11,7 @@ from packshot.enhancers.local import compose, flatfield, scenes, tone
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, FramedPicture
 from packshot.enhancers.local.tone import Tone
-from packshot.pictures.arrays import Bytes, as_bytes, resize
+from packshot.pictures.arrays import Bytes, as_bytes
 
 LOOSER, TIGHTER = 0.82, 1.1  # times the fill, as a reviewer asked
 FULLEST, LOOSEST = 0.96, 0.2  # of the canvas
@@ -31,17 +31,12 @@ def place_on_backdrop(
     return make
 
 
-def whiten_backdrop(title: str, fill: float = compose.FILL) -> Callable[[Findings], FramedPicture]:
-    """A recipe that makes the photo's own backdrop white, or tints it like a sweep."""
+def whiten_backdrop(fill: float = compose.FILL) -> Callable[[Findings], FramedPicture]:
+    """A recipe that makes the photo's own backdrop white."""
 
     def make(findings: Findings) -> FramedPicture:
         made = _frame_on_white(findings, _fill(findings, fill))
-        photo = made.picture
-        if title in ("studio", "warm"):
-            sweep = compose.BACKDROPS[title](max(photo.shape[:2]))
-            sweep = resize(sweep, photo.shape[1], photo.shape[0])
-            photo = cv2.multiply(photo, sweep, scale=1 / 255).astype(np.uint8)
-        picture = tone.sharpen(photo, made.scale, findings.tone.noise)
+        picture = tone.sharpen(made.picture, made.scale, findings.tone.noise)
         return FramedPicture(picture, made.top, made.left, made.scale)
 
     return make

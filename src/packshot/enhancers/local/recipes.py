@@ -27,12 +27,12 @@ TITLES: dict[Treatment, tuple[str, ...]] = {
         "crisp", "studio", "sunny", "deep", "plain",
     ),
     "whiten": (
-        "white", "natural", "studio", "tight", "close",
-        "crisp", "bright", "sunny", "warm", "plain",
+        "white", "natural", "close", "even", "tight", "framed",
+        "crisp", "bright", "plain", "deep", "fresh", "sunny",
     ),
     "scene": (
-        "natural", "soft", "close", "bright", "crisp",
-        "sunny", "deep", "fresh", "framed", "plain",
+        "natural", "even", "close", "soft", "framed", "bright",
+        "crisp", "plain", "deep", "fresh", "sunny",
     ),
 }  # fmt: skip
 ASKED_TO_CUT = (
@@ -116,7 +116,7 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     if findings.treatment == "cut" and on_new_background:
         return [*_warn_of_part(findings.cut), *_warn_of_cut(findings)]
     if findings.treatment == "whiten" and on_new_background:
-        return _warn_of_whitening(findings, title)
+        return _warn_of_whitening(findings)
     if findings.treatment in ("scene", "unsure") and title == "soft":
         return [
             "The background was blurred behind a rough outline: check that every part of the"
@@ -127,19 +127,13 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     return []
 
 
-def _warn_of_whitening(findings: Findings, title: str) -> list[str]:
-    words = []
-    if not findings.backdrop.white:
-        words.append(
-            "The backdrop was made white without cutting the product out: parts of the product that"
-            " are as light as the backdrop may be lost. Compare its light edges with the photo."
-        )
-    if title in ("studio", "warm"):
-        words.append(
-            "The new backdrop's colour lies on the product, too, which was not cut out: compare its"
-            " light colours with the photo."
-        )
-    return words
+def _warn_of_whitening(findings: Findings) -> list[str]:
+    if findings.backdrop.white:
+        return []
+    return [
+        "The backdrop was made white without cutting the product out: parts of the product that"
+        " are as light as the backdrop may be lost. Compare its light edges with the photo."
+    ]
 
 
 def _warn_of_part(cut: CutOut | None) -> list[str]:
@@ -229,7 +223,9 @@ def _words(findings: Findings, title: str) -> str:
 def _recipe(treatment: Treatment, title: str) -> Recipe:
     if title in SCENES:
         return SCENES[title]
-    return (WHITENED if treatment == "whiten" else CUT)[title]
+    if treatment == "whiten":  # a plan from before an upgrade may name one that is no more
+        return WHITENED.get(title, WHITENED["white"])
+    return CUT[title]
 
 
 CUT: dict[str, Recipe] = {
@@ -250,20 +246,15 @@ CUT: dict[str, Recipe] = {
 WHITENED: dict[str, Recipe] = {
     "white": Recipe(
         "photo with its backdrop made white and its own shadow, filling 86 %",
-        on_white.whiten_backdrop("white"),
-    ),
-    "studio": Recipe(
-        "photo with its backdrop made a soft grey sweep", on_white.whiten_backdrop("studio")
+        on_white.whiten_backdrop(),
     ),
     "tight": Recipe(
-        "photo with its backdrop made white, filling 95 %", on_white.whiten_backdrop("tight", 0.95)
-    ),
-    "warm": Recipe(
-        "photo with its backdrop made a pale warm sweep", on_white.whiten_backdrop("warm")
+        "photo with its backdrop made white, filling 95 %", on_white.whiten_backdrop(0.95)
     ),
 }
 SCENES: dict[str, Recipe] = {
     "natural": Recipe("the original scene, corrected", scenes.natural),
+    "even": Recipe("the scene with its light evened by the backdrop's", scenes.even),
     "soft": Recipe("the scene with its background out of focus", scenes.soft),
     "close": Recipe("the scene cropped to everything that may be the product", scenes.close),
     "bright": Recipe("the scene, +0.35 EV brighter", scenes.adjust(exposure=0.35)),

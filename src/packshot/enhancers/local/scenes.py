@@ -9,21 +9,47 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local import compose, framing, tone
+from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, FramedPicture
-from packshot.pictures.arrays import Bytes, Floats, resize
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize
 
 MARGIN = 0.04  # of the product's longer side: the smallest margin around it
 CLOSE = 0.1  # the same in "close"; a reviewer may ask for twice or half of it
 SOFTNESS = 0.012  # of the picture's longer side: sigma of the background's blur
 ALIKE = 0.9  # of the larger window: windows that share more show the same
 BLURRED = 0.05  # of the picture: where "soft" blurs less, it shows the same as "natural"
+SURFACE_SIDE = 48  # px; a second-order surface needs no more
+EVENED = (0.7, 1.5)  # times a pixel's code: the most that "even" darkens and lightens
+LIGHTEST = 250  # a code; evening leaves the lightest parts of a product below it
+DIM, UNEVEN = 30.0, 5.0  # L of a backdrop; darker ones show no light, smaller ranges are even
 FADE = 0.015  # of the mask's longer side: how gradually the blur begins
 
 
 def natural(findings: Findings) -> FramedPicture:
     """The whole scene, or the largest part in the wanted ratio that has the whole product."""
     return _crop(findings, _natural_window(findings))
+
+
+def even(findings: Findings) -> FramedPicture:
+    """The natural scene with its light evened by the backdrop's: no dark corners or sides."""
+    window = _natural_window(findings)
+    scale = _scale(window)
+    part = _part(findings.rgb, window, scale)
+    surface = from_lab(_light_on_backdrop(findings.backdrop, window.share_of(findings.rgb.shape)))
+    light = cv2.resize(surface, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    level = from_lab(_light_on_backdrop(findings.backdrop)).mean(axis=(0, 1), dtype=np.float32)
+    # sRGB codes can be divided like light, because their curve is nearly a power.
+    gain = np.clip(level / np.maximum(light, 1).astype(np.float32), *EVENED)
+    lit = part * gain
+    lit *= min(1.0, LIGHTEST / max(1.0, float(np.percentile(lit[::8, ::8], 99.9))))
+    picture = tone.apply(tone.keep_below_white(as_bytes(lit), part), findings.tone, scale)
+    picture = tone.sharpen(picture, scale, findings.tone.noise)
+    return FramedPicture(picture, window.top, window.left, scale)
+
+
+def _light_on_backdrop(backdrop: Backdrop, part: RelativeBox = WHOLE) -> Floats:
+    return backdrop.surface(SURFACE_SIDE, SURFACE_SIDE, part)
 
 
 def plain(findings: Findings) -> FramedPicture:
@@ -85,11 +111,19 @@ def soft(findings: Findings) -> FramedPicture:
 
 def shows_the_same(findings: Findings, title: str) -> bool:
     """Whether this recipe would make the picture of `natural` again: "close" where there is nothing
-    to crop, "soft" where there is no background to blur."""
+    to crop, "soft" where there is no background to blur, "even" where the light is even."""
     window = _natural_window(findings)
+    if title == "even":
+        return not _is_unevenly_lit(findings.backdrop)
     if title == "close":
         return framing.overlap(window, _close_window(findings)) > ALIKE
     return title == "soft" and _blurred_share(findings, window) < BLURRED
+
+
+def _is_unevenly_lit(backdrop: Backdrop) -> bool:
+    """Whether a backdrop shows the light that falls on it, and that it is not the same all over."""
+    lightness = _light_on_backdrop(backdrop)[..., 0]
+    return backdrop.plain and backdrop.lightness > DIM and float(np.ptp(lightness)) > UNEVEN
 
 
 def _blurred_share(findings: Findings, window: Box) -> float:

@@ -11,14 +11,13 @@ from packshot.enhancers.local import exposure, white_balance
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.pictures.arrays import (
     LINEAR,
-    LUMA,
     Bytes,
     Floats,
     Mask,
     as_bytes,
-    luminance,
     shrink,
     to_lab,
+    to_linear,
     to_srgb,
 )
 
@@ -89,8 +88,7 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
     """
     small = shrink(rgb if smaller is None else smaller, MEASURE_SIDE)
     balance = white_balance.gains(small, backdrop)
-    light = luminance(small) * float(np.dot(LUMA, balance))
-    black = 0.0 if backdrop.plain else _haze(light)  # nothing is dark in a white shirt on white
+    black = 0.0 if backdrop.plain else _haze(small)  # nothing is dark in a white shirt on white
     lacking = exposure.estimate(small, backdrop, np.array(balance, np.float32), black)
     noise = _noise(rgb)
     contrast = _contrast(small, backdrop)
@@ -206,9 +204,10 @@ def _sharpening(scale: float) -> tuple[float, float]:
 # Exposure and contrast
 
 
-def _haze(light: Floats) -> float:
-    """The darkest light of the frame, when even that is far from black."""
-    darkest = float(np.percentile(light, 0.5))
+def _haze(small: Bytes) -> float:
+    """The darkest linear light of any channel in the frame, when even that is far from black. Haze
+    lies on all channels: a vivid colour, of which one channel is dark, shows that there is none."""
+    darkest = float(np.percentile(to_linear(small.min(axis=2)), 0.5))
     return round(min(darkest - 0.012, MAX_BLACK), 4) if darkest > 0.025 else 0.0
 
 

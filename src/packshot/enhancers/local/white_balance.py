@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,10 +19,11 @@ TOO_COLOURED = 20.0  # chroma of a backdrop that is no grey card
 MIDDLE = 50.0  # L; a lighter backdrop is a better card
 CLIPPED = 252  # a channel from here on says nothing about a tint
 APART = 8.0  # delta E from the backdrop's surface
+TEXTURE = 4.0  # times a backdrop's spread: lighter things are not its own texture
 VISIBLE = 25.0  # L; darker tints are noise
 MIN_THINGS = 0.02  # of the frame
 ALIKE = 0.35  # of the backdrop's tint
-NEUTRAL_SHARES = (0.15, 0.25)  # of the things before a backdrop: no sign, and a certain one
+SHARES = (0.15, 0.25)  # of the things before a backdrop: no sign, and a certain one
 
 
 def gains(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
@@ -36,36 +37,52 @@ def gains(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
 
 
 def _light_tint(small: Bytes, backdrop: Backdrop) -> Floats:
-    """The tint of the light, by the backdrop if it is plain, or else by the whole frame."""
+    """The tint of the light, by the backdrop if it is plain, or else by the whole frame.
+
+    A coloured backdrop fills the frame, so that the frame is no evidence of coloured light: the
+    things before it are, if they have its tint, too."""
     cast = _common_cast(small)
-    if not backdrop.plain or backdrop.chroma > TOO_COLOURED:
+    if not backdrop.plain:
         return _trusted_part(cast)
     card = _tint(exposure.colour_of(backdrop))
+    things = _things(small, backdrop, card)
+    if backdrop.chroma > TOO_COLOURED:
+        return _trusted_part(cast) * things.tinted
     if backdrop.lightness <= MIDDLE:
         trusted = _trusted_part(cast)  # no more than the backdrop shows, if it is dark
         shown = max(0.0, float(card @ trusted)) / max(1e-6, float(trusted @ trusted))
         return trusted * min(1.0, shown)
     agree = float(np.dot(card, cast)) > 0
     strength = _grey_card_strength(backdrop.chroma, agree)
-    return np.asarray(card * strength * (1 - _neutral_things(small, backdrop, card)))
+    return np.asarray(card * strength * (1 - things.neutral))
 
 
-def _neutral_things(small: Bytes, backdrop: Backdrop, card: Floats) -> float:
-    """How certainly something before the backdrop is neutral, 0..1: in light of the backdrop's
-    tint white and grey things would have that tint, too."""
+class _Things(NamedTuple):
+    """How certainly something before a backdrop is neutral, and has the backdrop's tint, 0..1: in
+    light of that tint white and grey things have it, too."""
+
+    neutral: float
+    tinted: float
+
+
+def _things(small: Bytes, backdrop: Backdrop, card: Floats) -> _Things:
     lab = to_lab(small)
-    away = np.linalg.norm(lab - backdrop.surface(*small.shape[:2]), axis=2)
+    difference = lab - backdrop.surface(*small.shape[:2])
+    away = np.linalg.norm(difference, axis=2)
     things = (away > APART) & (lab[..., 0] > VISIBLE) & (small.max(axis=2) < CLIPPED)
     if things.mean() < MIN_THINGS:
-        return 0.0
+        return _Things(0.0, 0.0)
     soft = np.asarray(cv2.GaussianBlur(to_linear(small), (0, 0), 1.0))[things]
     logs = np.log(np.maximum(soft, 1e-4))
     tints = logs - logs.mean(axis=1, keepdims=True)
     near = ALIKE * float(np.linalg.norm(card))
     neutral = float((np.linalg.norm(tints, axis=1) < near).mean())
-    tinted = float((np.linalg.norm(tints - card, axis=1) < near).mean())
-    none, full = NEUTRAL_SHARES
-    return float(np.clip((neutral - none) / (full - none), 0, 1)) * float(neutral > tinted)
+    # What is darker may be the backdrop in shadow; what is hardly lighter, its own texture.
+    lighter = difference[..., 0][things] > TEXTURE * backdrop.spread
+    tinted = float((lighter & (np.linalg.norm(tints - card, axis=1) < near)).mean())
+    none, full = SHARES
+    sure = np.clip((np.array([neutral, tinted]) - none) / (full - none), 0, 1)
+    return _Things(float(sure[0] * (neutral > tinted)), float(sure[1] * (tinted > neutral)))
 
 
 def _part_of_light(tint: Floats) -> Floats:
