@@ -3341,5 +3341,8 @@ def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     table = page.locator(".measured").first
     expect(table).to_contain_text("Picture 1")
     expect(table.locator("tr", has_text="border white")).to_contain_text("Fail")
+    make_again(shop, number)
+    with page.expect_response("**/compliance?*"):  # of the picture that stands there now
+        page.evaluate("dispatchEvent(new Event('online'))")  # asks at once
     page.reload()
     expect(page.locator(".measured")).to_have_count(3)  # the marketplace is remembered

@@ -46,7 +46,7 @@ export class ShopCheck {
 
   async #ask() {
     const preset = this.select.value;
-    const asked = `${preset} ${this.pictures.map((picture) => picture.id)}`;
+    const asked = `${preset} ${this.pictures.map((picture) => picture.sha256)}`;
     if (asked === this.#asked) return;
     this.#asked = asked;
     if (!preset) return this.#result.replaceChildren();
