@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Update, event
 from sqlalchemy.exc import IntegrityError
@@ -22,9 +22,6 @@ from packshot.database.postgresql import (
 from packshot.database.sqlite import SYNC, WriteLock, share_syncs, sqlite_engine
 from packshot.database.urls import DatabaseUrl, read_url
 from packshot.errors import Unavailable
-
-if TYPE_CHECKING:
-    pass
 
 
 class IdsWereBehind(Unavailable):
