@@ -201,6 +201,25 @@ def test_every_file_has_its_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("files", "skus"),
+    [
+        (
+            "SHOE-1/large/1.jpg SHOE-1/small/1.jpg SHOE-2/large/1.jpg SHOE-2/small/1.jpg",
+            "SHOE-1 SHOE-1 SHOE-2 SHOE-2",
+        ),
+        ("A-16/1.jpg A-16/sub/3.jpg A-17/1.jpg", "A-16 A-16 A-17"),
+        ("SS26/Mug/1.jpg SS26/Cup/1.jpg FW26/Mug/2.jpg", "Mug Cup Mug"),
+        ("box1/A-1/1.jpg box1/A-2/1.jpg box2/A-1/2.jpg", "A-1 A-2 A-1"),
+        ("Autumn/Mug/1.jpg Winter/Mug/2.jpg", "Mug Mug"),
+    ],
+)
+def test_a_part_of_a_skus_folder_is_no_sku(files: str, skus: str) -> None:
+    """`large` would be one SKU with the photos of all products."""
+    found = matched(name_photos(files.split(), replace(ROW, category="Cups")))
+    assert [(found[file][0]) for file in files.split()] == skus.split()
+
+
+@pytest.mark.parametrize(
     ("photo", "name"),
     [
         ("KB-10O7.jpg", "KB-1007"),

@@ -93,7 +93,7 @@ class Fields:
         *("gtin 13", "gtin 14", "upc", "upc code", "jan", "isbn", "barcode", "model kodu"),
         *("sygnatura", "internal reference", "child sku", "design no", "design number", "ugs"),
         *("kode produk", "kode barang", "mã sản phẩm", "mã hàng", "מק ט", "קוד מוצר"),
-        *("รหัสสินค้า", "id"),
+        *("артикул продавца", "materialnummer", "kode variasi", "รหัสสินค้า", "id"),
     )
     name: str | None = _text(
         "Name",
@@ -270,7 +270,14 @@ class Fields:
         *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
         *("vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
         *("price per piece", "price per unit", "price each", "preis pro stück", "preis je stück"),
-        *("preis stk", "prix pièce", "prix à l unité", "prijs per stuk"),
+        *(
+            "standardpreis",
+            "vk 1 brutto",
+            "preis stk",
+            "prix pièce",
+            "prix à l unité",
+            "prijs per stuk",
+        ),
         *("rate",),  # on wholesalers' lists in India
     )
     discount: Decimal | None = _number(

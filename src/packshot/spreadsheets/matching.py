@@ -25,6 +25,8 @@ from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
 from packshot.spreadsheets.view_words import SEPARATORS, place_of_view, view_key
 
+#: The most photos that may be mistyped: if more fit no SKU, they are others'.
+_MOST_MISTYPED: Final = 1_000
 #: The characters at the beginning of a name in which a SKU is searched after other words.
 _SEARCHED_CHARACTERS: Final = 120
 NO_FIT: Final = "its name fits no SKU of the spreadsheet"
@@ -392,7 +394,7 @@ class _Finder:
     def ask_for_nearly_named(self) -> None:
         """Ask of photos that fit no SKU whether they are those of a SKU or file named nearly so."""
         unknown = [left.file for left in self.left_out if left.why == NO_FIT]
-        if not unknown:
+        if not 0 < len(unknown) <= _MOST_MISTYPED:
             return
         rows = {stem_of(row.path): row for row in reversed(self._rows) if row.path}
         rows |= {row.sku: row for row in reversed(self._rows) if row.sku}

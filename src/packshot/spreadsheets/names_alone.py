@@ -21,6 +21,7 @@ from packshot.spreadsheets.naming import (
     PLAIN,
     NameParts,
     are_folders_skus,
+    find_inner_folders,
     is_no_sku,
     looks_like_sku,
     may_be_sku,
@@ -186,8 +187,11 @@ def _read(paths: Sequence[str], known: frozenset[str]) -> ReadNames:
     skus = set(known)
     by_folder = are_folders_skus([path for path in paths if "/" in path])
     beside = _skus_beside_views(paths) | known
+    inner = find_inner_folders(paths) - known
     for path in paths:
-        reading = _read_folder(path, known) if by_folder else _read_lone_folder(path, known, found)
+        reading = (
+            _read_folder(path, known, inner) if by_folder else _read_lone_folder(path, known, found)
+        )
         reading = reading or _read_view_apart(stem_of(path), known, beside)
         reading = reading or _read_surely(stem_of(path), known)
         if reading:
@@ -236,9 +240,9 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
     return [sku for sku in skus if 0 < len(sku) <= LONGEST["sku"] and not is_no_sku(sku)]
 
 
-def _read_folder(path: str, known: Collection[str]) -> Reading | None:
+def _read_folder(path: str, known: Collection[str], inner: Collection[str] = ()) -> Reading | None:
     """The folder is the SKU, unless Packshot has only one that the name begins with."""
-    folder, views = _folder_of_sku(path)
+    folder, views = _folder_of_sku(path, inner)
     named = parse_pattern(FOLDER).read(f"{folder}/{path.rpartition('/')[2]}")
     stem = stem_of(path)
     if named is None or (named.sku not in known and _fit(stem, known)):
@@ -265,12 +269,13 @@ def _read_lone_folder(path: str, known: Collection[str], found: ReadNames) -> Re
     return None
 
 
-def _folder_of_sku(path: str) -> tuple[str, list[str]]:
+def _folder_of_sku(path: str, inner: Collection[str] = ()) -> tuple[str, list[str]]:
     """The deepest folder that may be a SKU, and the views that the folders below it name:
     `A1/front/1.jpg`, `A1/images/1.jpg`."""
     folders, views = path.split("/")[:-1], list[str]()
-    while folders and is_no_sku(folders[-1]):
-        views.insert(0, read_view(folders.pop()) or "")
+    while folders and (folders[-1] in inner or is_no_sku(folders[-1])):
+        folder = folders.pop()
+        views.insert(0, read_view(folder) or ("" if is_no_sku(folder) else folder))
     return (folders[-1] if folders else ""), views
 
 

@@ -8,8 +8,8 @@ nor made into a regular expression.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -196,6 +196,27 @@ def are_folders_skus(paths: Sequence[str]) -> bool:
         for path in paths
     )
     return 2 * alike > len(paths)
+
+
+def find_inner_folders(paths: Iterable[str]) -> frozenset[str]:
+    """The folders of parts of products, such as `large` in `S1/large/1.jpg` beside `S2/large`, or
+    `more` in `S1/more/3.jpg` beside `S1/1.jpg`: a SKU's folder holds them. They have no digit, and
+    all folders in such a SKU's folder are like them."""
+    inside: dict[str, set[str]] = defaultdict(set)
+    named_by_view: set[str] = set()
+    for path in paths:
+        *folders, name = path.split("/")
+        if len(folders) > 1 and may_be_sku_folder(folders[-2]):
+            inside[folders[-2]].add(folders[-1])
+        if folders and read_view(stem_of(name)):
+            named_by_view.add(folders[-1])
+    counts = Counter(folder for each in inside.values() for folder in each)
+    others = set[str]()
+    for parent, each in inside.items():
+        direct = parent in named_by_view and looks_like_sku(parent)
+        if any(map(may_be_sku, each)) or not (direct or all(counts[one] > 1 for one in each)):
+            others |= each
+    return frozenset(counts.keys() - others)
 
 
 def _is_camera_in_sku(path: str) -> bool:

@@ -49,15 +49,16 @@ class NearNames:
 
 def _forms(name: str) -> Iterator[str]:
     """The name without its signs: with digits for letters that look so, and without one letter of
-    each longer word."""
+    its first longer word."""
     name = caseless(name)
     if len(_OTHER_SIGNS.sub("", name)) < _SHORTEST:
         return
     yield _form(name)
-    for word in _WORD.finditer(name):
+    if word := _WORD.search(name):
         for at in range(word.start(), word.end()):
             yield _form(name[:at] + name[at + 1 :])
 
 
 def _form(name: str) -> str:
-    return _OTHER_SIGNS.sub("", unicodedata.normalize("NFKC", name)).translate(_ALIKE)
+    plain = name if name.isascii() else unicodedata.normalize("NFKC", name)
+    return _OTHER_SIGNS.sub("", plain).translate(_ALIKE)
