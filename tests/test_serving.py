@@ -72,6 +72,8 @@ def test_one_worker_per_serving_process(
         assert server.log().count(STARTED) == workers
         if command in (RUN_PY, SERVE):
             server.wait_for_line(f'"Open http://localhost:{server.port}/ in a browser')
+            before = server.log().partition('"Open http')[0]  # who opens it at once finds it
+            assert command == RUN_PY or '"Listening at' in before
             assert all(line.startswith("{") for line in server.log().splitlines())
         began = time.monotonic()
         assert server.stop() == 0, server.log()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from packshot.database.tables import bring_to_head
 from packshot.serving.gunicorn_settings import (
+    accept_with_data,
     gunicorn_configuration,
     gunicorn_settings,
     ignore_path_headers,
@@ -114,15 +115,19 @@ def run_gunicorn(workers: int = 1) -> None:
 
     settings = prepare_server()
 
+    def when_ready(server: Any) -> None:
+        accept_with_data(server)
+        log.info("Open %s in a browser; Ctrl-C stops it", browser_address(settings))
+
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             for name, value in gunicorn_settings().items():
                 self.cfg.set(name, value)
             self.cfg.set("bind", f"{settings.host}:{settings.port}")
             self.cfg.set("workers", workers)
+            self.cfg.set("when_ready", when_ready)
 
         def load(self) -> APIFlask:
             return create_app()
 
-    log.info("Open %s in a browser; Ctrl-C stops it", browser_address(settings))
     Application().run()

@@ -50,6 +50,26 @@ def _number(label: str, kind: FieldKind, *columns: str) -> Any:
     return field(default=None, metadata={"field": found})
 
 
+#: Names of columns in PrestaShop's exports and elsewhere: a shop's own number of a product, and
+#: prices with and without tax.
+_REFERENCES: Final = (
+    *("referencia no", "no de referencia", "n de referencia", "no referencia", "n referencia"),
+    *("número de referencia", "no de référence", "n de référence", "numéro de référence"),
+    *("numero riferimento", "numero di riferimento", "n riferimento"),
+)
+_GROSS_PRICES: Final = (
+    *("precio iva incluido", "precio con impuestos", "precio impuestos"),
+    *("cena z podatkiem", "cena z podatkiem brutto", "preço com iva", "cena s dph"),
+)
+_NET_PRICES: Final = (
+    *("vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
+    *("precio sin iva", "precio sin impuestos"),
+    *("prix ht", "prix hors taxes", "prezzo senza iva", "prezzo iva esclusa", "cena netto"),
+    *("prezzo tasse escl", "cena bez podatku", "cena bez podatku netto", "preço sem iva"),
+    *("prijs excl btw", "netto prijs", "cena bez dph"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fields:
     """A product's fields as a spreadsheet gives them; each is optional there."""
@@ -75,6 +95,7 @@ class Fields:
         *("sku nr", "référence produit", "référence article", "réf article", "réf produit"),
         *("code article", "code produit", "numéro article", "numéro d article", "n article"),
         *("no article", "n d article", "modèle", "referencia", "referencia producto"),
+        *_REFERENCES,
         *("referencia del producto", "código", "cód", "código producto", "código de producto"),
         *("código del producto", "código artículo", "código de artículo", "código del artículo"),
         *("número de artículo", "no de artículo", "cód artículo", "modelo", "codice"),
@@ -253,6 +274,7 @@ class Fields:
         *("prix ttc", "prix de vente ttc", "pv ttc", "prix promo", "prix promotionnel"),
         *("prix soldé", "prix unitaire", "precio", "pvp", "precio venta", "precio de venta"),
         *("precio oferta", "precio de oferta", "precio rebajado", "precio final", "precio con iva"),
+        *_GROSS_PRICES,
         *("precio unitario", "prezzo", "prezzo vendita", "prezzo di vendita", "prezzo scontato"),
         *("prezzo offerta", "prezzo ivato", "prezzo iva inclusa", "prezzo unitario", "prijs"),
         *("verkoopprijs", "actieprijs", "aanbiedingsprijs", "prijs incl btw", "stukprijs", "cena"),
@@ -268,7 +290,7 @@ class Fields:
         *("trendyol da satılacak fiyat", "價格", "售價", "特価", "促销价", "折扣价", "할인가"),
         *("할인가격", "سعر العرض", "new price", "brutto vk", "tarif promo", "prezzo in offerta"),
         *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
-        *("vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
+        *_NET_PRICES,
         *("price per piece", "price per unit", "price each", "preis pro stück", "preis je stück"),
         *(
             "standardpreis",
