@@ -19,15 +19,15 @@ from packshot.products.views import (
 )
 
 
-class FaultOut(Out):
+class FieldErrorOut(Out):
     pointer: str
     code: str
     detail: str
 
 
-class RowFaultsOut(Out):
+class RowErrorsOut(Out):
     index: int
-    errors: list[FaultOut]
+    errors: list[FieldErrorOut]
 
 
 class SkippedOut(Out):
@@ -46,7 +46,7 @@ class BulkData(Out):
     created: int
     total: int
     products: list[ProductOut]
-    errors: list[RowFaultsOut] | None = Field(None, exclude_if=is_none)
+    errors: list[RowErrorsOut] | None = Field(None, exclude_if=is_none)
     skipped: list[SkippedOut] | None = Field(
         None, description="with on_duplicate=skip", exclude_if=is_none
     )

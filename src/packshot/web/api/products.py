@@ -33,14 +33,14 @@ from packshot.web.api.answer_models import (
     DuplicatesAnswer,
     DuplicatesData,
     ElsewhereOut,
-    FaultOut,
+    FieldErrorOut,
     HistoryAnswer,
     HistoryData,
     ListAnswer,
     ListData,
     ProductAnswer,
     ProductData,
-    RowFaultsOut,
+    RowErrorsOut,
     SameViewOut,
     SkippedOut,
     SkuCorrectionsAnswer,
@@ -195,10 +195,10 @@ def _created_response(
     return answer(body, 201, {"Location": under_prefix(f"/api/products?batch={created.batch_id}")})
 
 
-def _by_row(field_errors: list[FieldError]) -> Iterator[RowFaultsOut]:
+def _by_row(field_errors: list[FieldError]) -> Iterator[RowErrorsOut]:
     for index, of_row in groupby(field_errors, key=row_of):
-        errors = [FaultOut.model_validate(field_error) for field_error in of_row]
-        yield RowFaultsOut(index=index or 0, errors=errors)
+        errors = [FieldErrorOut.model_validate(field_error) for field_error in of_row]
+        yield RowErrorsOut(index=index or 0, errors=errors)
 
 
 @bp.post("/api/products/duplicates")

@@ -10,11 +10,11 @@ import { badPhotos, FURTHER, LEAVE, REPLACE, withSameView } from "./plan.js";
  * The actions for `made` products; `skipped` ones exist already. `lock` is what PIXEL_LOCK says, null without
  * Gemini. `redraw()` is called after a choice that changes the plan.
  */
-export function planActions({ plan, choices, faults, made, skipped, lock }, clear, redraw) {
+export function planActions({ plan, choices, unusable, made, skipped, lock }, clear, redraw) {
   const updates = choices.update ? changing(plan.existing).length : 0;
-  const same = withSameView(plan, faults).length;
+  const same = withSameView(plan, unusable).length;
   const replaced = choices.sameView === REPLACE ? same : 0;
-  const others = badPhotos(plan, faults).length > 0;
+  const others = badPhotos(plan, unusable).length > 0;
   const asks = lacksSku(plan) && made > 0;
   const open = asks && !choices.withoutSku;
   const submit = h(

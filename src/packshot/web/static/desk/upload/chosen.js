@@ -31,7 +31,7 @@ export class Chosen {
   photos = new Map();
   refused = [];
   /** photo -> why it can't be used. */
-  faults = new Map();
+  unusable = new Map();
   #checked = new Set();
 
   get isEmpty() {
@@ -53,7 +53,7 @@ export class Chosen {
     this.sheet = null;
     this.photos.clear();
     this.refused = [];
-    this.faults.clear();
+    this.unusable.clear();
     this.#checked.clear();
   }
 
@@ -65,7 +65,7 @@ export class Chosen {
       this.#checked.add(path);
       const why = await faultOf(photo);
       if (this.photos.get(path) !== photo) return; // cleared meanwhile
-      if (why) this.faults.set(path, why);
+      if (why) this.unusable.set(path, why);
     }
   }
 
@@ -86,7 +86,7 @@ export class Chosen {
   async #addPhoto(photo) {
     const known = this.photos.get(photo.path);
     const same = known && (await areSame(known, photo));
-    if (known && !same && !this.faults.has(photo.path))
+    if (known && !same && !this.unusable.has(photo.path))
       this.#refuse(photo.path, "another file with this name was chosen before");
     else if (photo.size > MAX_BYTES) this.#refuse(photo.path, `is ${bytes(photo.size)} large: at most 20 MB`);
     else if (!same) this.#take(photo);
@@ -95,7 +95,7 @@ export class Chosen {
   /** A photo that could not be used is replaced by a better one of its name. */
   #take(photo) {
     this.photos.set(photo.path, photo);
-    this.faults.delete(photo.path);
+    this.unusable.delete(photo.path);
     this.#checked.delete(photo.path);
   }
 

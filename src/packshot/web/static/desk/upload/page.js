@@ -121,19 +121,19 @@ export class UploadPage {
 
   /** Check the photos, and draw the plan again if some can't be used. */
   async #check() {
-    const known = this.#chosen.faults.size;
+    const known = this.#chosen.unusable.size;
     await this.#chosen.check((done, total) => {
       if (done && done % SHOWN_EVERY === 0) this.#checking.textContent = checkingWords(done, total);
     });
     this.#checking.textContent = "";
-    if (this.#chosen.faults.size > known && this.#plan && !this.#busy) this.#draw(this.#plan);
+    if (this.#chosen.unusable.size > known && this.#plan && !this.#busy) this.#draw(this.#plan);
     await this.#findKnown(this.#plan);
   }
 
   /** Draw the plan again if photos of it have products already. Where the server doesn't say, sending asks again. */
   async #findKnown(plan) {
     if (!plan) return;
-    const rows = makable(plan, this.#chosen.faults);
+    const rows = makable(plan, this.#chosen.unusable);
     const found = await this.#knownPhotos.find(rows, this.#chosen.photos).catch((error) => {
       if (!isExpected(error)) throw error;
       return {};
@@ -146,10 +146,11 @@ export class UploadPage {
   #draw(plan) {
     this.#plan = plan;
     const change = () => this.#replan();
-    const { faults } = this.#chosen;
-    const made = toMake(plan, faults, this.#choices).length;
-    const skipped = toSkip(plan, faults, this.#choices).length;
+    const { unusable } = this.#chosen;
+    const made = toMake(plan, unusable, this.#choices).length;
+    const skipped = toSkip(plan, unusable, this.#choices).length;
     const lock = this.#data.pixel_lock;
+    const [clear, redraw] = [this.#clearButton(), () => this.#draw(plan)];
     this.#lanes.show(made);
     this.#body.replaceChildren(
       ...[
@@ -157,9 +158,7 @@ export class UploadPage {
         mappingForm(plan, this.#choices, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,
-        planActions({ plan, choices: this.#choices, faults, made, skipped, lock }, this.#clearButton(), () =>
-          this.#draw(plan),
-        ),
+        planActions({ plan, choices: this.#choices, unusable, made, skipped, lock }, clear, redraw),
         this.#checking,
         ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
@@ -216,15 +215,15 @@ export class UploadPage {
 
   /** A photo that the server refuses stops no other: the result names it. */
   async #sendRows() {
-    const rows = makable(this.#plan, this.#chosen.faults);
+    const rows = makable(this.#plan, this.#chosen.unusable);
     const { known, sameView } = await this.#find(rows);
     this.#plan.sameView = byPhoto(sameView);
     const { sameView: choice } = this.#choices;
     const isLeft = (row) => choice === LEAVE && sameView.has(row);
     const left = rows.filter((row) => !known.has(row) && !isLeft(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, uploadBar(this.#body, left));
-    for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);
-    const usable = left.filter((row) => !this.#chosen.faults.has(row.photo));
+    for (const { row, why } of refused) this.#chosen.unusable.set(row.photo, why);
+    const usable = left.filter((row) => !this.#chosen.unusable.has(row.photo));
     if (left.length && !usable.length && !this.#hasUpdates) return this.#drawRefused(refused.length);
     const isReplacing = (row) => choice === REPLACE && sameView.has(row);
     const pairs = usable.filter(isReplacing).map((row) => ({ row, same: sameView.get(row) }));

@@ -64,37 +64,37 @@ const noPhotos = () => ({
 });
 
 /**
- * The products that can be made: `[{fields, photo, hint, number}]`, `photo` null for an address. Photos with
- * one of the `faults` can't be used.
+ * The products that can be made: `[{fields, photo, hint, number}]`, `photo` null for an address.
+ * `unusable`: photo -> why it can't be used.
  */
-export function makable(plan, faults) {
+export function makable(plan, unusable) {
   const photos = new Map(plan.photos.matched.map((match) => [match.index, match]));
   return plan.rows
     .map((fields, index) => ({ fields, photo: null, hint: null, ...photos.get(index) }))
-    .filter((row) => (row.photo ? !faults.has(row.photo) : row.fields.raw_image));
+    .filter((row) => (row.photo ? !unusable.has(row.photo) : row.fields.raw_image));
 }
 
 /**
  * The products that would be made: without those `known`, which have products already, unless made `again`, and
  * without those whose SKU and view a product has with another photo, unless these are `further` products.
  */
-export function toMake(plan, faults, { again, sameView }) {
-  const rows = makable(plan, faults).filter(({ photo }) => again || !plan.known?.has(photo));
+export function toMake(plan, unusable, { again, sameView }) {
+  const rows = makable(plan, unusable).filter(({ photo }) => again || !plan.known?.has(photo));
   return sameView === FURTHER ? rows : rows.filter(({ photo }) => !plan.sameView?.has(photo));
 }
 
 /** `[{row, same}]` of the photos whose SKU and view a product has with another photo. */
-export function withSameView(plan, faults) {
-  const rows = makable(plan, faults).filter(({ photo }) => plan.sameView?.has(photo));
+export function withSameView(plan, unusable) {
+  const rows = makable(plan, unusable).filter(({ photo }) => plan.sameView?.has(photo));
   return rows.map((row) => ({ row, same: plan.sameView.get(row.photo) }));
 }
 
 /** `[{row, known}]` of the products that would be skipped. */
-export function toSkip(plan, faults, { again }) {
+export function toSkip(plan, unusable, { again }) {
   if (again || !plan.known) return [];
-  const rows = makable(plan, faults).filter(({ photo }) => plan.known.has(photo));
+  const rows = makable(plan, unusable).filter(({ photo }) => plan.known.has(photo));
   return rows.map((row) => ({ row, known: plan.known.get(row.photo) }));
 }
 
 /** The matched photos that can't be used. */
-export const badPhotos = (plan, faults) => plan.photos.matched.filter(({ photo }) => faults.has(photo));
+export const badPhotos = (plan, unusable) => plan.photos.matched.filter(({ photo }) => unusable.has(photo));

@@ -12,10 +12,10 @@ const BAD = { open: true, kind: "bad" };
 
 /** The whole preview of a plan. */
 export function preview(plan, chosen, choices, change) {
-  const rows = toMake(plan, chosen.faults, choices);
-  const skipped = toSkip(plan, chosen.faults, choices);
-  const same = withSameView(plan, chosen.faults);
-  const bad = badPhotos(plan, chosen.faults);
+  const rows = toMake(plan, chosen.unusable, choices);
+  const skipped = toSkip(plan, chosen.unusable, choices);
+  const same = withSameView(plan, chosen.unusable);
+  const bad = badPhotos(plan, chosen.unusable);
   const missing = missingOf(plan, choices);
   const errors = errorsOf(plan);
   const notes = plan.problems.filter(({ level, column }) => level === "note" && column !== NAMES);
@@ -53,9 +53,9 @@ export function preview(plan, chosen, choices, change) {
 /** What the preview named and nothing was made of: it is shown once more with the result. */
 export function leftBehind(plan, chosen, choices) {
   return [
-    badList(badPhotos(plan, chosen.faults), chosen),
+    badList(badPhotos(plan, chosen.unusable), chosen),
     choices.sameView === LEAVE &&
-      folded("Left out: products have another photo", withSameView(plan, chosen.faults), sameViewLine, BAD),
+      folded("Left out: products have another photo", withSameView(plan, chosen.unusable), sameViewLine, BAD),
     folded("To correct or to answer", errorsOf(plan), problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), BAD),
     missingList(missingOf(plan, choices)),
@@ -84,7 +84,7 @@ const missingList = (missing) =>
   folded("Missing photos", missing, missingLine, { ...BAD, open: missing.length <= FEW });
 
 function badList(bad, chosen) {
-  const draw = ({ photo }) => line(photo, chosen.faults.get(photo));
+  const draw = ({ photo }) => line(photo, chosen.unusable.get(photo));
   const list = folded("Photos that can't be used", bad, draw, BAD);
   list?.classList.add("import-refused");
   return list;
