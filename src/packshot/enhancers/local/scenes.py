@@ -12,7 +12,7 @@ from packshot.enhancers.local import compose, framing, tone
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, FramedPicture
-from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, to_lab
 
 MARGIN = 0.04  # of the product's longer side: the smallest margin around it
 CLOSE = 0.1  # the same in "close"; a reviewer may ask for twice or half of it
@@ -21,7 +21,7 @@ ALIKE = 0.9  # of the larger window: windows that share more show the same
 BLURRED = 0.05  # of the picture: where "soft" blurs less, it shows the same as "natural"
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
 EVENED = (0.7, 1.5)  # times a pixel's code: the most that "even" darkens and lightens
-LIGHTEST = 250  # a code; evening leaves the lightest parts of a product below it
+LIGHTEST = 250.0  # a code; evening makes nothing lighter than this
 DIM, UNEVEN = 30.0, 5.0  # L of a backdrop; darker ones show no light, smaller ranges are even
 FADE = 0.015  # of the mask's longer side: how gradually the blur begins
 
@@ -32,23 +32,26 @@ def natural(findings: Findings) -> FramedPicture:
 
 
 def even(findings: Findings) -> FramedPicture:
-    """The natural scene with its light evened by the backdrop's: no dark corners or sides."""
+    """The natural scene as light everywhere as where its backdrop is lightest, as far as light
+    parts of the product allow: no dark corners or sides."""
     window = _natural_window(findings)
     scale = _scale(window)
     part = _part(findings.rgb, window, scale)
-    surface = from_lab(_light_on_backdrop(findings.backdrop, window.share_of(findings.rgb.shape)))
-    light = cv2.resize(surface, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    level = from_lab(_light_on_backdrop(findings.backdrop)).mean(axis=(0, 1), dtype=np.float32)
+    small = _surface(findings.backdrop, window.share_of(findings.rgb.shape))
+    wanted = np.full_like(small, small.mean(axis=(0, 1)))
+    wanted[..., 0] = small[..., 0].max()
     # sRGB codes can be divided like light, because their curve is nearly a power.
-    gain = np.clip(level / np.maximum(light, 1).astype(np.float32), *EVENED)
-    lit = part * gain
-    lit *= min(1.0, LIGHTEST / max(1.0, float(np.percentile(lit[::8, ::8], 99.9))))
+    gain = from_lab(wanted) / np.maximum(from_lab(small), 1).astype(np.float32)
+    size = part.shape[1::-1]
+    lit = part * cv2.resize(np.clip(gain, *EVENED), size, interpolation=cv2.INTER_LINEAR)
+    before, after = (float(np.percentile(each[::4, ::4], 99.9)) for each in (part, lit))
+    lit *= min(1.0, max(LIGHTEST, before) / max(1.0, after))
     picture = tone.apply(tone.keep_below_white(as_bytes(lit), part), findings.tone, scale)
     picture = tone.sharpen(picture, scale, findings.tone.noise)
     return FramedPicture(picture, window.top, window.left, scale)
 
 
-def _light_on_backdrop(backdrop: Backdrop, part: RelativeBox = WHOLE) -> Floats:
+def _surface(backdrop: Backdrop, part: RelativeBox = WHOLE) -> Floats:
     return backdrop.surface(SURFACE_SIDE, SURFACE_SIDE, part)
 
 
@@ -114,16 +117,25 @@ def shows_the_same(findings: Findings, title: str) -> bool:
     to crop, "soft" where there is no background to blur, "even" where the light is even."""
     window = _natural_window(findings)
     if title == "even":
-        return not _is_unevenly_lit(findings.backdrop)
+        return not _is_unevenly_lit(findings)
     if title == "close":
         return framing.overlap(window, _close_window(findings)) > ALIKE
     return title == "soft" and _blurred_share(findings, window) < BLURRED
 
 
-def _is_unevenly_lit(backdrop: Backdrop) -> bool:
+def _is_unevenly_lit(findings: Findings) -> bool:
     """Whether a backdrop shows the light that falls on it, and that it is not the same all over."""
-    lightness = _light_on_backdrop(backdrop)[..., 0]
-    return backdrop.plain and backdrop.lightness > DIM and float(np.ptp(lightness)) > UNEVEN
+    backdrop = findings.backdrop
+    surface = _surface(backdrop)
+    if not backdrop.plain or backdrop.lightness < DIM or np.ptp(surface[..., 0]) < UNEVEN:
+        return False
+    size = (SURFACE_SIDE, SURFACE_SIDE)
+    off = to_lab(resize(findings.rgb, *size))[..., 0] - surface[..., 0]
+    if findings.cut is not None:
+        extent = cv2.resize(findings.cut.extent.astype(np.uint8), size)
+        off = off[extent == 0]
+    # Its surface is known at the border only: it must go on behind the product.
+    return bool(off.size and np.median(np.abs(off)) < UNEVEN / 2)
 
 
 def _blurred_share(findings: Findings, window: Box) -> float:

@@ -69,14 +69,16 @@ def _things(small: Bytes, backdrop: Backdrop, card: Floats) -> _Things:
     lab = to_lab(small)
     difference = lab - backdrop.surface(*small.shape[:2])
     away = np.linalg.norm(difference, axis=2)
-    things = (away > APART) & (lab[..., 0] > VISIBLE) & (small.max(axis=2) < CLIPPED)
+    things = (away > APART) & (lab[..., 0] > VISIBLE) & (small.min(axis=2) < CLIPPED)
     if things.mean() < MIN_THINGS:
         return _Things(0.0, 0.0)
     soft = np.asarray(cv2.GaussianBlur(to_linear(small), (0, 0), 1.0))[things]
     logs = np.log(np.maximum(soft, 1e-4))
     tints = logs - logs.mean(axis=1, keepdims=True)
     near = ALIKE * float(np.linalg.norm(card))
-    neutral = float((np.linalg.norm(tints, axis=1) < near).mean())
+    # Coloured light clips one channel of white things first; a clipped grey is no evidence.
+    unclipped = small[things].max(axis=1) < CLIPPED
+    neutral = float((unclipped & (np.linalg.norm(tints, axis=1) < near)).mean())
     # What is darker may be the backdrop in shadow; what is hardly lighter, its own texture.
     lighter = difference[..., 0][things] > TEXTURE * backdrop.spread
     tinted = float((lighter & (np.linalg.norm(tints - card, axis=1) < near)).mean())
