@@ -660,6 +660,13 @@ def test_skus_that_look_alike_are_noted(other: str) -> None:
     assert [row for row, _, _ in reported(spaces, "note")] == [3, 4]
 
 
+def test_a_sku_is_one_in_all_forms_of_its_letters() -> None:
+    """Packshot saves the composed form, and corrects each SKU once."""
+    found = imported("sku,category,price\nä-1,Cups,5\na\u0308-1,Cups,6\n")
+    assert {row.sku for row in found.rows} == {"ä-1"}
+    assert [row for row, _, _ in reported(found)] == [2, 3]  # the price differs
+
+
 def test_skus_that_a_program_spoiled() -> None:
     found = imported('sku,category\n="00123",Cups\n8.90123E+12,Cups\n')
     assert found.rows[0].sku == "00123"

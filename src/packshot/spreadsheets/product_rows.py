@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -178,6 +179,7 @@ class RowReader:
         sku = self._limited_text(record, "sku")
         if sku is None:
             return None
+        sku = unicodedata.normalize("NFC", sku)  # as it is saved: else two SKUs become one there
         if _is_no_sku(sku):
             self._report(record, self._name_of("sku"), f"{sku} is read as no SKU", "note")
             return None
