@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, Update, and_, false, func, select, update
 
@@ -21,14 +21,11 @@ from packshot.products.object_keys import (
     variant_key,
     with_previews,
 )
-from packshot.products.take_retention import TakeRetention
+from packshot.products.take_retention import DAY, PAGE, TakeRetention
 from packshot.storage import Storage
 
 log = logging.getLogger("packshot.retention")
 R = TypeVar("R")
-DAY: Final = 86_400
-#: Rows marked in one transaction.
-PAGE: Final = 200
 
 
 @dataclass(frozen=True)

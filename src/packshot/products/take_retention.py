@@ -103,5 +103,9 @@ def _own_key(take: Take, namespace: str | None) -> list[str]:
     own = namespace and variant_key(namespace, *place)
     if own and own == take.object_key:
         return [own]
-    log.warning("a take: the object %s is not its own and stays", take.object_key)
+    log.warning(
+        "product %d, take %d of picture %d: the object %s is not its own and stays",
+        *(take.product_id, take.number, take.variant + 1),
+        take.object_key,
+    )
     return []

@@ -184,9 +184,7 @@ DUPLICATES: Final = _dump(
     )
 )
 LISTED: Final = _dump(
-    ListAnswer(
-        message="Products, newest first", data=ListData(products=[READY], next_cursor="MTIz")
-    )
+    ListAnswer(message="A page of products", data=ListData(products=[READY], next_cursor="MTIz"))
 )
 PRODUCT: Final = _product("Product", READY)
 CORRECTED: Final = _product(

@@ -278,14 +278,15 @@ def _facts(given: SkuFactsIn) -> SkuFacts:
 @needs()
 @refuses("bad_cursor")
 def list_products(query: ListQuery) -> Response:
-    """List products, newest first
+    """List products
 
-    `next_cursor` goes into `cursor` for the next page; it is null on the last one.
+    Newest first, unless `order` or `q` asks otherwise. `next_cursor` goes into `cursor` for the
+    next page; it is null on the last one.
     """
     page = services().catalog.products(query.as_filter(), limit=query.limit, cursor=query.cursor)
     products = [present(product) for product in page.products]
     data = ListData(products=products, next_cursor=page.next_cursor)
-    return conditional(answer(ListAnswer(message="Products, newest first", data=data)))
+    return conditional(answer(ListAnswer(message="A page of products", data=data)))
 
 
 @bp.get(ONE)
