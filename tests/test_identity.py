@@ -243,6 +243,9 @@ def test_a_discount_follows_the_prices_it_came_from(shop: Shop) -> None:
         assert answer.get_json()["data"]["product"]["discount"] == discount
     history = shop.ask("GET", f"/api/products/{own}/history").get_json()["data"]
     assert history["corrections"][0]["changes"]["discount"] == ["210.00", "110.00"]
+    correct(shop, own, {"mrp": 1300, "price": 1190})
+    history = shop.ask("GET", f"/api/products/{own}/history").get_json()["data"]
+    assert set(history["corrections"][0]["changes"]) == {"mrp", "price"}  # the difference is 110
     assert correct(shop, own, {"price": None}).get_json()["data"]["product"]["discount"] is None
 
 

@@ -78,8 +78,9 @@ def find_changes(product: Product, given: Mapping[str, Any]) -> dict[str, Any]:
     follows = product.discount is not None and product.discount == _difference(
         product.mrp, product.price
     )
-    if follows and "discount" not in given and values.keys() & {"mrp", "price"}:
-        values["discount"] = _difference(mrp, price)
+    discount = _difference(mrp, price)
+    if follows and "discount" not in given and discount != product.discount:
+        values["discount"] = discount
     return values
 
 

@@ -16,14 +16,15 @@ export function preview(plan, chosen, choices, change) {
   const skipped = toSkip(plan, chosen.unusable, choices);
   const same = withSameView(plan, chosen.unusable);
   const bad = badPhotos(plan, chosen.unusable);
-  const missing = missingOf(plan, choices);
+  const missing = missingOf(plan);
   const errors = errorsOf(plan);
-  const notes = plan.problems.filter(({ level, column }) => level === "note" && column !== NAMES);
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
+  const goodToKnow = notesOf(plan);
   const isElsewhere = ({ photo }) => plan.elsewhere?.has(photo);
   const isRepeated = ({ photo }) => plan.repeated?.has(photo);
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }),
+    !rows.length && goodToKnow, // it may say why
     badList(bad, chosen),
     folded("Products that exist already", inOrder(plan.existing), existingLine, {
       open: changing(plan.existing).length > 0,
@@ -44,7 +45,7 @@ export function preview(plan, chosen, choices, change) {
     ),
     missingList(missing),
     folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
-    folded("Good to know", notes, problemLine, { open: notes.length <= FEW }),
+    rows.length > 0 && goodToKnow,
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
     ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
   ];
@@ -58,13 +59,18 @@ export function leftBehind(plan, chosen, choices) {
       folded("Left out: products have another photo", withSameView(plan, chosen.unusable), sameViewLine, BAD),
     folded("To correct or to answer", errorsOf(plan), problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), BAD),
-    missingList(missingOf(plan, choices)),
+    missingList(missingOf(plan)),
     folded("Left out", [...chosen.refused, ...plan.photos.left_out], (one) => line(one.file, one.why)),
   ];
 }
 
 /** "exist already and are skipped". */
 export const skipWords = (n) => (n === 1 ? "exists already and is skipped" : "exist already and are skipped");
+
+function notesOf(plan) {
+  const notes = plan.problems.filter(({ level, column }) => level === "note" && column !== NAMES);
+  return folded("Good to know", notes, problemLine, { open: notes.length <= FEW });
+}
 
 const errorsOf = (plan) => plan.problems.filter((problem) => problem.level !== "note");
 
@@ -74,9 +80,9 @@ const inOrder = (existing) => {
   return [...first, ...existing.filter((one) => !first.has(one))];
 };
 
-/** Rows whose products are only to be corrected need no photo. */
-function missingOf(plan, choices) {
-  const known = new Set(choices.update ? plan.existing.map((one) => one.sku) : []);
+/** Rows whose products exist already need no photo. */
+function missingOf(plan) {
+  const known = new Set(plan.existing.map((one) => one.sku));
   return plan.photos.missing.filter(({ sku }) => !known.has(sku));
 }
 
