@@ -227,6 +227,8 @@ def test_a_part_of_a_skus_folder_is_no_sku(files: str, skus: str) -> None:
         ("KB-I0l2 (2).jpg", "KB-1012"),
         ("SHO-114.jpg", "SHOE-114"),
         ("SOHE 114_2.jpg", "SHOE-114"),
+        ("Groesse-3_2.jpg", "Größe-3"),
+        ("grosse 3.jpg", "Größe-3"),
         ("IMG_O101.jpg", "IMG_0101"),
         ("KB-107.jpg", None),
         ("KB-1008.jpg", None),
@@ -236,15 +238,24 @@ def test_a_part_of_a_skus_folder_is_no_sku(files: str, skus: str) -> None:
 )
 def test_a_photo_named_nearly_as_a_row_is_asked_about(photo: str, name: str | None) -> None:
     given = [
-        *rows("KB-1007", "KB-1012", "SHOE-114", "TEE-M"),
+        *rows("KB-1007", "KB-1012", "SHOE-114", "TEE-M", "Größe-3"),
         replace(ROW, row=9, path="IMG_0101.jpg"),
     ]
     found = match_photos([photo], given)
     number = next((one.row for one in given if one.sku == name), 9)
+    shown = name if (name or "").isascii() else f"{name} (in other letters)"
     assert [(one.rows, one.why) for one in found.ambiguous] == (
-        [((number,), f"its name is nearly {name}, which row {number} names")] if name else []
+        [((number,), f"its name is nearly {shown}, which row {number} names")] if name else []
     )
     assert [left.why for left in found.left_out] == ([] if name else [NO_FIT])
+
+
+def test_a_sku_may_be_a_whole_file_name() -> None:
+    found = match_photos(["A1.jpg", "B2.JPG", "C3.png"], rows("A1.jpg", "b2.jpg", "C3.jpg"))
+    assert [(one.photo, one.product.sku) for one in found.matched] == [
+        ("A1.jpg", "A1.jpg"),
+        ("B2.JPG", "b2.jpg"),
+    ]
 
 
 def test_the_same_name_in_every_folder() -> None:

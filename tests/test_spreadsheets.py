@@ -421,6 +421,9 @@ def test_rows_take_the_same_time_each_however_many_there_are() -> None:
         ('"מק""ט"|שם מוצר|מחיר מחירון|מחיר', "sku|name|mrp|price"),
         ("รหัสสินค้า|ชื่อสินค้า|รูปภาพ|ราคา", "sku|name|raw_image|price"),
         ("SKU|Price in €|UVP €|Brand", "sku|price|mrp|attribute"),
+        ("SKU|Price ex VAT|Cost|MRP incl. GST", "sku|price|attribute|mrp"),
+        ("SKU|Price (cents)|MRP (in lakhs)|Price (per 100)", "sku|attribute|attribute|attribute"),
+        ("My-SKU|SKU name|Parent SKU|MRP (2026)", "sku|attribute|attribute|mrp"),
         (
             "SKU / Artikelnummer|Name / Bezeichnung|Bild / Image|Preis / Price",
             "sku|name|raw_image|price",
@@ -898,6 +901,9 @@ def test_a_price_of_0_is_noted() -> None:
         (4, "price", detail),
     ]
     assert [row for row, _, _ in reported(amounts("0", "0"), "note")] == [None]
+    none = amounts("90", "0", name="MRP")
+    assert [row.mrp for row in none.rows] == [90, None]
+    assert reported(none, "note") == [(3, "MRP", "is 0, which is none")]
     assert reported(amounts("0", "5", name="Discount"), "note") == []
 
 
@@ -1666,7 +1672,9 @@ def test_a_rate_has_its_own_decimal_sign() -> None:
     assert reported(found) == [(5, "GST", "must have at most two decimals, not 0.125")]
 
 
-@pytest.mark.parametrize("text", ["%18", "% 18", "18 percent", "18% IGST", "GST 18 per cent"])
+@pytest.mark.parametrize(
+    "text", ["%18", "% 18", "18 percent", "18% IGST", "GST 18 per cent", "18 GST"]
+)
 def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) -> None:
     found = imported(f"sku,category,gst\nA,Cups,{text}\n")
     assert [row.gst for row in found.rows] == [18]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.fields import PRODUCT_FIELDS, SHARED
+from packshot.spreadsheets.fields import MONEY, PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.table import Record, column_letter, list_first
 from packshot.spreadsheets.view_words import VIEW_WORDS, without_accents
@@ -23,12 +23,18 @@ FIELDS: Final = (*PRODUCT_FIELDS, ATTRIBUTE, LEFT_OUT)
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CURRENCY: Final = re.compile(
     r"(?<=\w)(?: in)? (?:rs|inr|rupees|usd|eur|euro|gbp|aed|aud|cad|sgd|chf|pln|zł|sek|dkk|nok|czk"
-    r"|руб|грн|тг|kč|ft|lei|tl|円|원|元|incl?|excl?|in)$"
+    r"|руб|грн|тг|kč|ft|lei|tl|円|원|元|incl?|excl?|in"
+    r"|(?:incl?|excl?|ex|inkl|exkl|without|with) (?:vat|gst|tax|taxes|mwst|ust|tva|iva|btw|moms))$"
 )
 _UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
 _PERCENT: Final = re.compile(
     r"[%٪]|\b(?:percent|percentage|pct|prozent|pour ?cent|pourcentage|por ?ciento|porcentaje"
     r"|per ?cento|percentuale|procent|percentagem)\b"
+)
+#: Amounts in another unit than one of the currency, or for another number of pieces.
+_SCALED: Final = re.compile(
+    r"\b(?:cents?|paisa|paise|pence|centimes|c[eé]ntimos|kopecks?|minor units?|lakhs?|lacs?|crores?"
+    r"|thousands?|tsd|millions?|mio|000|dozen|dutzend|per [1-9]\d+)\b"
 )
 #: `Item #`, `Style#`.
 _NUMBER_SIGNS: Final = ("#", "№")
@@ -89,6 +95,8 @@ def field_of(name: str) -> tuple[str, int] | None:
     if name[-1:] in _NUMBER_SIGNS and (of_number := _RANKS.get(_compared(f"{plain} no"))):
         return of_number
     if found := _RANKS.get(_compared(plain)):
+        if found[0] in MONEY and _SCALED.search(name.casefold()):
+            return None
         return None if found[0] == "discount" and _is_percentage(name) else found
     meant = [field_of(part) for part in name.split("/")] if "/" in name else []
     if meant and len({each and each[0] for each in meant}) == 1:  # "SKU / Artikelnummer"

@@ -324,13 +324,17 @@ class _Finder:
             fits = [*sure, *by_folder]
         else:
             fits = sure or by_name or self._across_folder(folders, photo)
-            fits = fits or self._beside_view(stem_of(photo))
+            fits = fits or self._beside_view(stem_of(photo)) or self._whole_name(parts[-1])
         self._judge(photo, fits or self._unsure_folder(folders))
 
     def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
         """A SKU with a slash is a folder and a name: AB/12.jpg."""
         fits = self._skus.fits(f"{folders[-1]}/{stem_of(photo)}") if folders else []
         return [fit for fit in fits if fit.view is not None]
+
+    def _whole_name(self, name: str) -> list[Fit]:
+        """A SKU that is the name with its ending: A1.jpg."""
+        return [fit for fit in self._skus.fits(name) if fit.view == ""]
 
     def _beside_view(self, stem: str) -> list[Fit]:
         """A SKU behind a word for a view, or right before one: front_A1.jpg, A1front.jpg."""

@@ -14,11 +14,12 @@ from typing import Final
 
 from packshot.spreadsheets.name_index import caseless
 from packshot.spreadsheets.photo_views import read_view
-from packshot.spreadsheets.view_words import SEPARATORS
+from packshot.spreadsheets.view_words import SEPARATORS, without_accents
 
 _OTHER_SIGNS: Final = re.compile(r"[\W_]+")
 #: Letters that look like a digit, or like another alphabet's letter.
 _ALIKE: Final = str.maketrans("oilsbzавекмнорстухіαβεικνοπρτυχ", "011582a8ekmh0pctyx1a8e1kv0nptyx")
+_UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 #: The fewest letters and digits of a name that is compared.
 _SHORTEST: Final = 4
@@ -54,6 +55,9 @@ def _forms(name: str) -> Iterator[str]:
     if len(_OTHER_SIGNS.sub("", name)) < _SHORTEST:
         return
     yield _form(name)
+    if not name.isascii():  # Größe as Groesse, and as Grosse
+        yield _form(without_accents(name.translate(_UMLAUTS)))
+        yield _form(without_accents(name))
     if word := _WORD.search(name):
         for at in range(word.start(), word.end()):
             yield _form(name[:at] + name[at + 1 :])

@@ -39,7 +39,9 @@ _TAX_WORDS: Final = re.compile(
 )
 #: `18 percent`, `18% IGST`.
 _RATE_WORDS: Final = re.compile(
-    r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$", re.IGNORECASE
+    r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$"
+    r"|(?<=\d)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)$",
+    re.IGNORECASE,
 )
 #: Different taxes for each rate that show what a column has, the most rates, and how far each tax
 #: is off by being rounded.
@@ -377,7 +379,8 @@ def _note_zeros(column: NumberColumn) -> None:
     """Nothing is sold for 0: shops' exports write it when there is no price."""
     zeros = [row for row, value in column.values.items() if not value]
     for row in _rows_to_note(zeros, len(column.values)) if column.field in ("mrp", "price") else ():
-        column.note(row, f"is 0, which is kept as the {column.field}: leave it empty for none")
+        kept = "kept as the price: leave it empty for none" if column.field == "price" else "none"
+        column.note(row, f"is 0, which is {kept}")
 
 
 def _rows_to_note(rows: Sequence[int], of: int) -> Sequence[int | None]:

@@ -229,8 +229,8 @@ class RowReader:
             value = number.values.get(record.number)
             if value is not None:
                 amounts[number.field] = value
-        if self._layout != "plain" and not amounts.get("mrp"):
-            amounts.pop("mrp", None)  # these shops write 0 when there is no other price
+        if not amounts.get("mrp"):
+            amounts.pop("mrp", None)  # shops write 0 when there is no other price
         return amounts
 
     def _assumed(self, record: Record) -> frozenset[str]:
