@@ -694,12 +694,18 @@ def test_many_photos_of_views_that_exist_share_a_line(shop: Shop, tmp_path: Path
     assert f"note {another}; both would be kept" in dry.output
 
 
-def test_a_photo_that_fits_no_row_is_no_row(tmp_path: Path) -> None:
+def test_a_photo_that_fits_no_row_is_no_row(shop: Shop, tmp_path: Path) -> None:
     for name in ("A-1.jpg", "A-1 blau.jpg"):
         (tmp_path / name).write_bytes(PHOTO.read_bytes())
-    sheet = listed(tmp_path, "sku,category\nA-1,Pans\nB-2,Pans\n")
-    done = run(sheet, tmp_path / "A-1.jpg", tmp_path / "A-1 blau.jpg", "--dry-run")
-    assert "would be refused A-1 blau.jpg: is ambiguous" in done.output
+    sheet = listed(tmp_path, "sku,category,price\nA/1,Pans,9.90 PLN\nB-2,Pans,8.00 PLN\n")
+    with served(shop.app) as url:
+        done = run(
+            sheet, tmp_path / "A-1.jpg", tmp_path / "A-1 blau.jpg", "--dry-run", "--url", url
+        )
+    refused = "would be refused A-1 blau.jpg: is ambiguous: its name begins with a SKU, but 'blau'"
+    assert f"{refused} is not a known view (A/1); name it as A-1_2.jpg if it belongs" in done.output
+    assert "note A-1.jpg (A/1): signs such as - and _ differ\n" in done.output
+    assert "note price: the sheet's prices are in PLN: set CURRENCY=PLN to show" in done.output
     assert "1 of 2 rows look good" in done.output
 
 

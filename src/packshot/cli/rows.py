@@ -217,7 +217,8 @@ def _report_photos(found: MatchedPhotos, photos: PhotoFiles, report: Report) -> 
     photos.left_out += found.left_out
     for match in found.matched:
         if match.hint:
-            report(f"{match.photo}: {match.hint}")
+            sku = f" ({match.product.sku})" if match.product.sku else ""
+            report(f"{match.photo}{sku}: {match.hint}")
     for line in left_out_lines(photos.left_out):
         report(line)
     if found.system_files:
@@ -275,7 +276,9 @@ def _planned_row(path: Path, planned: PlannedRow, photos: PhotoFiles) -> Row:
 def _ambiguous(found: MatchedPhotos, photos: PhotoFiles) -> Iterator[Row]:
     for one in found.ambiguous:
         skus = f" ({', '.join(one.skus)})" if one.skus else ""
-        yield Row(one.photo, {}, photos.files[one.photo], [f"is ambiguous: {one.why}{skus}"])
+        name = one.skus[0].replace("/", "-") if one.skus else "SKU"
+        words = f"is ambiguous: {one.why}{skus}; name it as {name}_2.jpg if it belongs there"
+        yield Row(one.photo, {}, photos.files[one.photo], [words])
 
 
 def _bad_rows(path: Path, found: Import) -> Iterator[Row]:

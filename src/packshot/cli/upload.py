@@ -33,6 +33,7 @@ from packshot.cli.sending import (
 from packshot.cli.updating import Updated, name_known, update_products, without_known
 from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
+from packshot.spreadsheets.currencies import currency_note
 
 #: The most rows that a dry run shows.
 FIRST_ROWS = 5
@@ -111,6 +112,7 @@ def upload(
     rows = read_rows(paths, options, lambda note: print_note(note, console))
     rows = rows if update else list(name_known(rows, options.find_skus))
     _note_repeated(rows, console)
+    _note_currency(client, rows, console)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
         how = DryRun(client, console, chosen, show_all, as_json)
@@ -121,6 +123,15 @@ def upload(
 def _note_repeated(rows: Sequence[Row], console: Console) -> None:
     for repeated in find_repeated_photos(rows):
         print_note(repeated, console)
+
+
+def _note_currency(client: Client, rows: Sequence[Row], console: Console) -> None:
+    sheets = {id(row.sheet): row.sheet for row in rows if row.sheet is not None}
+    named = [sheet for sheet in sheets.values() if currency_note(sheet, None)]
+    with suppress(ApiError, urllib3.exceptions.HTTPError):  # sending says it
+        shown = client.stats()["currency"] if named else None
+        for note in filter(None, (currency_note(sheet, shown) for sheet in named)):
+            print_note(f"{note.column}: {note.detail}", console)
 
 
 def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:

@@ -24,6 +24,7 @@ from packshot.spreadsheets import (
     columns_by_field,
     possible_skus,
 )
+from packshot.spreadsheets.currencies import currency_note
 from packshot.spreadsheets.fields import NUMBERS
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
@@ -220,19 +221,8 @@ def _without_bad_addresses(found: Plan) -> Plan:
 
 def _with_currency(found: Plan) -> Plan:
     """The plan with a note if the sheet names another currency than CURRENCY."""
-    shown, conventions = services().settings.currency, found.found and found.found.conventions
-    for column, convention in (conventions or {}).items():
-        named = [code for code in convention.currencies if code != shown]
-        if len(named) == len(convention.currencies) == 1:
-            currency = named[0] if len(named[0]) == 3 else "its code"
-            detail = f"the sheet's prices are in {named[0]}: set CURRENCY={currency} to show that"
-            if shown is not None:
-                detail = (
-                    f"the sheet's prices are in {named[0]}, but are shown in {shown} (CURRENCY)"
-                )
-            note = SheetProblem(None, column, detail, "note")
-            return replace(found, problems=(note, *found.problems))
-    return found
+    note = currency_note(found.found, services().settings.currency) if found.found else None
+    return found if note is None else replace(found, problems=(note, *found.problems))
 
 
 def _address_problem(row: ProductRow, column: str) -> SheetProblem | None:
