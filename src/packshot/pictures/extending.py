@@ -7,6 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.pictures.arrays import highest
+
 Floats = NDArray[np.float32]
 # As shares of the picture's side across the padding:
 #: The strips along a side from which its colours and their slope are read.
@@ -41,7 +43,7 @@ def _continue(pixels: NDArray[Any], rows: int) -> NDArray[np.uint8] | None:
         return None
     deep = max(4, round(STRIP * pixels.shape[0]))
     first, second = (_course(pixels[n * deep : (n + 1) * deep]) for n in (0, 1))
-    differs = np.abs(pixels[:deep] - first).max(axis=2)
+    differs = highest(np.abs(pixels[:deep] - first))
     if (differs <= SMOOTH_WITHIN).mean() < 0.99 or np.ptp(first, axis=0).max() > RANGE:
         return None
     slope = _slope(first - second)[:, None] / deep

@@ -50,8 +50,13 @@ class Backdrop:
 
     def surface(self, height: int, width: int, part: RelativeBox = WHOLE) -> Floats:
         """The backdrop without the product, in a part of the frame; Lab, height x width x 3."""
-        flat = _terms(height, width, part) @ self.terms
-        return np.asarray(flat, np.float32).reshape(height, width, 3)
+        left, top, right, bottom = (2 * share - 1 for share in part)
+        x, y = np.linspace(left, right, width), np.linspace(top, bottom, height)[:, None]
+        planes = [
+            (flat + y * (down + y * steep) + x * (across + x * bent) + y * x * turned)
+            for flat, across, down, bent, turned, steep in self.terms.T
+        ]
+        return np.stack(planes, axis=2, dtype=np.float32, casting="same_kind")
 
 
 def measure(rgb: Bytes) -> Backdrop:
@@ -84,9 +89,8 @@ def border(shape: tuple[int, ...], share: float = BORDER) -> Mask:
     return mask
 
 
-def _terms(height: int, width: int, part: RelativeBox = WHOLE) -> NDArray[np.float64]:
-    left, top, right, bottom = (2 * share - 1 for share in part)
-    y, x = np.mgrid[top : bottom : height * 1j, left : right : width * 1j]
+def _terms(height: int, width: int) -> NDArray[np.float64]:
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     x, y = x.ravel(), y.ravel()
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 

@@ -230,7 +230,7 @@ def _seed_unlike_border(lab: Floats, kinds: int = 6) -> NDArray[np.uint8]:
 def _squared_sigmas(away: Floats, members: Floats) -> NDArray[np.float64]:
     """How far these differences from a cluster's centre are, by the spread of its members."""
     inverse = np.linalg.inv(np.cov(members.T) + np.diag([12.0, 5.0, 5.0]))
-    return np.asarray(np.einsum("hwi,ij,hwj->hw", away, inverse, away), np.float64)
+    return np.asarray(np.einsum("hwi,hwi->hw", away @ inverse, away), np.float64)
 
 
 def _centre_prior(height: int, width: int) -> Floats:

@@ -20,7 +20,7 @@ from packshot.enhancers.local.near import disc, mean_near
 from packshot.enhancers.local.ragged import is_ragged
 from packshot.enhancers.local.rim import add_rim
 from packshot.enhancers.local.scraps import remove_scraps
-from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, highest, resize
 
 REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
@@ -183,7 +183,7 @@ def _dense_shadow(rgba: Bytes) -> Mask:
     colours = cv2.resize(np.ascontiguousarray(rgba[..., :3]), size, interpolation=cv2.INTER_AREA)
     seen = cv2.multiply(colours, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
     kernel, planes = np.ones((3, 3), np.uint8), np.dstack([seen, alpha])
-    steps = cv2.subtract(cv2.dilate(planes, kernel), cv2.erode(planes, kernel)).max(axis=2)
+    steps = highest(cv2.subtract(cv2.dilate(planes, kernel), cv2.erode(planes, kernel)))
     empty = alpha <= 2
     slow = (steps < SHARP_STEP) & (alpha <= OPAQUE)
     slow = (cv2.morphologyEx(slow.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0) | empty

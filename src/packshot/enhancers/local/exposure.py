@@ -15,6 +15,8 @@ from packshot.pictures.arrays import (
     Mask,
     as_bytes,
     from_lab,
+    highest,
+    lowest,
     to_lab,
     to_linear,
     to_srgb,
@@ -59,7 +61,7 @@ def estimate(small: Bytes, backdrop: Backdrop, balance: Floats, black: float) ->
     """
     before = to_linear(small)
     clear = np.maximum(before - black, 0) / (1 - black)
-    light, brightest = clear * balance @ LUMA, clear.max(axis=2)
+    light, brightest = clear * balance @ LUMA, highest(clear)
     metered = max(METERED, float((before @ LUMA).mean()))  # gives back what the haze took
     lacking = float(np.log2(metered / max(float(light.mean()), 0.01)))
     wanted = max(0.0, min(lacking, _room(brightest, 99.9, PEAK)))
@@ -105,7 +107,7 @@ def _likely_white(small: Bytes, brightest: Floats, backdrop: Backdrop, paper: fl
 
 
 def _clipped(small: Bytes, reach: int = 1) -> Mask:
-    clipped = (small.min(axis=2) >= CLIPPED).astype(np.uint8)
+    clipped = (lowest(small) >= CLIPPED).astype(np.uint8)
     return np.asarray(cv2.dilate(clipped, np.ones((reach, reach), np.uint8)) > 0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
 from packshot.enhancers.local.near import hull_of
 from packshot.enhancers.local.tone import WHITE
-from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, shrink, to_lab
+from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, lowest, shrink, to_lab
 
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
@@ -66,12 +66,12 @@ def is_safe(rgb: Bytes, backdrop: Backdrop, extent: Mask) -> bool:
     """
     small = shrink(rgb, SAFETY_SIDE)
     after = whiten(small, backdrop)
-    newly = (after.min(axis=2) >= WHITE) & (small.min(axis=2) < WHITE)
+    newly = (lowest(after) >= WHITE) & (lowest(small) < WHITE)
     hull = _hull(extent, small.shape)
     surface = backdrop.surface(*small.shape[:2])[..., 0]
     lighter = newly & (to_lab(small)[..., 0] > surface + LIGHTER)
-    lighter = cv2.morphologyEx(lighter.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    kept = bool((newly & hull).sum() <= MAX_LOST * hull.sum() and not lighter.any())
+    opened = cv2.morphologyEx(lighter.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    kept = bool((newly & hull).sum() <= MAX_LOST * hull.sum() and not opened.any())
     return kept and not _outshines(small, backdrop, hull)
 
 

@@ -6,7 +6,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, shrink, to_linear
+from packshot.pictures.arrays import (
+    Bytes,
+    Floats,
+    Mask,
+    as_bytes,
+    highest,
+    lowest,
+    shrink,
+    to_linear,
+)
 
 LARGE_CROP = 1200  # px
 DARKEST_SHADE = 0.08  # of the background's light; darker is no shadow
@@ -61,8 +70,8 @@ def is_less_light(light: Floats, full: Floats, darkest: float) -> Mask:
     floor = np.float32(0.004)  # of full light; darker bytes have no usable colour
     shares = np.log((light + floor) / (full + floor))
     level = shares.mean(axis=-1)
-    colour = np.abs(shares - level[..., None]).max(axis=-1)
-    slack = np.minimum(0.05 + 0.012 / np.maximum(full.min(axis=-1), 0.02), 0.2)
+    colour = highest(np.abs(shares - level[..., None]))
+    slack = np.minimum(0.05 + 0.012 / np.maximum(lowest(full), 0.02), 0.2)
     return np.asarray((level > np.log(darkest)) & (level < 0.03) & (colour < slack))
 
 

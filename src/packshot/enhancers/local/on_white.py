@@ -11,7 +11,7 @@ from packshot.enhancers.local import compose, flatfield, scenes, tone
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, FramedPicture
 from packshot.enhancers.local.tone import Tone
-from packshot.pictures.arrays import Bytes, as_bytes
+from packshot.pictures.arrays import Bytes, as_bytes, lowest
 
 LOOSER, TIGHTER = 0.82, 1.1  # times the fill, as a reviewer asked
 FULLEST, LOOSEST = 0.96, 0.2  # of the canvas
@@ -93,7 +93,7 @@ def _in_light(white: Bytes, asked: Tone) -> Bytes:
     if relit is white:
         return white
     rise = np.clip((np.arange(256) - STILL_ASKED) / (255 - STILL_ASKED), 0, 1)
-    keep = cv2.LUT(white.min(axis=2), as_bytes(rise * 255))
+    keep = cv2.LUT(lowest(white), as_bytes(rise * 255))
     weight = cv2.merge([keep, keep, keep])
     kept = cv2.multiply(white, weight, scale=1 / 255)
     moved = cv2.multiply(relit, cv2.bitwise_not(weight), scale=1 / 255)

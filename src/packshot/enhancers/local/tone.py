@@ -15,6 +15,7 @@ from packshot.pictures.arrays import (
     Floats,
     Mask,
     as_bytes,
+    lowest,
     shrink,
     to_lab,
     to_linear,
@@ -207,7 +208,7 @@ def _sharpening(scale: float) -> tuple[float, float]:
 def _haze(small: Bytes) -> float:
     """The darkest linear light of any channel in the frame, when even that is far from black. Haze
     lies on all channels: a vivid colour, of which one channel is dark, shows that there is none."""
-    darkest = float(np.percentile(to_linear(small.min(axis=2)), 0.5))
+    darkest = float(np.percentile(to_linear(lowest(small)), 0.5))
     return round(min(darkest - 0.012, MAX_BLACK), 4) if darkest > 0.025 else 0.0
 
 
@@ -313,7 +314,7 @@ def _faults(
         faults.append("hazy: nothing in the frame is dark")
     if noise > 3:
         faults.append(f"noisy (sigma {noise:.1f})")
-    clipped = float((small.min(axis=2) >= 254).mean())
+    clipped = float((lowest(small) >= 254).mean())
     if clipped > 0.2 and not backdrop.plain:
         faults.append(f"overexposed: {clipped * 100:.0f} % of the frame is pure white")
     return faults

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import exposure
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, to_lab, to_linear
+from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, highest, lowest, to_lab, to_linear
 
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
 MAX_GREEN = 0.06  # largest green or magenta log gain attributed to the light
@@ -69,7 +69,7 @@ def _things(small: Bytes, backdrop: Backdrop, card: Floats) -> _Things:
     lab = to_lab(small)
     difference = lab - backdrop.surface(*small.shape[:2])
     away = np.linalg.norm(difference, axis=2)
-    things = (away > APART) & (lab[..., 0] > VISIBLE) & (small.min(axis=2) < CLIPPED)
+    things = (away > APART) & (lab[..., 0] > VISIBLE) & (lowest(small) < CLIPPED)
     if things.mean() < MIN_THINGS:
         return _Things(0.0, 0.0)
     soft = np.asarray(cv2.GaussianBlur(to_linear(small), (0, 0), 1.0))[things]
@@ -112,7 +112,7 @@ def _common_cast(small: Bytes) -> Floats:
     which misleads one of them, is not taken for red light.
     """
     linear = to_linear(small)
-    unclipped = linear[small.max(axis=2) < CLIPPED].astype(np.float64)
+    unclipped = linear[highest(small) < CLIPPED].astype(np.float64)
     if len(unclipped) < 100:
         return np.zeros(3, np.float32)
     shades = np.mean(unclipped**6, axis=0) ** (1 / 6)
