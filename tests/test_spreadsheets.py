@@ -182,6 +182,10 @@ def test_every_form_gives_the_same_row(data: bytes) -> None:
         (b"%PDF-1.7", "the file is a PDF"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "the file is an old .xls file"),
         (b"<html><table>", "the file is a web page"),
+        (
+            b'<?xml version="1.0"?>\n<rss xmlns:g="x"><channel>',
+            "is a product feed in XML: give it as",
+        ),
         (b'[{"sku": 1}]', "the file is JSON"),
         (b"PK\x03\x04broken", "the ZIP is damaged"),
         (b"https://shop.example/a.jpg,12\n", "row 1 looks like a product"),
@@ -621,10 +625,11 @@ def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
                 "Prices until May,,,,",
                 "end of the list,,,,",
             ],
-            "rows 4 (* incl. VAT), 5 (Stand: 1.5.2026), 6 (Prices until May) and 1 more are no"
-            " products and are",
+            "rows 4 (* incl. VAT), 5 (Stand: 1.5.2026), 6 (Prices until May), 7 (end of the list)"
+            " are no products and are",
         ),
         (["T-9,Total,Cups,30,"], None),
+        (["Total,Engine oil,Cups,9,"], None),
         (["KB 12 red,,Cups,,"], None),
         (["KB 12 red,,,,"], None),
         ([f"Total,,Cups,30,{HTTPS}"], None),
@@ -636,6 +641,14 @@ def test_totals_and_remarks_are_no_products(rows: list[str], shown: str | None) 
     said = [(None, None, f"{shown} left out")] if shown else []
     assert [one for one in reported(found, "error", "note") if "left out" in one[2]] == said
     assert len(found.rows) == (2 if shown else 3)
+
+
+def test_a_remark_that_names_a_photo_is_a_sku() -> None:
+    text = b"sku,name,price\nA,a,5\nSUM,,6\nRed cotton shirt,,\n"
+    photos = ["SUM.jpg", "Red cotton shirt.jpg"]
+    choices = ImportChoices(defaults={"category": "Cups"})
+    plan = plan_import(ImportInput(text, "products.csv", photos, choices))
+    assert [row.photo for row in plan.rows if row.photo] == photos
 
 
 def test_a_sheet_of_one_column_has_no_remarks() -> None:
@@ -1715,6 +1728,16 @@ def test_an_encoding_that_its_letters_show_is_read(text: str, encoding: str, nam
     assert found.form == f"CSV, {name}, commas"
     [(_, _, detail)] = reported(found, "note")
     assert f"was read as {name}: check its accents" in detail
+
+
+def test_the_euro_of_iso_8859_15_is_read() -> None:
+    data = "sku,category,name,price\nA,Cups,Café,5 €\n".encode("iso8859_15")
+    found = imported(data)
+    assert (found.form, found.conventions["price"].currencies) == (
+        "CSV, ISO-8859-15, commas",
+        ("EUR",),
+    )
+    assert [(row.name, row.price) for row in found.rows] == [("Café", Decimal(5))]
 
 
 def test_texts_that_were_encoded_twice_are_noted() -> None:

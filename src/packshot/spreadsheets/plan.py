@@ -20,8 +20,10 @@ from packshot.spreadsheets.matching import (
     match_photos,
     name_photos,
 )
+from packshot.spreadsheets.name_index import caseless
 from packshot.spreadsheets.names_alone import possible_skus
 from packshot.spreadsheets.numbers import DecimalSign
+from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import NO_OWN_PICTURE, NO_SKU_COLUMN, read_products
 from packshot.spreadsheets.reading import read_table
@@ -131,10 +133,11 @@ def _row_of(match: Match) -> PlannedRow:
 
 def _read(spreadsheet: bytes, given: ImportInput) -> tuple[Table, Import]:
     table = read_table(spreadsheet, given.filename)
-    found = read_products(table, given.choices)
+    stems = {caseless(stem_of(photo)) for photo in given.photos}
+    found = read_products(table, given.choices, stems)
     if given.decimals:
         every = dict.fromkeys(found.conventions, given.decimals) | dict(given.choices.conventions)
-        found = read_products(table, replace(given.choices, conventions=every))
+        found = read_products(table, replace(given.choices, conventions=every), stems)
     if not found.rows and all(problem.level == "note" for problem in found.problems):
         raise SpreadsheetError("the spreadsheet has no products below the names of its columns")
     return table, found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from packshot.errors import SpreadsheetError
@@ -66,11 +66,13 @@ _PRICE_WORDS: Final = re.compile(
 )
 
 
-def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Import:
-    """Every product of the table. Raises SpreadsheetError for a table without a header or
-    products, and for a choice that names what does not exist.
+def read_products(
+    table: Table, choices: ImportChoices = ImportChoices(), stems: Collection[str] = ()
+) -> Import:
+    """Every product of the table. Each row becomes products or has a problem, except blank rows.
+    `stems` are the photos' names without endings, `caseless`: such a SKU is no remark.
 
-    Each row becomes products or has a problem, except blank rows and repeated headers.
+    Raises SpreadsheetError if there is no header, and for a choice that names what does not exist.
     """
     index = find_header(table.records)
     header, *records = table.records[index:]
@@ -79,18 +81,16 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
     mapping, sales = _map_columns(layout, columns, records, choices)
     records, repeated = _drop_repeated_headers(header, records)
     records = complete(layout, mapping, columns, records)
-    records, remarks = drop_remarks(mapping, columns, records)
+    records, remarks = drop_remarks(mapping, columns, records, stems)
     records = sales.complete(mapping, records) if sales else records
-    records, floats = _drop_float_skus(mapping, columns, records)
-    records, barcodes = drop_broken_barcodes(mapping, columns, records)
-    records, moved = _settle_pictures(layout, mapping, columns, records)
+    records, corrected = _correct_cells(layout, mapping, columns, records)
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
     rows = _read_rows(reader, records)
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index])),
-        *(*_unknown(header, mapping, choices), *repeated, *remarks, *floats, *barcodes, *moved),
+        *(*_unknown(header, mapping, choices), *repeated, *remarks, *corrected),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
         *_note_without_sku(reader.without_sku, mapping),
         *(sales.notes(mapping) if sales else ()),
@@ -105,6 +105,15 @@ def read_products(table: Table, choices: ImportChoices = ImportChoices()) -> Imp
         tuple(rows),
         tuple(sorted(problems, key=lambda problem: problem.row or 0)),
     )
+
+
+def _correct_cells(
+    layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
+) -> tuple[list[Record], list[SheetProblem]]:
+    records, floats = _drop_float_skus(mapping, columns, records)
+    records, barcodes = drop_broken_barcodes(mapping, columns, records)
+    records, moved = _settle_pictures(layout, mapping, columns, records)
+    return records, [*floats, *barcodes, *moved]
 
 
 def _map_columns(

@@ -129,6 +129,11 @@ def _refuse_others(data: bytes) -> None:
         if data.startswith(beginning):
             raise SpreadsheetError(f"the file {what}, not a spreadsheet that can be read")
     start = data[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
+    if "<rss" in start or "<feed" in start:
+        raise SpreadsheetError(
+            "the file is a product feed in XML: give it as CSV or TSV, as shops export it for"
+            " Google, too"
+        )
     for words, what in () if _CONTROLS.search(start) else _TEXTS:
         if start.startswith(words):
             raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")

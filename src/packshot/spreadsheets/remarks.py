@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from packshot.spreadsheets.fields import SHARED
 from packshot.spreadsheets.header import Column
+from packshot.spreadsheets.name_index import caseless
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
 
@@ -23,13 +24,18 @@ _SENTENCE: Final = re.compile(r"(?:[^a-z]*[a-z]{2,}){3}|\S+(?: \S+){3}|[^:]+: |[
 #: A line between rows, as in Markdown's tables.
 _SIGNS: Final = re.compile(r"[-–—=_*.:|+#~\s]*")
 _SHOWN: Final = 40
+#: The most rows that the note names.
+_NAMED: Final = 10
 
 
 def drop_remarks(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    mapping: Mapping[str, str],
+    columns: Sequence[Column],
+    records: list[Record],
+    stems: Collection[str],
 ) -> tuple[list[Record], list[SheetProblem]]:
     """The records without totals and remarks, and one note on all of these. None of them has a
-    picture or a SKU of its own."""
+    picture, nor a SKU that is among the photos' `stems`."""
     sku, category = (
         next((one.index for one in columns if mapping[one.name] == field), None)
         for field in ("sku", "category")
@@ -40,9 +46,10 @@ def drop_remarks(
         record
         for record in records
         if not (record.problem or any(record.cell(at) or at in record.links for at in pictures))
+        and not (sku is not None and caseless(record.cell(sku)) in stems)
         and (
             _has_signs_only(record)
-            or _is_total(record, sku)
+            or _is_total(record, sku, category)
             or (most > 1 and _is_remark(record, sku, category))
         )
     ]
@@ -52,7 +59,7 @@ def drop_remarks(
     shown = [f"{one.number} ({_words(one)})" for one in found]
     row = "row" if len(found) == 1 else "rows"
     no_products = "is no product and is" if len(found) == 1 else "are no products and are"
-    detail = f"{row} {list_first(shown)} {no_products} left out"
+    detail = f"{row} {list_first(shown, _NAMED)} {no_products} left out"
     left = [record for record in records if record.number not in rows]
     return left, [SheetProblem(None, None, detail, "note")]
 
@@ -61,9 +68,10 @@ def _has_signs_only(record: Record) -> bool:
     return all(map(_SIGNS.fullmatch, record.cells))
 
 
-def _is_total(record: Record, sku: int | None) -> bool:
+def _is_total(record: Record, sku: int | None, category: int | None) -> bool:
+    """Whether the first cell says so, and the row has neither a category nor another SKU."""
     at, first = next((at, cell) for at, cell in enumerate(record.cells) if cell)
-    if sku not in (None, at) and record.cell(sku or 0):
+    if any(one is not None and one != at and record.cell(one) for one in (sku, category)):
         return False
     plain = without_accents(first.partition(":")[0])
     return _TOTAL.fullmatch(plain.strip(" *=()")) is not None

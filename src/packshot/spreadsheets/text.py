@@ -21,6 +21,8 @@ _MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
+#: Bytes of signs that Windows-1252 has, and ISO 8859 has not.
+_ONLY_IN_1252: Final = re.compile(rb"[\x80-\x9f]")
 _SAMPLE: Final = 4_096
 #: No language of Western Europe has so many letters outside ASCII in a row.
 _FOREIGN: Final = re.compile("[^\x00-\x7f]{3,}")
@@ -58,6 +60,8 @@ def _decode(data: bytes) -> tuple[str, str]:
         _refuse_mixed(data, error.start)
     if found := find_by_column_names(data) or find_encoding(data):
         return found
+    if b"\xa4" in data and not _ONLY_IN_1252.search(data):  # its euro; nobody writes ¤
+        return data.decode("iso8859_15"), "ISO-8859-15"
     text = _strict(data, "cp1252", "Windows-1252")
     _refuse_other_alphabet(text)
     return text, "Windows-1252"
