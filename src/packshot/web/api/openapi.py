@@ -298,7 +298,7 @@ def _refusal(code: str) -> Json:
 @needs()
 def openapi_document() -> Response:
     app: Any = current_app
-    spec = app._get_spec("json")  # `app.spec` would make it anew for each request
+    spec = app._get_spec("json")  # `app.spec` makes it again for each request
     if request.script_root:
         spec = spec | {"servers": [{"url": request.script_root}]}
     response: Response = app.json.response(spec)

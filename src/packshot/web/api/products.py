@@ -134,7 +134,7 @@ def _new_product(row: NewProductIn) -> NewProduct:
 def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
     catalog = services().catalog
     meant = (*vars(query).values(), total, batch.rows, batch.field_errors, batch.lane)
-    if batch.pixel_lock is not None:
+    if batch.pixel_lock is not None:  # else a key from before the upgrade still fits its request
         meant += (batch.pixel_lock,)
     idempotency = _idempotency(meant)
     known = idempotency is not None and catalog.was_answered(idempotency)

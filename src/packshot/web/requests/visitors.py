@@ -96,10 +96,10 @@ def is_trusted_proxy(peer: str) -> bool:
 
 
 def _is_proxy(address: Address | None) -> bool:
-    return any(entry == "*" or _holds(entry, address) for entry in _proxies())
+    return any(entry == "*" or _contains(entry, address) for entry in _proxies())
 
 
-def _holds(entry: str, address: Address | None) -> bool:
+def _contains(entry: str, address: Address | None) -> bool:
     try:
         return address is not None and address in ipaddress.ip_network(entry, strict=False)
     except ValueError:
