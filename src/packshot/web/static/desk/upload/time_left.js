@@ -1,6 +1,8 @@
 // Estimates how long the rest will take, from the pace of the last minutes.
 
 const WINDOW_MS = 180_000;
+/** Pictures made before a pace is known: those of the first products, which also start the worker. */
+const FEWEST = 6;
 
 export class TimeLeft {
   #seen = [];
@@ -15,7 +17,7 @@ export class TimeLeft {
   seconds(left) {
     const first = this.#seen[0];
     const last = this.#seen.at(-1);
-    if (!first || last.made <= first.made) return null;
+    if (!first || last.made - first.made < FEWEST) return null;
     return (left * (last.now - first.now)) / (last.made - first.made) / 1000;
   }
 }
