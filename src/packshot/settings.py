@@ -19,7 +19,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from packshot.env_file import plain_value
 from packshot.errors import VALUE_DETAILS, SettingsError
@@ -195,6 +200,18 @@ class Settings(BaseSettings):
     webhook_urls: NameList = ()
     webhook_secret: SecretStr | None = None
     webhook_hosts: NameList = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment: `.env` is read into it before."""
+        return init_settings, env_settings
 
     @model_validator(mode="before")
     @classmethod

@@ -29,6 +29,7 @@ from packshot.web.app import create_app
 from packshot.wiring import Services, build
 from packshot.work.worker import Worker
 from support.fakes import FakeEnhancer
+from support.shop import shared_pixels
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -195,7 +196,7 @@ def desk_shop(
         api_keys=api_keys or (),
         **more,
     )
-    services = build(settings)
+    services = build(settings, shared_pixels())
     app = create_app(services)
     server = make_server("127.0.0.1", 0, _close_files(app), threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
