@@ -38,6 +38,7 @@ def bar(console: Console) -> Progress:
 
 def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) -> list[Json]:
     """Wait for these products; a bar counts the pictures that are made."""
+    totals: dict[int, int | None] = dict.fromkeys(product_ids)
     made: dict[int, int] = {}
     with bar(console) as progress:
         task = progress.add_task("Pictures", total=None, note="")
@@ -47,14 +48,12 @@ def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) 
             images = len(product["images"])
             wanted = images if settled else product["wanted"] or 0
             totals[product["id"]], made[product["id"]] = wanted, images
-            progress.update(
-                task, completed=sum(made.values()), total=_total(totals), note=_note(product)
-            )
+            note = f"product {product['id']}"
+            progress.update(task, completed=sum(made.values()), total=_total(totals), note=note)
             if settled and not console.is_terminal:
                 state = f"{product['status']}, {pluralise(images, 'picture')}"
                 console.print(f"  product {product['id']}: {state}")
 
-        totals: dict[int, int | None] = dict.fromkeys(product_ids)
         return client.wait(product_ids, show, before_pause=ProblemNotices(client))
 
 
@@ -79,10 +78,6 @@ def _total(totals: dict[int, int | None]) -> int:
     known = [count for count in totals.values() if count is not None]
     usual = max(known, default=3)
     return sum(usual if count is None else count for count in totals.values())
-
-
-def _note(product: Json) -> str:
-    return f"product {product['id']}"
 
 
 def print_table(

@@ -367,7 +367,7 @@ def _create(client: Client, rows: Sequence[Row], sent: SendResult, choices: Send
 
 
 def _flat(errors: list[Json]) -> list[Json]:
-    return [fault for error in errors for fault in error.get("errors", [error])]
+    return [each for error in errors for each in error.get("errors", [error])]
 
 
 def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:

@@ -151,11 +151,11 @@ def _correct(
 
 
 def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int, str]]:
-    for fault in error.errors:
-        match fault["pointer"].split("/")[1:]:
+    for each in error.errors:
+        match each["pointer"].split("/")[1:]:
             case ["products", place, *names]:
                 sku = facts[int(place)]["sku"]
-                yield int(place), f"{sku}: {'/'.join(names)}: {fault['detail']}"
+                yield int(place), f"{sku}: {'/'.join(names)}: {each['detail']}"
 
 
 def name_known(
