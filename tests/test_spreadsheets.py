@@ -160,6 +160,7 @@ PLAIN_ROW |= {"raw_image": "https://shop.example/a.jpg"}
         ('"sep=\t"\n' + PLAIN.replace(",", "\t")).encode("utf-8-sig"),
         (PLAIN + "\x1a\0\0").encode(),
         PLAIN.replace(",", "^").encode(),
+        ("sep=;\n" + PLAIN).encode(),
         ("Our products 2026;;;\n\n" + PLAIN.replace(",", ";")).encode(),
         PLAIN.replace("\n", ",,,,\n").encode(),
         PLAIN.replace("sku", "\u200bSKU\u00a0").replace("A-1", "\ufeffA-1\u200b").encode(),
@@ -1782,6 +1783,15 @@ def test_a_row_that_names_a_photo_is_no_header(text: str) -> None:
 def test_a_sheet_with_its_names_in_the_first_column_is_refused(text: str) -> None:
     with pytest.raises(SpreadsheetError, match=r"stand in the first column .*Transpose"):
         imported(text)
+
+
+def test_a_second_table_below_is_refused_whole() -> None:
+    """Its cells would be read by the names of the first one."""
+    second = "sku,colour,image\nC,red,https://x.example/a.jpg\n"
+    found = imported(f"sku,category,price\nA,Cups,5\nitem no,Cups,7\n\n{second}")
+    assert [(row.row, row.sku) for row in found.rows] == [(2, "A"), (3, "item no")]
+    detail = "begins another table (sku, colour, image): put it and what is below into another file"
+    assert reported(found) == [(5, None, detail)]
 
 
 def test_products_named_as_columns_are_products() -> None:

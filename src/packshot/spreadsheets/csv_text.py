@@ -36,7 +36,7 @@ _ERROR: Final = re.compile(
 #: A formula instead of its value: `=A1&B1`, `=SUM(C2:C3)`. Those of a link have a value, see
 #: `picture_cells`.
 _UNCALCULATED: Final = re.compile(
-    r"=\s*(?!HYPERLINK\(|IMAGE\()(?:[A-Z][A-Z0-9.]+\(|\$?[A-Z]{1,3}\$?\d+(?:[-+*/&^<>=,;:)]|\Z))",
+    r"=\s*(?!(?:HYPERLINK|IMAGE)\(\s*[\"'])(?:[A-Z][A-Z0-9.]+\(|\$?[A-Z]{1,3}\$?\d+(?:[-+*/&^<>=,;:)]|\Z))",
     re.IGNORECASE,
 )
 #: Quotes around cells that are not those of a CSV: the opening and the closing one.
@@ -96,13 +96,16 @@ def with_own_quotes(cell: str, quotes: str) -> str:
     return cell.replace('"', quotes[1]).replace(_KEPT_QUOTE, '"')
 
 
-def find_delimiter(text: str, preferred: str = ",") -> str:
-    """The delimiter that gives a row of known column names, else the most even rows."""
+def find_delimiter(text: str, preferred: str = ",", hint: str | None = None) -> str:
+    """The delimiter that gives a row of known column names, else the most even rows. A hint is
+    right unless another one gives more known names."""
     sample = text[:_SAMPLE_CHARACTERS]
     if len(sample) < len(text):
         sample = sample[: sample.rfind("\n") + 1] or sample
     order = (preferred, *(one for one in DELIMITERS if one != preferred))
-    return max(order, key=lambda delimiter: _fit(sample, delimiter))
+    fits = {delimiter: _fit(sample, delimiter) for delimiter in order}
+    best = max(order, key=lambda delimiter: fits[delimiter])
+    return hint if hint and _fit(sample, hint)[0] >= fits[best][0] else best
 
 
 def _fit(sample: str, delimiter: str) -> tuple[int, float]:

@@ -137,6 +137,24 @@ def repeats(header: Record, record: Record) -> bool:
     return len(same) >= 2 and 2 * len(same) > sum(1 for one, _ in fields if one)
 
 
+def find_another_table(header: Record, records: Sequence[Record]) -> int | None:
+    """The index of a row that names other columns than the header, among them the one for the SKU
+    in the same place."""
+    sku = next((at for at, name in enumerate(header.cells) if _means_sku(name)), None)
+    for place, record in enumerate(records if sku is not None else ()):
+        is_header = _means_sku(record.cell(sku or 0)) and _may_be_header(record)
+        if is_header and count_recognised(record.cells) > 1:
+            return place
+    return None
+
+
+def _means_sku(name: str) -> bool:
+    if not name or any(map(str.isdecimal, name)):  # most SKUs have a digit
+        return False
+    found = field_of(name)
+    return found is not None and found[0] == "sku"
+
+
 def find_header(records: Sequence[Record]) -> int:
     """The index of the header among the records: the row that names most fields, of equal
     ones the first; if no name is known, the first row of several texts. Raises SpreadsheetError."""

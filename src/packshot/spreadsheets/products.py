@@ -17,6 +17,7 @@ from packshot.spreadsheets.header import (
     columns_of,
     count_recognised,
     field_of,
+    find_another_table,
     find_header,
     guess_mapping,
     plain_name,
@@ -262,7 +263,12 @@ def _drop_repeated_headers(
         if len(given) > 1 and given <= _REQUIREMENTS:
             left_out[record.number] = "says which columns are required and is left out"
     kept = [record for record in records if record.number not in left_out]
-    return kept, [SheetProblem(row, None, detail, "note") for row, detail in left_out.items()]
+    notes = [SheetProblem(row, None, detail, "note") for row, detail in left_out.items()]
+    if (place := find_another_table(header, kept)) is None:
+        return kept, notes
+    names = list_first([cell for cell in kept[place].cells if cell])
+    detail = f"begins another table ({names}): put it and what is below into another file"
+    return kept[:place], [*notes, SheetProblem(kept[place].number, None, detail)]
 
 
 def _drop_float_skus(

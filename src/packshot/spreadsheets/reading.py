@@ -147,7 +147,7 @@ def _read_csv(data: bytes, filename: str, limits: SheetLimits) -> Table:
     quotes = find_quotes(text)
     text = with_usual_quotes(text, quotes) if quotes else text
     preferred = "\t" if filename.lower().endswith((".tsv", ".tab")) else ","
-    delimiter = hint or find_delimiter(text, preferred)
+    delimiter = find_delimiter(text, preferred, hint)
     records = drop_empty(read_records(text, delimiter, limits, quotes))
     notes = [*invisible_note(invisible), *_doubts(text, encoding)]
     between = DELIMITER_NAMES.get(delimiter, repr(delimiter))

@@ -20,7 +20,9 @@ _TOTAL: Final = re.compile(
     r"|المجموع|الإجمالي"
 )
 #: What no SKU is: three words, four groups of signs, `Stand: 1.5.2026`, `* incl. VAT`.
-_SENTENCE: Final = re.compile(r"(?:[^a-z]*[a-z]{2,}){3}|\S+(?: \S+){3}|[^:]+: |[*©]", re.IGNORECASE)
+_SENTENCE: Final = re.compile(
+    r"(?:[^a-z]*[a-z]{2,}){3}|\S+(?: \S+){3}|[^:]+: |[*©]|# ", re.IGNORECASE
+)
 #: A line between rows, as in Markdown's tables.
 _SIGNS: Final = re.compile(r"[-–—=_*.:|+#~\s]*")
 _SHOWN: Final = 40
