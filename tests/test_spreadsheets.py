@@ -1680,6 +1680,12 @@ def test_a_currency_without_decimals_asks_nothing(
     assert [row.price for row in both.rows] == list(amounts)
 
 
+def test_a_sign_and_a_code_of_one_currency_are_one() -> None:
+    cells = ("5 ₽", "5 руб."), ("₺5", "5 TL"), ("₴5", "5 UAH"), ("₪5", "ILS 5")
+    found = [amounts(*each).conventions["price"].currencies for each in cells]
+    assert found == [("RUB",), ("TRY",), ("UAH",), ("ILS",)]
+
+
 def test_a_rate_has_its_own_decimal_sign() -> None:
     found = amounts("19,0 %", "7.5", "inkl. 5,5 %", "0,125", name="GST")
     assert [str(row.gst) for row in found.rows[:3]] == ["19.0", "7.5", "5.5"]

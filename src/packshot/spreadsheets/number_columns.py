@@ -233,7 +233,7 @@ def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
         return Convention("point", "the workbook's own numbers")
     found = decide(list(column.cells.values()), percent=column.is_percentage)
     if column.is_percentage and found.sign is None:  # each rate says its own, see `_read_cell`
-        found = replace(found, sign="point")
+        found = replace(found, sign="point", reason="each rate has its own sign")
     return replace(found, sign=chosen, reason="chosen") if chosen else found
 
 

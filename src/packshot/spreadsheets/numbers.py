@@ -33,7 +33,7 @@ _SYMBOLS: Final = (
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
     "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
     "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|₩ KRW|"
-    "₫ VND|৳ BDT|EUROS EUR|฿ THB|د.إ AED|ر.س SAR"
+    "₽ RUB|₺ TRY|₴ UAH|₪ ILS|₱ PHP|₦ NGN|₸ KZT|₫ VND|৳ BDT|EUROS EUR|฿ THB|د.إ AED|ر.س SAR"
 )
 #: eBay writes `US $12.99`.
 _SPACED_DOLLAR: Final = re.compile(r"(?<=[A-Z]) (?=\$)")
