@@ -49,6 +49,7 @@ class CutProduct:
     ragged: bool = False  # its outline has many small teeth
     kept_gap: bool = False  # something inside may be the backdrop, seen through a gap
     lost_scraps: bool = False  # pieces of the old background were removed along its outline
+    maybe_scraps: bool = False  # a piece along its outline may be of the old background
 
     def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
         """The alpha at its place in the whole photo, drawn at `size` (both height, width)."""
@@ -91,10 +92,9 @@ def cut(
 ) -> CutProduct:
     """Cut the product out of the full photo by a small mask.
 
-    `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
-    light and colour before the background is removed from the rim. `extent`, of the mask's size,
-    is everything that may belong to the product: refining the outline may include more of it.
-    `parts`, a finer mask, must be kept. A plain `backdrop` is removed from the product's gaps.
+    `longest` limits the product's longer side in pixels, without enlarging it. `correct` changes
+    light and colour before the rim loses its background. `extent` is all that may be of the
+    product, `parts` a finer mask to keep. A plain `backdrop` is removed from the product's gaps.
     """
     at = scale_box(box_of(mask), mask.shape, rgb.shape, MARGIN)
     photo, scale = _shrunk(at.crop(rgb), longest * (1 + 2 * MARGIN))
@@ -105,7 +105,7 @@ def cut(
     whole = add_rim(crop, bare)
     gaps = None if backdrop is None else find_gaps(photo, whole, backdrop, at.share_of(rgb.shape))
     opened = whole if gaps is None else whole & ~gaps.open
-    final = remove_scraps(photo, opened)
+    final, maybe_scraps = remove_scraps(photo, opened)
     alpha = alpha_of(crop, final)
     return CutProduct(
         own_colours(crop, alpha),
@@ -118,6 +118,7 @@ def cut(
         ragged=is_ragged(alpha > 0.5),
         kept_gap=gaps is not None and gaps.closed,
         lost_scraps=(opened & ~final).sum() > WORTH_SAYING * final.sum(),
+        maybe_scraps=maybe_scraps,
     )
 
 

@@ -169,6 +169,11 @@ def _warn_of_cut(findings: Findings) -> list[str]:
             "A part of the outline is hardly visible in the photo, as the product and the backdrop"
             " have nearly the same colour there: compare it with the photo."
         ]
+    if product.maybe_scraps:
+        return [
+            "A piece along the outline has the old background's colours: check that it belongs to"
+            " the product."
+        ]
     if product.kept_gap:
         return [
             "The product has an enclosed area in the old backdrop's colour, which was kept: check"

@@ -3,9 +3,13 @@ shadow beside a sole.
 
 A scrap has the colours of the background just outside, plain or textured, perhaps in less light.
 The photo has hardly an edge where the mask ends there, but a clear one between scrap and product.
+Another piece in a coloured background's colours may be a part of the product, which seldom has them
+by chance: it is reported.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,20 +36,29 @@ OTHER, APART = 30.0, 40.0  # levels: from the product's colour, and between prod
 MIN_PIECE, MIN_LENGTH = 40, 8  # px: its area, and its part of the outline
 CLEAR, WEAKER = 3.0, 0.25  # delta E per pixel at its inner end, and times that at the outline
 CRUMB = 300  # px
+REPORTED = 100  # px: the area from which on a piece that may be a scrap is reported
+COLOURED = 8.0  # chroma; a product's grey and white parts often have a grey background's colour
 NEARER = 0.5  # times as far from the background's colour as from the product's beside it
 
 
-def remove_scraps(crop: Bytes, mask: Mask) -> Mask:
-    """The mask without scraps."""
+class WithoutScraps(NamedTuple):
+    """The mask without scraps, and whether a piece that may be another one is left in it."""
+
+    mask: Mask
+    maybe_left: bool
+
+
+def remove_scraps(crop: Bytes, mask: Mask) -> WithoutScraps:
+    """Remove the scraps from a mask of the crop's size, which is returned if there is none."""
     small, inside = shrink_both(crop, mask, SIDE)
     if not inside.any() or inside.all():
-        return mask
-    found = _find_scraps(small, inside)
+        return WithoutScraps(mask, maybe_left=False)
+    found, maybe_left = _find_scraps(small, inside)
     if not found.any():
-        return mask
+        return WithoutScraps(mask, maybe_left)
     gone = grow(found, 2)  # at its border, colours are mixed
     gone |= _crumbs(inside & ~gone, gone)
-    return without(mask, gone)
+    return WithoutScraps(without(mask, gone), maybe_left)
 
 
 def _crumbs(left: Mask, gone: Mask) -> Mask:
@@ -57,22 +70,28 @@ def _crumbs(left: Mask, gone: Mask) -> Mask:
     return grow(np.asarray(small[labels]), 1)
 
 
-def _find_scraps(small: Bytes, inside: Mask) -> Mask:
-    found = np.zeros_like(inside)
+def _find_scraps(small: Bytes, inside: Mask) -> tuple[Mask, bool]:
+    """The scraps, and whether something else is to be reported."""
+    found, maybe_left = np.zeros_like(inside), False
     deep = distance_to(~inside)
     like = _like_background(small, inside, deep).astype(np.uint8)
     opened = cv2.morphologyEx(like, cv2.MORPH_OPEN, disc(2))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_PIECE)
     if not len(large):
-        return found
+        return found, maybe_left
     colours = to_lab(small)
     slope, lab = slope_of(colours, 0.8), cv2.GaussianBlur(colours, (0, 0), 0.8)
     for number in large:
         piece = np.asarray(labels == number)
+        if (piece & (deep < 3.5)).sum() < MIN_LENGTH:
+            continue
         if _is_scrap(piece, inside, deep, slope, lab):
             found |= piece
-    return found
+        elif stats[number, cv2.CC_STAT_AREA] >= REPORTED:
+            beside = lab[grow(piece, 10) & ~grow(inside, 2)]
+            maybe_left |= bool(len(beside) and np.hypot(*beside[:, 1:].mean(axis=0)) > COLOURED)
+    return found, maybe_left
 
 
 def _like_background(small: Bytes, inside: Mask, deep: Floats) -> Mask:
@@ -97,9 +116,7 @@ def _is_scrap(piece: Mask, inside: Mask, deep: Floats, slope: Floats, lab: Float
     """Whether it goes on outside without an edge, but has a clear one to the product."""
     outline, end = piece & (deep < 2.5), grow(piece, 2) & ~grow(piece, 1) & inside
     beyond = grow(piece, 10) & ~grow(inside, 2)
-    if outline.sum() < MIN_LENGTH // 2 or (piece & (deep < 3.5)).sum() < MIN_LENGTH:
-        return False
-    if not end.any() or not beyond.any():
+    if outline.sum() < MIN_LENGTH // 2 or not end.any() or not beyond.any():
         return False
     clear = float(np.median(slope[end]))
     if clear < CLEAR or np.median(slope[outline]) > WEAKER * clear:
