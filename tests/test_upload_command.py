@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,31 +47,38 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ("Mugs,{photo},a1,90,,", "mrp: must be a number, not 'a1'\n"),
-        ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100, not 500\n"),
-        ("Mugs,{photo},100.0012,90,,", "mrp: must have at most two decimals, not 100.0012\n"),
-        ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which is"),
-        ("Mugs,,100,90,,", "has no SKU and no photo\n"),
-        ('"Mugs,{photo},100,90,,', "a quote opens a cell in this row and is never closed"),
-        ("Mugs,text.jpg,100,90,,", "photo: text.jpg: The file is text, not a JPEG, PNG, WebP"),
-        ("Mugs,empty.jpg,100,90,,", "photo: empty.jpg: The file is empty."),
-        ("Mugs,nothing.jpg,100,90,,", "no photo was given for nothing.jpg\n"),
-        ("Mugs,/media/usb/phone.jpg,100,90,,", "no photo was given for /media/usb/phone.jpg\n"),
-        ("Mugs,ftp://shop.example/a.jpg,100,90,,", "photo: "),
-        ("Mugs,{photo},100,90,,,,x", "has more cells than the header"),
-    ],
+FAULTS = (
+    ("Mugs,{photo},a1,90,,", "mrp: must be a number, not 'a1'\n"),
+    ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100, not 500\n"),
+    ("Mugs,{photo},100.0012,90,,", "mrp: must have at most two decimals, not 100.0012\n"),
+    ("Mugs,,100,90,,", "has no SKU and no photo\n"),
+    ("Mugs,text.jpg,100,90,,", "photo: text.jpg: The file is text, not a JPEG, PNG, WebP"),
+    ("Mugs,empty.jpg,100,90,,", "photo: empty.jpg: The file is empty."),
+    ("Mugs,nothing.jpg,100,90,,", "no photo was given for nothing.jpg\n"),
+    ("Mugs,/media/usb/phone.jpg,100,90,,", "no photo was given for /media/usb/phone.jpg\n"),
+    ("Mugs,ftp://shop.example/a.jpg,100,90,,", "photo: "),
+    ("Mugs,{photo},100,90,,,,x", "has more cells than the header"),
 )
-def test_a_dry_run_finds_what_the_server_would(tmp_path: Path, line: str, fault: str) -> None:
+#: Of one that reads its column in another way, and of one that takes the rows below with it.
+ALONE = (
+    ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which is"),
+    ('"Mugs,{photo},100,90,,', "a quote opens a cell in this row and is never closed"),
+)
+
+
+@pytest.mark.parametrize("faults", [FAULTS, *((fault,) for fault in ALONE)])
+def test_a_dry_run_finds_what_the_server_would(
+    tmp_path: Path, faults: Sequence[tuple[str, str]]
+) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
     good = f"Mugs,{PHOTO},100,90,,18\n"
-    done = run(listed(tmp_path, HEADER + good + line.format(photo=PHOTO)), "--dry-run")
+    lines = "\n".join(line.format(photo=PHOTO) for line, _ in faults)
+    done = run(listed(tmp_path, HEADER + good + lines), "--dry-run")
     assert done.exit_code == 1
-    assert f"would be refused products.csv row 3: {fault}" in done.output
-    assert "1 of 2 rows look good; nothing was sent." in done.output
+    for number, (_, fault) in enumerate(faults, start=3):
+        assert f"would be refused products.csv row {number}: {fault}" in done.output
+    assert f"1 of {len(faults) + 1} rows look good; nothing was sent." in done.output
 
 
 def test_a_dry_run_shows_what_it_read_and_says_each_fault_once_in_order(tmp_path: Path) -> None:
