@@ -22,7 +22,7 @@ from packshot.fidelity.comparing import RawSide
 from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.network import SIDE, NoNetwork, likelihood
 from packshot.fidelity.sides import prepare, side_of
-from packshot.fidelity.text import lines_of
+from packshot.fidelity.text import ALIKE, LINE_HEIGHT, Line, lines_of, unlikeness
 from packshot.fidelity.verdicts import Check
 from packshot.pictures.arrays import (
     Bytes,
@@ -167,6 +167,29 @@ def test_a_changed_word_is_quoted_with_its_place_in_both(bottle: RawSide) -> Non
     assert reason.words.startswith('printed text differs: "SOLVA" ')
     assert reason.raw is not None and reason.enhanced is not None
     assert np.allclose(reason.raw, reason.enhanced, atol=0.02)  # it stands where it stood
+
+
+def printed(words: str) -> Bytes:
+    """A line as it is read, 48 px high; each letter has the same width."""
+    drawn = np.full((LINE_HEIGHT, 26 * len(words) + 12, 3), 235, np.uint8)
+    for number, letter in enumerate(words):
+        place = (8 + 26 * number, 36)
+        cv2.putText(drawn, letter, place, cv2.FONT_HERSHEY_SIMPLEX, 1.0, (40, 40, 40), 3)
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("COOL", "COAL"), ("STORE IN A COOL DRY PLACE", "STORE IN A COAL DRY PLACE"),
+     ("TOLLY'S", "TOLLYIS"), ("SEA SALT", "SEA  ALT"), ("SEA  ALT", "SEA SALT")],
+)  # fmt: skip
+def test_one_changed_letter_shows_in_a_long_line_as_in_a_short_one(was: str, now: str) -> None:
+    grey = np.asarray(cv2.cvtColor(printed(was), cv2.COLOR_RGB2GRAY), np.uint8)
+    line = Line(np.zeros((4, 2), np.float32), was, 1.0, float(LINE_HEIGHT), 0.0, grey)
+    soft = np.asarray(cv2.GaussianBlur(printed(was), (0, 0), 1.0), np.uint8)
+    moved = np.roll(np.clip(soft * 0.8, 0, 255).astype(np.uint8), 2, axis=1)
+    assert unlikeness(line, moved) < ALIKE
+    assert unlikeness(line, printed(now)) > 0.2
 
 
 # ---- colour beyond light

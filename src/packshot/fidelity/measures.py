@@ -38,7 +38,7 @@ class FidelityMeasures:
     missing: float  # share of the product
     extra: float  # share of the product
     text_drop: float  # log-probability lost per letter, of the worst line
-    text_unlike: float  # 1 - correlation of the pixels, of the worst line
+    text_unlike: float  # 1 - correlation of the pixels, of the worst letter
     blur: float  # log ratio of sharpness
 
     def as_dict(self) -> dict[str, float]:

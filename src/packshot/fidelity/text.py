@@ -30,6 +30,10 @@ MIN_HEIGHT_ENHANCED: Final = 15.0
 WIDER: Final = 0.04  # of a line's size, by which the box of a second reading is larger
 #: 1 - correlation; a line below it looks like the photo's and is not read again.
 ALIKE: Final = 0.04
+LETTER: Final = 32  # px of a line at 48 px height; most letters are narrower
+NEAR: Final = 2  # px by which a letter may have moved in its line
+INKED: Final = 0.25  # of the line's contrast; a window with less has no ink to compare
+BLANK: Final = 0.5  # of 255
 MAX_LINES: Final = 24  # the tallest; each costs 10 to 40 ms
 MAX_WIDTH: Final = 1600  # px of a line at 48 px height
 LOOKALIKES: Final = str.maketrans("01l|!58", "oiiiisb")
@@ -51,7 +55,7 @@ class Line:
 @dataclass(frozen=True)
 class SecondReading:
     """The same line in the enhanced picture. `similarity` of the letters is 0..1; `drop` is how
-    much log-probability per letter was lost; `unlike` is 1 - correlation of the pixels."""
+    much log-probability per letter was lost; `unlike` is 1 - correlation of the worst letter."""
 
     line: Line
     quad: Floats  # in the enhanced picture's px
@@ -200,21 +204,53 @@ def _read_as(found: Reader, line: Line, crop: Bytes) -> tuple[float, float, str]
 
 
 def unlikeness(line: Line, other: Bytes) -> float:
-    """1 - the best correlation of two crops of a line, over shifts of 3 px and scales of 3 %.
+    """1 - the correlation of two crops of a line where they differ most: in a window as wide as a
+    letter, so that one changed letter of a long line counts as much as one of a short line.
 
-    Small print is softened more, because its sharpness may change without its letters changing.
+    The line is placed over shifts of 3 px and scales of 3 %, then each window within 2 px. Small
+    print is softened more, because its sharpness may change without its letters changing.
     """
     sigma = max(1.0, 0.75 * LINE_HEIGHT / line.height)
-    grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
-    width, height = line.crop.shape[1], line.crop.shape[0]
-    template = cv2.GaussianBlur(line.crop, (0, 0), sigma)[3:-3, 3:-3]
-    best = -1.0
+    ours = cv2.GaussianBlur(line.crop, (0, 0), sigma).astype(np.float32)[3:-3, 3:-3]
+    grey = np.asarray(cv2.cvtColor(other, cv2.COLOR_RGB2GRAY), np.uint8)
+    theirs, left, top = _placed(ours, grey, sigma)
+    height, width = ours.shape
+    contrast = _contrast(ours)
+    gain = _contrast(theirs[top : top + height, left : left + width]) / contrast
+    last = max(0, width - LETTER)
+    worst = 0.0
+    for start in (*range(0, last, LETTER // 4), last):
+        window = ours[:, start : start + LETTER]
+        x, y = max(0, left + start - NEAR), max(0, top - NEAR)
+        place = theirs[y : top + height + NEAR, x : left + start + window.shape[1] + NEAR]
+        if max(_contrast(window), _contrast(place) / gain) >= INKED * contrast:
+            worst = max(worst, 1.0 - _correlation(place, window))
+    return worst
+
+
+def _placed(ours: Floats, grey: Bytes, sigma: float) -> tuple[Floats, int, int]:
+    """The other crop at the scale that fits best, softened, and where the line begins in it."""
+    found: tuple[float, Floats, int, int] = (-2.0, ours, 0, 0)
+    height, width = ours.shape[0] + 6, ours.shape[1] + 6
     for scale in (0.97, 1.0, 1.03):
-        size = (max(template.shape[1], round(width * scale)), height)
+        size = (max(ours.shape[1], round(width * scale)), height)
         scaled = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
-        scaled = cv2.GaussianBlur(scaled, (0, 0), sigma)
-        best = max(best, float(cv2.matchTemplate(scaled, template, cv2.TM_CCOEFF_NORMED).max()))
-    return 1.0 - best
+        scaled = cv2.GaussianBlur(scaled, (0, 0), sigma).astype(np.float32)
+        _, best, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(scaled, ours, cv2.TM_CCOEFF_NORMED))
+        if best > found[0]:
+            found = (best, scaled, x, y)
+    return found[1:]
+
+
+def _correlation(place: Floats, window: Floats) -> float:
+    """The best of a window anywhere in a place; 0 if the window is blank (OpenCV would say 1)."""
+    if _contrast(window) < BLANK:
+        return 0.0
+    return float(cv2.matchTemplate(place, window, cv2.TM_CCOEFF_NORMED).max())
+
+
+def _contrast(grey: Floats) -> float:
+    return max(1e-3, float(cv2.meanStdDev(grey)[1][0, 0]))
 
 
 def crop_of(rgb: Bytes, quad: Floats) -> Bytes:
