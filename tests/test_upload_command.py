@@ -655,9 +655,12 @@ def test_an_update_needs_no_photos_that_a_column_names(shop: Shop, tmp_path: Pat
     with served(shop.app) as url:
         run(erp_export(tmp_path, ["19,90"]), "--url", url)
         photo.unlink()
+        same = run(erp_export(tmp_path, ["19,90"]), "--dry-run", "--url", url)
         sheet = erp_export(tmp_path, ["17,50", "5,00"])
         plain = run(sheet, "--dry-run", "--url", url)
         done = run(sheet, "--update", "--url", url)
+    assert same.exit_code == 0, same.output
+    assert "note 1 row without a photo: its SKU has products, and nothing differs" in same.output
     assert "no photo was given for 4700-A, which Packshot has: --update corrects it" in plain.output
     assert "updated 4700-A (product 1, 1): price 19.90 -> 17.50" in done.output
     assert "row 3: no product has the SKU 4701-A, and no photo was given to make one" in done.output

@@ -173,6 +173,25 @@ def name_known(
         yield row
 
 
+def without_unchanged(
+    client: Client, rows: Sequence[Row], report: Callable[[str], None]
+) -> list[Row]:
+    """The rows without those that lack a photo and need none: their SKUs have products, and
+    nothing of them differs."""
+    if not any(row.lacks_photo for row in rows):
+        return list(rows)
+    found = Updated()
+    with suppress(ApiError, urllib3.exceptions.HTTPError):  # the rows are refused then
+        update_products(client, rows, found, dry_run=True)
+    differ = {sku for sku, product in found.products if product["changes"] or product["refused"]}
+    same = found.skus - differ - found.refused_skus
+    left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in same)]
+    if done := len(rows) - len(left):
+        of = "its SKU has" if done == 1 else "their SKUs have"
+        report(f"{pluralise(done, 'row')} without a photo: {of} products, and nothing differs")
+    return left
+
+
 def without_known(rows: Sequence[Row], updated: Updated) -> list[Row]:
     """The rows without those that only lack a photo, and whose SKU has products: these are
     corrected, and nothing is to be made; a refused correction is said itself. Where the SKU has

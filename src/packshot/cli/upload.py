@@ -30,7 +30,13 @@ from packshot.cli.sending import (
     send_rows,
     with_known,
 )
-from packshot.cli.updating import Updated, name_known, update_products, without_known
+from packshot.cli.updating import (
+    Updated,
+    name_known,
+    update_products,
+    without_known,
+    without_unchanged,
+)
 from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
 from packshot.spreadsheets.currencies import currency_note
@@ -110,9 +116,8 @@ def upload(
     paths = tuple(with_own_spreadsheet(paths))
     options = replace(read_options, find_skus=lambda skus: _find_skus(client, skus))
     rows = read_rows(paths, options, lambda note: print_note(note, console))
-    rows = rows if update else list(name_known(rows, options.find_skus))
-    _note_repeated(rows, console)
-    _note_currency(client, rows, console)
+    rows = rows if update else _without_known(client, rows, options, console)
+    _note_on_rows(client, rows, console)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
         how = DryRun(client, console, chosen, show_all, as_json)
@@ -120,12 +125,17 @@ def upload(
     raise SystemExit(_upload(client, rows, console, chosen, wait, as_json))
 
 
-def _note_repeated(rows: Sequence[Row], console: Console) -> None:
+def _without_known(
+    client: Client, rows: Sequence[Row], options: ReadOptions, console: Console
+) -> list[Row]:
+    needed = without_unchanged(client, rows, lambda note: print_note(note, console))
+    return list(name_known(needed, options.find_skus))
+
+
+def _note_on_rows(client: Client, rows: Sequence[Row], console: Console) -> None:
+    """Note photos that are given twice, and prices in another currency than the server's."""
     for repeated in find_repeated_photos(rows):
         print_note(repeated, console)
-
-
-def _note_currency(client: Client, rows: Sequence[Row], console: Console) -> None:
     sheets = {id(row.sheet): row.sheet for row in rows if row.sheet is not None}
     named = [sheet for sheet in sheets.values() if currency_note(sheet, None)]
     with suppress(ApiError, urllib3.exceptions.HTTPError):  # sending says it
