@@ -226,6 +226,7 @@ def test_a_part_of_a_skus_folder_is_no_sku(files: str, skus: str) -> None:
         ("new/kb1007_front.jpg", "KB-1007"),
         ("KB-I0l2 (2).jpg", "KB-1012"),
         ("SHO-114.jpg", "SHOE-114"),
+        ("SHOES114_2.jpg", "SHOES-114"),
         ("SOHE 114_2.jpg", "SHOE-114"),
         ("Groesse-3_2.jpg", "Größe-3"),
         ("grosse 3.jpg", "Größe-3"),
@@ -238,7 +239,7 @@ def test_a_part_of_a_skus_folder_is_no_sku(files: str, skus: str) -> None:
 )
 def test_a_photo_named_nearly_as_a_row_is_asked_about(photo: str, name: str | None) -> None:
     given = [
-        *rows("KB-1007", "KB-1012", "SHOE-114", "TEE-M", "Größe-3"),
+        *rows("KB-1007", "KB-1012", "SHOE-114", "SHOES-114", "TEE-M", "Größe-3"),
         replace(ROW, row=9, path="IMG_0101.jpg"),
     ]
     found = match_photos([photo], given)

@@ -30,8 +30,10 @@ class NearNames:
     """Names to be found by others that are nearly the same."""
 
     def __init__(self, names: Iterable[str]) -> None:
+        self._alike: dict[str, set[str]] = defaultdict(set)
         self._by_form: dict[str, set[str]] = defaultdict(set)
         for name in names:
+            self._alike[_form(caseless(name))].add(name)
             for form in _forms(name):
                 self._by_form[form].add(name)
 
@@ -42,9 +44,11 @@ class NearNames:
         for cut in (len(stem), *reversed(cuts)):
             if cut < len(stem) and read_view(stem[cut:]) is None:
                 continue
-            found = {name for form in _forms(stem[:cut]) for name in self._by_form.get(form, ())}
+            forms = list(_forms(stem[:cut]))
+            found = self._alike.get(forms[0], set()) if forms else set()
+            found = found or {name for form in forms for name in self._by_form.get(form, ())}
             if len(found) == 1:
-                return found.pop()
+                return next(iter(found))
         return None
 
 
