@@ -9,7 +9,8 @@ Pairs are made by bench/fidelity_pairs.py from seeds, a quarter more with undere
 bench/fidelity_dark.py: no weights are fitted to them, but two hard limits were chosen on them
 (repainted, missing). Fitting is cross-validated by product: a
 family of flavours is never in both parts. A pair that can't be compared counts as flagged, even if
-it is faithful. The thresholds let 5 % of the faithful edits be flagged, hard limits included.
+it is faithful. The thresholds let 5 % of the faithful edits be flagged, hard limits included;
+where these alone flag more, 5 % of the others.
 """
 
 from __future__ import annotations

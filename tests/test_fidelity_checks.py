@@ -417,7 +417,8 @@ def test_the_report_compares_verdicts_with_decisions_and_fits_to_enough_of_them(
     assert "Too few decisions to fit weights" in run.output
 
 
-def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path) -> None:
+def decisions() -> list[LabelledRow]:
+    """120 approved pictures without a change, and 40 rejected ones with a changed patch."""
     chance = np.random.default_rng(4)
     rows: list[LabelledRow] = []
     for number in range(160):
@@ -427,6 +428,21 @@ def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path
             measures["patch"] = 20 + float(chance.normal(0, 2))
         kind = "approved" if faithful else "colour"
         rows.append({"faithful": faithful, "kind": kind, "problem": None, "measures": measures})
+    return rows
+
+
+def test_approved_pictures_beyond_hard_limits_do_not_make_the_score_flag_nothing() -> None:
+    """One in twelve shows less than its photo, such as what stood beside the product."""
+    rows = decisions()
+    for row in rows[:10]:
+        row["measures"]["missing"] = 0.02
+    rows[10]["measures"]["patch"] = 24.0  # approved by mistake
+    found = fit(rows)
+    assert "pass" not in [found.verdict(row) for row in rows[120:]]
+
+
+def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path) -> None:
+    rows = decisions()
     found = fit(rows)
     verdicts = [found.verdict(row) for row in rows]
     assert verdicts[:120].count("pass") >= 114 and "pass" not in verdicts[120:]

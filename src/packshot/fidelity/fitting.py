@@ -117,11 +117,13 @@ MIN_SPAN = {"missing": 0.006, "extra": 0.004, "letters": 0.1, "text_drop": 0.15}
 
 
 def _limit(totals: Sequence[float], share: float) -> float:
-    """The lowest score that at most `share` of the totals exceed."""
+    """The lowest score that at most `share` of the totals exceed. Where hard limits alone (infinite
+    totals) flag more than that, `share` of the others: else the score would flag nothing."""
     ordered = sorted(totals)
-    value = ordered[min(len(ordered) - 1, int(np.ceil(len(ordered) * (1 - share))) - 1)]
     finite = [one for one in ordered if np.isfinite(one)]
-    return value if np.isfinite(value) else finite[-1]
+    if len(ordered) - len(finite) > share * len(ordered):
+        ordered = finite
+    return ordered[min(len(ordered) - 1, int(np.ceil(len(ordered) * (1 - share))) - 1)]
 
 
 def _hinges(row: LabelledRow, knots: dict[str, tuple[float, float]]) -> list[float]:
