@@ -189,14 +189,15 @@ ABOVE_SQL = {
         "pipeline",
         "retention",
         "webhooks",
-        "worker",
     )
 }
+#: Whose claims are tested on both, and which works on PostgreSQL in tests/faults.
+WORKER = "test_worker.py"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.name in ABOVE_SQL and "postgres" in item.name:
-        item.add_marker(pytest.mark.extra)
+    if item.path.name in {*ABOVE_SQL, WORKER} and "postgres" in item.name:
+        item.add_marker(pytest.mark.soak if item.path.name == WORKER else pytest.mark.extra)
 
 
 @pytest.hookimpl(trylast=True)
