@@ -112,6 +112,30 @@ def test_a_part_in_the_backdrops_colour_stays(draw: Callable[[Bytes], object]) -
     assert small.kept_gap == (draw is label)
 
 
+def ring_before_cloth(inner: tuple[int, int, int] | None) -> tuple[Bytes, Mask]:
+    """A gold ring before grey, blotchy cloth, a part of which is in its shadow. The cloth shows in
+    the ring, or something of another colour; the mask is filled."""
+    random = np.random.default_rng(5)
+    blotches = cv2.GaussianBlur(random.normal(0, 60, (700, 700, 1)).astype(np.float32), (0, 0), 5)
+    cloth = np.full((700, 700, 3), (118, 118, 122), np.float32) + blotches[..., None]
+    photo = cloth.copy()
+    cv2.circle(photo, (350, 350), 200, (190, 140, 50), -1)
+    hole, own = np.zeros((700, 700), np.uint8), np.zeros((700, 700), np.uint8)
+    cv2.circle(hole, (350, 350), 165, 1, -1)
+    cv2.circle(own, (350, 350), 200, 1, -1)
+    cloth[450:] *= 0.8
+    photo[hole > 0] = cloth[hole > 0] if inner is None else inner
+    soft = cv2.GaussianBlur(photo, (0, 0), 0.8) + random.normal(0, 1, photo.shape)
+    return as_bytes(np.asarray(soft, np.float32)), own > 0
+
+
+@pytest.mark.parametrize("inner", [None, (236, 236, 232), (118, 96, 90), (60, 60, 64)])
+def test_cloth_that_shows_in_a_ring_is_asked_about(inner: tuple[int, int, int] | None) -> None:
+    photo, filled = ring_before_cloth(inner)
+    made = edges.cut(photo, shrunk(filled), longest=2000, backdrop=backdrop.measure(photo))
+    assert made.kept_gap == (inner is None)
+
+
 def small_jpeg(*, alike: bool) -> tuple[Bytes, Mask]:
     """A small dark bag before a pink wall that shows in its handle, or with a label there that is
     nearly of the wall's colour. JPEG's ringing fills the hole."""

@@ -2,13 +2,15 @@
 loop, between straps.
 
 An open gap is connected to the backdrop outside without an edge and is removed. A closed one may
-just as well be a print or a label in the backdrop's colour, so it stays and is only reported.
+just as well be a print or a label in the backdrop's colour, so it stays and is only reported. A
+large one is reported before any backdrop, plain or textured, and in its shade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -38,6 +40,16 @@ MAX_FAINT, BESIDE, FAINT = 0.25, 25, 1.0
 SOLID = 0.9  # of its border is the product's or open: it is no island in a part of its own colour
 WITHIN = 4  # px inside the product's hull; a light part of the product's outline touches the hull
 INVISIBLE = 95.0  # L; nothing can be seen of a lighter backdrop on white
+#: A large closed gap: its share of the product, and its light as a share of the backdrop's (the
+#: cube root), at the median and in any of its pixels.
+LARGE = 0.02
+SHADE, DEEPEST_SHADE, LIGHTEST = 0.89, 0.75, 1.05
+#: Its tint and slope, in delta E or times those of the backdrop outside, if that is more.
+TINT, MEAN_TINT, FARTHEST_TINT, ROUGHER = 1.2, 1.0, 2.5, 1.3
+#: Shares of its border: unlike the backdrop, and of that within 6 px of an edge.
+MOSTLY_ENCLOSED, LARGE_EDGED = 0.7, 0.85
+LARGE_EDGE, CLEARER = 0.6, 2.0  # delta E per pixel, and times the backdrop's slope
+OUTSIDE = 60  # px around the product in which the backdrop is measured
 
 
 @dataclass(frozen=True)
@@ -51,17 +63,18 @@ class Gaps:
 def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: RelativeBox) -> Gaps:
     """Find the gaps in the mask of a product. `part` is the crop's place in the photo."""
     none = Gaps(np.zeros_like(mask), closed=False)
-    if not backdrop.plain or backdrop.lightness > INVISIBLE:
-        return none
     small, inside = shrink_both(crop, mask, SIDE)
-    if not inside.any() or inside.all():
+    if not inside.any() or inside.all() or backdrop.lightness > INVISIBLE:
         return none
+    large = _has_large_gap(small, inside, backdrop.surface(inside.shape[0], inside.shape[1], part))
+    if not backdrop.plain:
+        return replace(none, closed=large)
     view = _View.of(small, inside, backdrop, part)
     found = np.zeros_like(inside)
     for piece in _pieces(view.like & inside):
         if view.is_open_gap(piece):
             found |= grow(piece, 1)
-    closed = any(view.is_closed_gap(piece) for piece in _pieces(view.alike & inside))
+    closed = large or any(view.is_closed_gap(piece) for piece in _pieces(view.alike & inside))
     if not found.any():
         return Gaps(none.open, closed)
     soft = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 0.8)
@@ -150,6 +163,83 @@ class _View:
         mean = float(np.linalg.norm(self.difference[core].mean(axis=0)))
         smooth = np.median(self.slope[core]) < SMOOTH * slack
         return bool(smooth and mean < SAME and np.median(self.away[core]) < NEAR * slack)
+
+
+def _has_large_gap(small: Bytes, inside: Mask, surface: Floats) -> bool:
+    """Whether a large enclosed area has the backdrop's tint and texture, perhaps in less light."""
+    away = distance_to(inside)
+    outside = (away > 3) & (away < OUTSIDE)
+    if not outside.any():
+        return False
+    look = _Look.of(small, surface)
+    usual = look.medians(outside)
+    alike = inside & (look.light > DEEPEST_SHADE) & (look.light < LIGHTEST)
+    alike &= look.tint < max(FARTHEST_TINT, 2 * usual.tint + 1)
+    edge = max(LARGE_EDGE, CLEARER * usual.slope)
+    edged = cv2.dilate(look.slope, np.ones((13, 13), np.uint8)) > edge
+    for piece in _pieces(alike):
+        ring = _ring(_filled(piece))
+        shore = ring & ~alike
+        if (
+            piece.sum() > LARGE * inside.sum()
+            and inside[ring].all()
+            and shore.sum() >= MOSTLY_ENCLOSED * ring.sum()
+            and edged[shore].mean() >= LARGE_EDGED
+            and look.is_usual(piece, usual)
+        ):
+            return True
+    return False
+
+
+class _Medians(NamedTuple):
+    light: float
+    tint: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The crop beside the backdrop's surface.
+
+    Less light multiplies L + 16, a and b by one factor (the cube roots of CIELAB), so the length
+    along the backdrop's colour is the light, and what is across is the tint.
+    """
+
+    light: Floats  # 1 is the backdrop's
+    across: Floats  # Lab
+    tint: Floats  # the length of `across`
+    slope: Floats
+
+    @classmethod
+    def of(cls, small: Bytes, surface: Floats) -> _Look:
+        lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.8), np.float32)
+        black = np.array([16, 0, 0], np.float32)
+        colour, full = lab + black, surface + black
+        light = (colour * full).sum(axis=2) / (full * full).sum(axis=2)
+        across = colour - light[..., None] * full
+        tint = np.sqrt((across * across).sum(axis=2))
+        return cls(light, across, tint, slope_of(lab, 0.8))
+
+    def medians(self, where: Mask) -> _Medians:
+        light, tint, slope = (np.median(a[where]) for a in (self.light, self.tint, self.slope))
+        return _Medians(float(light), float(tint), float(slope))
+
+    def is_usual(self, piece: Mask, usual: _Medians) -> bool:
+        """Whether it looks like the backdrop elsewhere, but for less light."""
+        own = self.medians(piece)
+        mean = float(np.linalg.norm(self.across[piece].mean(axis=0)))
+        return (
+            SHADE * usual.light < own.light < LIGHTEST * usual.light
+            and own.tint < max(TINT, ROUGHER * usual.tint)
+            and mean < max(MEAN_TINT, usual.tint / 2)
+            and own.slope < max(SMOOTH, ROUGHER * usual.slope)
+        )
+
+
+def _filled(piece: Mask) -> Mask:
+    """The piece with the blotches of a texture that it encloses."""
+    outlines, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(piece.shape, np.uint8), outlines, -1, 1, cv2.FILLED) > 0
 
 
 def _ring(piece: Mask) -> Mask:
