@@ -75,7 +75,7 @@ def align(raw: Side, enhanced: Side) -> Alignment | None:
     inside = kept.ravel() > 0
     size = (raw.rgb.shape[1], raw.rgb.shape[0])
     found = Alignment(homography, source[inside], target[inside], size)
-    return found if _is_plausible(found, raw, enhanced) else None
+    return found if _is_plausible(found) else None
 
 
 def align_again(raw: Side, enhanced: Side, found: Alignment) -> Alignment | None:
@@ -109,7 +109,7 @@ def _matches(raw: Side, enhanced: Side) -> tuple[Floats, Floats]:
     )
 
 
-def _is_plausible(found: Alignment, raw: Side, enhanced: Side) -> bool:
+def _is_plausible(found: Alignment) -> bool:
     linear = found.linear()
     if not np.isfinite(linear).all() or np.linalg.det(linear) <= 0:
         return False

@@ -93,7 +93,7 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
     lacking = exposure.estimate(small, backdrop, np.array(balance, np.float32), black)
     noise = _noise(rgb)
     contrast = _contrast(small, backdrop)
-    faults = tuple(_faults(small, backdrop, balance, lacking.ev, black, contrast, noise))
+    faults = tuple(_faults(small, backdrop, balance, lacking.ev, black, noise))
     return Tone(balance, lacking.ev, black, contrast, noise, faults, lacking.unsure)
 
 
@@ -300,7 +300,6 @@ def _faults(
     balance: tuple[float, float, float],
     lacking: float,
     black: float,
-    contrast: float,
     noise: float,
 ) -> list[str]:
     faults = []
