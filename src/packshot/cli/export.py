@@ -112,8 +112,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
 
 def _name_left_out(left_out: Sequence[str]) -> None:
     click.echo(f"{len(left_out):,} left out, see {LEFT_OUT} in it:", err=True)
-    more = [f"and {len(left_out) - MAX_NAMED:,} more"] if len(left_out) > MAX_NAMED else []
-    for line in [*left_out[:MAX_NAMED], *more]:
+    for line in _first(left_out):
         click.echo(f"  {line}", err=True)
 
 
@@ -244,12 +243,7 @@ def name_failures(compliance: str) -> str:
     for row in rows:
         if row["verdict"] == "fail":
             failed.setdefault(row["file"], []).append(row["rule"])
-    mainless = [row["file"] for row in rows if row["rule"] == NO_MAIN]
-    if mainless:
-        products = f"{pluralise(len(mainless), 'SKU')} {'has' if len(mainless) == 1 else 'have'}"
-        mains = f"{products} no main picture in it: {_few(mainless)}; see {COMPLIANCE} in it."
-    else:
-        mains = ""
+    mains = _name_mainless([row["file"] for row in rows if row["rule"] == NO_MAIN])
     if not failed:
         return mains
     all_of_them = len({row["file"] for row in rows})
@@ -259,13 +253,20 @@ def name_failures(compliance: str) -> str:
         f" {pluralise(len(choices), 'product')} could have another main picture." if choices else ""
     )
     number = f"{len(failed):,} of {pluralise(all_of_them, 'picture')} fail"
-    found = f"{number}: {_few(named)}; see {COMPLIANCE} in it.{hint}"
+    found = f"{number}: {', '.join(_first(named))}; see {COMPLIANCE} in it.{hint}"
     return f"{found} {mains}".rstrip()
 
 
-def _few(named: Sequence[str]) -> str:
+def _name_mainless(files: Sequence[str]) -> str:
+    if not files:
+        return ""
+    skus = f"{pluralise(len(files), 'SKU')} {'has' if len(files) == 1 else 'have'}"
+    return f"{skus} no main picture in it: {', '.join(_first(files))}; see {COMPLIANCE} in it."
+
+
+def _first(named: Sequence[str]) -> list[str]:
     more = [f"and {len(named) - MAX_NAMED:,} more"] if len(named) > MAX_NAMED else []
-    return ", ".join([*named[:MAX_NAMED], *more])
+    return [*named[:MAX_NAMED], *more]
 
 
 class ProgressBar:

@@ -78,13 +78,14 @@ def find_rows_above(columns: Sequence[Column], records: Sequence[Record]) -> dic
     return above
 
 
-def is_picture_of(record: Record, columns: Sequence[Column]) -> bool:
-    """Whether the row is only a picture of the product above it: BigCommerce's `Image`."""
-    return any(
-        record.cell(one.index).casefold() == "image"
-        for one in columns
-        if plain_name(one.name) == "item"
-    )
+def find_picture_rows(columns: Sequence[Column], records: Sequence[Record]) -> set[int]:
+    """The rows that are only pictures of the product above them: BigCommerce's `Image`."""
+    kinds = [one.index for one in columns if plain_name(one.name) == "item"]
+    return {
+        record.number
+        for record in records
+        if any(record.cell(index).casefold() == "image" for index in kinds)
+    }
 
 
 def _names_parents(name: str) -> bool:

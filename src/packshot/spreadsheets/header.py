@@ -141,8 +141,10 @@ def find_another_table(header: Record, records: Sequence[Record]) -> int | None:
     """The index of a row that names other columns than the header, among them the one for the SKU
     in the same place."""
     sku = next((at for at, name in enumerate(header.cells) if _means_sku(name)), None)
-    for place, record in enumerate(records if sku is not None else ()):
-        is_header = _means_sku(record.cell(sku or 0)) and _may_be_header(record)
+    if sku is None:
+        return None
+    for place, record in enumerate(records):
+        is_header = _means_sku(record.cell(sku)) and _may_be_header(record)
         if is_header and count_recognised(record.cells) > 1:
             return place
     return None

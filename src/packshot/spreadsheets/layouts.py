@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from packshot.spreadsheets.families import is_picture_of, with_families
+from packshot.spreadsheets.families import find_picture_rows, with_families
 from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -215,12 +215,13 @@ def _complete_variants(
     records, parents = with_families(mapping, columns, records)
     shared = [one.index for one in columns if mapping[one.name] in ("category", "name")]
     images = [one.index for one in columns if mapping[one.name] in SHARED]
+    every = [one.index for one in columns if one.index not in images]
+    picture_rows = find_picture_rows(columns, records)
     completed = []
     for record in records:
         if parent := parents.get(record.number):
-            is_picture = is_picture_of(record, columns)
-            every = [one.index for one in columns if one.index not in images]
-            record = _fill_from(record, parent, every if is_picture else shared)
+            filled = every if record.number in picture_rows else shared
+            record = _fill_from(record, parent, filled)
             if layout == "WooCommerce":
                 record = _without_pictures_of(parent, record, images)
         completed.append(record)

@@ -225,21 +225,24 @@ def _sign_of_groups(amounts: Sequence[Amount]) -> DecimalSign | None:
 
 def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:
     """The exact number. Raises NotANumber where the digits don't fit the convention."""
-    misfit = NotANumber(f"must be a number, not {amount.digits!r}")
     decimal_sign = SIGNS[sign]
     group_sign = "," if decimal_sign == "." else "."
     whole, _, decimals = amount.digits.partition(decimal_sign)
     if decimals and not decimals.isdigit():
-        raise misfit
+        raise _misfit(amount)
     groups = {character for character in whole if not character.isdigit()}
     if len(groups) > 1 or not groups <= {group_sign, " ", "'"}:
-        raise misfit
+        raise _misfit(amount)
     for group in groups:
         if not re.fullmatch(_GROUPS.pattern.replace("G", re.escape(group)), whole):
-            raise misfit
+            raise _misfit(amount)
         whole = whole.replace(group, "")
     value = Decimal(f"{whole or '0'}.{decimals or '0'}" if decimals else whole or "0")
     return -value if amount.negative else value
+
+
+def _misfit(amount: Amount) -> NotANumber:
+    return NotANumber(f"must be a number, not {amount.digits!r}")
 
 
 def read_alone(text: str, *, percent: bool = False) -> Decimal:

@@ -11,6 +11,7 @@ from packshot.pictures.arrays import Bytes, Floats, Mask, shrink, to_lab
 
 FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side
+SURFACE_SIDE = 48  # px; a second-order surface needs no more
 FOLLOWED = 0.86  # share of the border that must follow a surface to call the backdrop plain
 
 RelativeBox = tuple[float, float, float, float]  # left, top, right, bottom: shares of the frame
@@ -57,6 +58,10 @@ class Backdrop:
             for flat, across, down, bent, turned, steep in self.terms.T
         ]
         return np.stack(planes, axis=2, dtype=np.float32, casting="same_kind")
+
+    def small_surface(self, part: RelativeBox = WHOLE) -> Floats:
+        """The same of SURFACE_SIDE px, to be enlarged."""
+        return self.surface(SURFACE_SIDE, SURFACE_SIDE, part)
 
 
 def measure(rgb: Bytes) -> Backdrop:

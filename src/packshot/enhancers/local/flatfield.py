@@ -11,7 +11,6 @@ from packshot.enhancers.local.tone import WHITE
 from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, lowest, shrink, to_lab
 
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
-SURFACE_SIDE = 48  # px; a second-order surface needs no more
 SAFETY_SIDE = 512  # px
 MAX_LOST = 0.001  # of the product's hull may become white
 LIGHTER = 3.0  # L; what is lighter than the backdrop by more than this is not the backdrop
@@ -30,7 +29,7 @@ def whiten(rgb: Bytes, backdrop: Backdrop, part: RelativeBox = WHOLE) -> Bytes:
     if backdrop.white:
         return rgb
     height, width = rgb.shape[:2]
-    surface = from_lab(backdrop.surface(SURFACE_SIDE, SURFACE_SIDE, part))
+    surface = from_lab(backdrop.small_surface(part))
     surface = np.asarray(cv2.resize(surface, (width, height), interpolation=cv2.INTER_LINEAR))
     divided = cv2.divide(rgb, np.maximum(surface, 1), scale=255)
     return np.asarray(cv2.LUT(divided, _ramp(backdrop)), np.uint8)

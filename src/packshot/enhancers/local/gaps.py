@@ -66,10 +66,13 @@ def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: RelativeBox) ->
     small, inside = shrink_both(crop, mask, SIDE)
     if not inside.any() or inside.all() or backdrop.lightness > INVISIBLE:
         return none
-    large = _has_large_gap(small, inside, backdrop.surface(inside.shape[0], inside.shape[1], part))
+    lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.8), np.float32)
+    slope = slope_of(lab, 0.8)
+    surface = backdrop.surface(inside.shape[0], inside.shape[1], part)
+    large = _has_large_gap(_Look.of(lab, slope, surface), inside)
     if not backdrop.plain:
         return replace(none, closed=large)
-    view = _View.of(small, inside, backdrop, part)
+    view = _View.of(lab, slope, inside, backdrop, surface)
     found = np.zeros_like(inside)
     for piece in _pieces(view.like & inside):
         if view.is_open_gap(piece):
@@ -104,13 +107,13 @@ class _View:
     hull: Floats  # px inside the mask's convex hull
 
     @classmethod
-    def of(cls, small: Bytes, inside: Mask, backdrop: Backdrop, part: RelativeBox) -> _View:
-        lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.8), np.float32)
-        difference = lab - backdrop.surface(inside.shape[0], inside.shape[1], part)
+    def of(
+        cls, lab: Floats, slope: Floats, inside: Mask, backdrop: Backdrop, surface: Floats
+    ) -> _View:
+        difference = lab - surface
         away = np.linalg.norm(difference, axis=2)
         spread = max(1.0, backdrop.spread)
         like, alike = away < REACH * spread, away < WIDE_REACH * spread
-        slope = slope_of(lab, 0.8)
         outside = like & ~grow(inside, 2)
         noise = float(np.median(slope[outside])) if outside.any() else 1.0
         edge = min(MAX_ASKED, max(MIN_EDGE, NOISE * noise))
@@ -165,13 +168,12 @@ class _View:
         return bool(smooth and mean < SAME and np.median(self.away[core]) < NEAR * slack)
 
 
-def _has_large_gap(small: Bytes, inside: Mask, surface: Floats) -> bool:
+def _has_large_gap(look: _Look, inside: Mask) -> bool:
     """Whether a large enclosed area has the backdrop's tint and texture, perhaps in less light."""
     away = distance_to(inside)
     outside = (away > 3) & (away < OUTSIDE)
     if not outside.any():
         return False
-    look = _Look.of(small, surface)
     usual = look.medians(outside)
     alike = inside & (look.light > DEEPEST_SHADE) & (look.light < LIGHTEST)
     alike &= look.tint < max(FARTHEST_TINT, 2 * usual.tint + 1)
@@ -211,14 +213,13 @@ class _Look:
     slope: Floats
 
     @classmethod
-    def of(cls, small: Bytes, surface: Floats) -> _Look:
-        lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.8), np.float32)
+    def of(cls, lab: Floats, slope: Floats, surface: Floats) -> _Look:
         black = np.array([16, 0, 0], np.float32)
         colour, full = lab + black, surface + black
         light = (colour * full).sum(axis=2) / (full * full).sum(axis=2)
         across = colour - light[..., None] * full
         tint = np.sqrt((across * across).sum(axis=2))
-        return cls(light, across, tint, slope_of(lab, 0.8))
+        return cls(light, across, tint, slope)
 
     def medians(self, where: Mask) -> _Medians:
         light, tint, slope = (np.median(a[where]) for a in (self.light, self.tint, self.slope))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local import compose, framing, tone
-from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
+from packshot.enhancers.local.backdrop import SURFACE_SIDE
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, FramedPicture
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, to_lab
@@ -19,7 +19,6 @@ CLOSE = 0.1  # the same in "close"; a reviewer may ask for twice or half of it
 SOFTNESS = 0.012  # of the picture's longer side: sigma of the background's blur
 ALIKE = 0.9  # of the larger window: windows that share more show the same
 BLURRED = 0.05  # of the picture: where "soft" blurs less, it shows the same as "natural"
-SURFACE_SIDE = 48  # px; a second-order surface needs no more
 EVENED = (0.7, 1.5)  # times a pixel's code: the most that "even" darkens and lightens
 LIGHTEST = 250.0  # a code; evening makes nothing lighter than this
 DIM, UNEVEN = 30.0, 5.0  # L of a backdrop; darker ones show no light, smaller ranges are even
@@ -37,7 +36,7 @@ def even(findings: Findings) -> FramedPicture:
     window = _natural_window(findings)
     scale = _scale(window)
     part = _part(findings.rgb, window, scale)
-    small = _surface(findings.backdrop, window.share_of(findings.rgb.shape))
+    small = findings.backdrop.small_surface(window.share_of(findings.rgb.shape))
     wanted = np.full_like(small, small.mean(axis=(0, 1)))
     wanted[..., 0] = small[..., 0].max()
     # sRGB codes can be divided like light, because their curve is nearly a power.
@@ -49,10 +48,6 @@ def even(findings: Findings) -> FramedPicture:
     picture = tone.apply(tone.keep_below_white(as_bytes(lit), part), findings.tone, scale)
     picture = tone.sharpen(picture, scale, findings.tone.noise)
     return FramedPicture(picture, window.top, window.left, scale)
-
-
-def _surface(backdrop: Backdrop, part: RelativeBox = WHOLE) -> Floats:
-    return backdrop.surface(SURFACE_SIDE, SURFACE_SIDE, part)
 
 
 def plain(findings: Findings) -> FramedPicture:
@@ -126,7 +121,7 @@ def shows_the_same(findings: Findings, title: str) -> bool:
 def _is_unevenly_lit(findings: Findings) -> bool:
     """Whether a backdrop shows the light that falls on it, and that it is not the same all over."""
     backdrop = findings.backdrop
-    surface = _surface(backdrop)
+    surface = backdrop.small_surface()
     if not backdrop.plain or backdrop.lightness < DIM or np.ptp(surface[..., 0]) < UNEVEN:
         return False
     size = (SURFACE_SIDE, SURFACE_SIDE)
