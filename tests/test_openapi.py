@@ -251,6 +251,11 @@ def refusals(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "replacePhoto", ask("PUT", f"/api/products/{waiting}/photo", json=other)
     other_site = {"Origin": "https://evil.example"}
     yield "signIn", shop.ask("POST", "/session", json=examples.SIGN_IN, headers=other_site)
+    yield "signOut", shop.ask("DELETE", "/session", headers=other_site)
+    cancel = f"/api/products/{waiting}/cancel"
+    yield "cancelProduct", ask("POST", cancel, json={"dry_run": True})
+    yield "cancelProduct", shop.ask("POST", cancel, headers=other_site)
+    yield "deleteProduct", shop.ask("DELETE", f"/api/products/{waiting}", headers=other_site)
 
 
 def test_every_refusal_is_the_example_of_its_code(shop: Shop, described: dict[str, Json]) -> None:

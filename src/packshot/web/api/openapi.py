@@ -25,6 +25,7 @@ from packshot.lanes import LANES
 from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
 from packshot.web.requests import problems
+from packshot.web.requests.auth import SAFE_METHODS
 from packshot.web.requests.endpoints import ACCESS, REFUSALS, Access, needs, probe
 from packshot.web.requests.headers import DOCS_POLICY
 from packshot.web.requests.reading import MAX_ID
@@ -33,6 +34,8 @@ from packshot.web.requests.refusals import MEANINGS, FieldError
 Json = dict[str, Any]
 SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
 DOCS_FILES: Final = "'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'"
+#: The operations whose bodies may be missing.
+OPTIONAL_BODIES: Final = {"enhanceProduct", "cancelProduct"}
 DESCRIPTION: Final = (
     "Raw product photos in, enhanced and checked pictures out. Errors are problem documents"
     " (RFC 9457) with `errors: [{pointer, code, detail}]`. Amounts are in the currency's main unit."
@@ -102,7 +105,7 @@ def finish_document(app: APIFlask, spec: Any) -> Any:
     for path, method, view in _operations(app):
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None:
-            _finish(path, operation, view, problem_responses)
+            _finish(path, method, operation, view, problem_responses)
     return document
 
 
@@ -115,14 +118,14 @@ def _operations(app: APIFlask) -> list[tuple[str, str, Any]]:
     return found
 
 
-def _finish(path: str, operation: Json, view: Any, problem_responses: Json) -> None:
+def _finish(path: str, method: str, operation: Json, view: Any, problem_responses: Json) -> None:
     access: Access = getattr(view, ACCESS, ("admin",))
     refusals = set(getattr(view, REFUSALS, ()))
     _finish_request(operation, refusals)
     if access == "probe":
         _finish_probe(operation)
         return
-    refusals |= _refusals_of(path, operation, access)
+    refusals |= _refusals_of(path, method, operation, access)
     problem_responses.update(_finish_responses(operation, refusals))
     if access == "open":
         return
@@ -136,7 +139,7 @@ def _finish_request(operation: Json, own_refusals: set[str]) -> None:
     if kind := operation.pop("x-multipart", None):
         operation["requestBody"] = _multipart(MULTIPART[kind])
     if "requestBody" in operation:
-        operation["requestBody"]["required"] = operation["operationId"] != "enhanceProduct"
+        operation["requestBody"]["required"] = operation["operationId"] not in OPTIONAL_BODIES
     for parameter in operation["parameters"]:
         if parameter["in"] == "path" and parameter["name"].endswith("_id"):
             parameter["schema"] = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
@@ -192,22 +195,17 @@ def _text(example: str | None) -> Json:
     return plain if example is None else plain | {"example": example}
 
 
-def _refusals_of(path: str, operation: Json, access: Access) -> set[str]:
+def _refusals_of(path: str, method: str, operation: Json, access: Access) -> set[str]:
     """The error codes that any view may answer to a request of this kind."""
     codes = {"malformed", "unauthorized", "too_many_requests", "headers_too_large"}
     codes |= {"busy", "unavailable"}
     codes |= {"forbidden"} if access != "open" else set()
     codes |= {"not_found"} if "{" in path else set()
+    codes |= {"cross_site"} if method.upper() not in SAFE_METHODS else set()
     # The API refuses an unknown query everywhere: `refuse_unread_query`.
     codes |= {"invalid_request"} if path.startswith("/api/") else set()
     if "requestBody" in operation:
-        codes |= {
-            "cross_site",
-            "disk_full",
-            "too_large",
-            "unsupported_media_type",
-            "invalid_request",
-        }
+        codes |= {"disk_full", "too_large", "unsupported_media_type", "invalid_request"}
     return codes
 
 

@@ -19,6 +19,7 @@ from packshot.web.api.answer_models import (
 )
 from packshot.web.api.answers import product_answer
 from packshot.web.api.schemas import (
+    CancelIn,
     EnhanceIn,
     ImageChangeIn,
     ReviewIn,
@@ -130,11 +131,12 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
 
 
 @bp.post(f"{ONE_PRODUCT}/cancel")
+@bp.input(CancelIn, arg_name="nothing", examples={"nothing": {"value": {}}})
 @bp.output(ProductAnswer, example=examples.CANCELLED)
 @bp.doc(operation_id="cancelProduct")
 @needs("submit", "review")
 @refuses("conflict", "stale")
-def cancel_product(product_id: int) -> Response:
+def cancel_product(product_id: int, nothing: CancelIn) -> Response:
     """Cancel a product that waits for its pictures
 
     It fails with the code `cancelled`; `enhance` resumes it. A call in flight is still paid for. A

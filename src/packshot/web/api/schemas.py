@@ -410,3 +410,7 @@ class EnhanceIn(StrictModel):
             if first in adjustments and second in adjustments:
                 raise PydanticCustomError("not_allowed", f"can't be both {first} and {second}")
         return list(dict.fromkeys(adjustments))
+
+
+class CancelIn(StrictModel):
+    """Cancelling has no options; a body, if there is one, is an empty object."""
