@@ -30,9 +30,7 @@ class DeskSession(Base):
     __tablename__ = "sessions"
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
-    scopes: Mapped[str] = mapped_column(String(100))
-    key_hash: Mapped[str] = mapped_column(String(64))  # without its key the session ends
+    key_hash: Mapped[str] = mapped_column(String(64))  # of its key, which gives name and scopes
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 

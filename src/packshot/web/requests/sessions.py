@@ -60,8 +60,6 @@ def open_session(key: ApiKey, response: Response) -> Response:
         session.execute(
             insert(DeskSession).values(
                 token_hash=digest_of(token),
-                name=key.name,
-                scopes="+".join(sorted(key.scopes)),
                 key_hash=key.digest,
                 expires_at=now(HOURS * 3600),
             )
