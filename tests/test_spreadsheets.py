@@ -434,6 +434,23 @@ def test_rows_take_the_same_time_each_however_many_there_are() -> None:
             "sku|name|raw_image|price",
         ),
         ("sku|base_image|base_image_label|VK-Preis netto", "sku|raw_image|attribute|price"),
+        ("OXARTNUM|OXTITLE|OXPRICE|OXTPRICE|OXPIC1|OXVAT", "sku|name|price|mrp|raw_image|gst"),
+        ("p_model|p_name.de|p_image|p_cat.0", "sku|name|raw_image|category"),
+        ("Référence vendeur|EAN|Libellé court|Prix TTC", "sku|attribute|name|price"),
+        ("판매자 상품코드|상품명|대표이미지|추가이미지", "sku|name|raw_image|raw_image"),
+        ("商家编码|宝贝标题|一口价|宝贝图片", "sku|name|price|raw_image"),
+        ("تصنيف المنتج|سعر المنتج|السعر المخفض|رمز المنتج sku", "category|mrp|price|sku"),
+        ("Nombre|Identificador de URL|Precio|Precio promocional", "name|attribute|mrp|price"),
+        ("Код_товара|Название_позиции|Ссылка_изображения", "sku|name|raw_image"),
+        ("Sygnatura/SKU Sprzedającego|Tytuł oferty|Cena PL", "sku|name|price"),
+        ("sku|family|name-en_US|price-EUR", "sku|category|name|price"),
+        ("partner_sku|title_en|Brand|price_en", "sku|name|attribute|price"),
+        ("vendorSkuCode|styleId|vendorArticleName", "sku|attribute|name"),
+        ("Variation.number|Item.id|Price", "sku|attribute|price"),
+        ("SKU|Item ID|Item Name|Rate", "sku|attribute|name|price"),
+        ("code|defaultImage|image|image2|percentVat", "sku|raw_image|raw_image|raw_image|gst"),
+        ("Particulars|Part No.|Rate|GST Rate", "name|sku|price|gst"),
+        ("SKU|Price excl. VAT|Price incl. VAT", "sku|attribute|price"),
         ("SKU|Discount pct|% Discount|Price (5% off)", "sku|attribute|attribute|price"),
     ],
 )
@@ -452,9 +469,9 @@ def test_each_name_of_a_column_means_one_field() -> None:
 
 def test_a_column_that_could_be_the_price_as_well_is_noted() -> None:
     found = imported("sku,category,Price (tax excl.),Price (tax incl.)\nA,Cups,10,12\n")
-    assert [str(row.price) for row in found.rows] == ["10"]
-    detail = "is kept as an attribute: Price (tax excl.) is read as the price"
-    assert reported(found, "note") == [(None, "Price (tax incl.)", detail)]
+    assert [str(row.price) for row in found.rows] == ["12"]
+    detail = "is kept as an attribute: Price (tax incl.) is read as the price"
+    assert reported(found, "note") == [(None, "Price (tax excl.)", detail)]
 
 
 @pytest.mark.parametrize(("mode", "field"), [("PERCENT", "attribute"), ("AMOUNT", "discount")])
@@ -778,7 +795,12 @@ def amounts(*cells: str, name: str = "price", **choices: Any) -> Import:
         (["₹ 1299", "Rs. 12.50", "INR 7", "Rs.1,299.00/-", "1299/-"], "1299 12.50 7 1299.00 1299"),
         (["$12.99", "-$0.00", "12.99 USD"], ["12.99", "0.00", "12.99"]),
         (["12,99 €", "€ 1.299,00", "1.299,-"], ["12.99", "1299.00", "1299.00"]),
-        (["CHF 1'299.50", "1’299.–"], ["1299.50", "1299.00"]),
+        (["CHF 1'299.50", "1’299.–"], ["1299.50", "1299"]),
+        (["1.299.-", "Fr. 899.-", "1.499.--"], ["1299.00", "899", "1499.00"]),
+        (["12€50", "9 € 90", "=7,50"], ["12.50", "9.90", "7.50"]),
+        (["12·50", "S/ 9.90", "R1,299.00", "99 р.", "12.50 ea"], "12.50 9.90 1299.00 99 12.50"),
+        (["1.299.000đ", "99.000 VNĐ", "UVP 9000"], "1299000 99000 9000"),
+        (["₹1,299.00 (incl. of all taxes)", "€ 12.50 p.st."], "1299.00 12.50"),
         (["1\u00a0299,50", "1\u2009299,00", "1\u202f299"], ["1299.50", "1299.00", "1299"]),
         (["१२९९", "１２．５０"], ["1299", "12.50"]),
         (["0,5"], ["0.5"]),
@@ -1490,15 +1512,15 @@ def test_what_databases_and_web_pages_write_is_read_in_names(
 
 
 def test_a_column_of_pictures_that_is_not_read_is_noted() -> None:
-    names = "Артикул;Категория;Цена, руб.*;Ссылка на главное фото*;Ссылки на дополнительные фото"
+    names = "Артикул;Категория;Цена, руб.*;Ссылка на главное фото*;Фото на сайте поставщика"
     text = f"{names}\nA;Cups;990;{HTTPS};{HTTP}\n"
     found = imported(text)
     assert [(row.raw_image, row.price) for row in found.rows] == [(HTTPS, Decimal(990))]
     [(_, column, detail)] = reported(found, "note")
-    assert (column, "say that it is raw_image" in detail) == ("Ссылки на дополнительные фото", True)
+    assert (column, "say that it is raw_image" in detail) == ("Фото на сайте поставщика", True)
     same = "sku,category,base_image,small_image\n" + f"A,Cups,{HTTPS},{HTTPS}\nB,Cups,{HTTP},\n"
     assert reported(imported(same), "note") == []
-    chosen = imported(text, mapping={"Ссылки на дополнительные фото": "attribute"})
+    chosen = imported(text, mapping={"Фото на сайте поставщика": "attribute"})
     assert reported(chosen, "note") == []
 
 

@@ -50,12 +50,41 @@ def _number(label: str, kind: FieldKind, *columns: str) -> Any:
     return field(default=None, metadata={"field": found})
 
 
-#: Names of columns in PrestaShop's exports and elsewhere: a shop's own number of a product, and
-#: prices with and without tax.
+#: Names of columns: a shop's own number of a product, and prices before a discount, with and
+#: without tax.
 _REFERENCES: Final = (
     *("referencia no", "no de referencia", "n de referencia", "no referencia", "n referencia"),
     *("número de referencia", "no de référence", "n de référence", "numéro de référence"),
     *("numero riferimento", "numero di riferimento", "n riferimento"),
+)
+_LIST_PRICES: Final = (
+    *("mrp", "maximum retail price", "max retail price", "mrp price"),
+    *("variant compare at price", "compare at price", "compare price", "regular price"),
+    *("list price", "rrp", "msrp", "srp", "recommended retail price"),
+    *("suggested retail price", "retail price", "original price", "old price", "full price"),
+    *("price before discount", "strike price"),
+    *("uvp", "unverbindliche preisempfehlung", "listenpreis", "bruttolistenpreis"),
+    *("streichpreis", "alter preis", "originalpreis", "ursprungspreis", "prix public"),
+    *("prix public conseillé", "prix conseillé", "prix de vente conseillé", "ppc"),
+    *("prix barré", "ancien prix", "prix catalogue", "prix normal", "prix régulier", "pvpr"),
+    *("precio recomendado", "precio de lista", "precio lista", "precio anterior"),
+    *("precio original", "precio tachado", "precio normal", "prezzo di listino"),
+    *("prezzo listino", "prezzo consigliato", "prezzo originale", "prezzo pieno"),
+    *("prezzo barrato", "adviesprijs", "catalogusprijs", "oude prijs", "van prijs"),
+    *("cena katalogowa", "cena sugerowana", "cena regularna", "stara cena"),
+    *("cena przed obniżką", "pseudoprice ek", "ordinarie pris", "rekommenderat pris"),
+    *("vejledende pris", "старая цена", "стара ціна", "定価", "市场价", "原价", "정가"),
+    *("소비자가", "liste fiyatı", "piyasa fiyatı", "preço de tabela", "preço original"),
+    *("běžná cena", "původní cena", "doporučená cena", "listaár", "eredeti ár", "ovh"),
+    *("preț de listă", "preț recomandat", "αρχική τιμή", "ррц", "рекомендованная цена"),
+    *("цена без скидки", "希望小売価格", "メーカー希望小売価格", "通常価格", "吊牌价"),
+    *("划线价",),
+    *("цена до скидки", "表示価格", "piyasa satış fiyatı", "السعر قبل الخصم", "एमआरपी"),
+    *("product compare to price", "compare to price", "regulärer preis", "normalpreis"),
+    *("tarif régulier", "reguliere prijs", "normale prijs", "prix public ttc", "ord pris"),
+    *("vejl pris", "veiledende pris", "prețul normal", "מחיר מחירון"),
+    *("harga normal", "harga coret", "giá gốc", "giá niêm yết", "السعر الأصلي", "ราคาปกติ"),
+    *("market price", "oxtprice"),
 )
 _GROSS_PRICES: Final = (
     *("precio iva incluido", "precio con impuestos", "precio impuestos"),
@@ -78,17 +107,20 @@ class Fields:
         "SKU",
         100,
         *("sku", "variant sku", "product sku", "item sku", "seller sku", "vendor sku", "skus"),
-        *("seller sku id", "product id style id", "style id", "seller product id"),
-        *("sku vendeur", "sku du vendeur", "sku vendedor", "sku del vendedor", "sku venditore"),
+        *("seller sku id", "product id style id", "seller product id"),
+        *("référence vendeur", "sku sprzedającego", "판매자 상품코드", "商家编码", "sku vendeur"),
+        *("sku du vendeur", "sku vendedor", "sku del vendedor", "sku venditore"),
         *("sku del venditore", "sku interne", "sku interno", "sku intern"),
         *("vendor sku code", "sku code", "sku id", "sku no", "sku number", "stock keeping unit"),
+        *("default code",),  # Odoo's
         *("merchant sku", "product code sku", "custom label", "custom label sku", "custom sku"),
         *("product code", "item code", "article code", "style code", "stock code", "code"),
-        *("item no", "item number", "item id", "product no", "product number", "article no"),
+        *("item no", "item number", "product no", "product number", "article no"),
         *("article number", "article", "art no", "style no", "style", "part number", "part no"),
         *("mpn", "manufacturer part number", "model no", "model number", "model", "ref"),
         *("reference", "product reference", "ordernumber", "variation no", "variation number"),
-        *("product id", "g id", "asin", "artikelnummer", "artikelnr", "art nr", "artikel id"),
+        *("p model", "oxartnum", "style id", "item id", "product id", "g id", "asin"),
+        *("artikelnummer", "artikelnr", "art nr", "artikel id"),
         *("artikelcode", "produktnummer", "produktnr", "produktcode", "bestellnummer", "bestellnr"),
         *("bestandseinheit",),  # eBay's in German
         *("modellnummer", "modellnr", "herstellernummer", "teilenummer", "teilenr", "warennummer"),
@@ -140,7 +172,8 @@ class Fields:
         *("όνομα προϊόντος", "ονομασία", "περιγραφή", "商品名", "品名", "商品名称", "产品名称"),
         *("名称", "商品名稱", "标题", "상품명", "제품명", "품명", "اسم المنتج", "الاسم", "नाम"),
         *("उत्पाद का नाम", "bez", "tytuł oferty", "product display name", "vendor article name"),
-        *("име", "nama produk"),
+        *("име", "nama produk", "particulars", "p name", "oxtitle", "libellé court"),
+        *("libellé produit", "название позиции", "宝贝标题", "宝贝名称"),
         *("nama barang", "tên sản phẩm", "שם מוצר", "שם המוצר", "ชื่อสินค้า"),
         of_sku=True,
     )
@@ -174,7 +207,8 @@ class Fields:
         *("tuoteryhmä", "termékcsoport", "categorie", "категория", "категорія", "κατηγορία"),
         *("カテゴリ", "カテゴリー", "类别", "分类", "类目", "類別", "分類", "카테고리", "분류"),
         *("الفئة", "التصنيف", "श्रेणी", "article type", "spec product type", "kategoria główna"),
-        *("product category name", "kategori produk", "danh mục", "קטגוריה", "หมวดหมู่"),
+        *("p cat 0", "default category", "категория продавца", "название группы", "تصنيف المنتج"),
+        *("categ id", "product category name", "kategori produk", "danh mục", "קטגוריה", "หมวดหมู่"),
         *("type", "item type", "typ", "tipo"),  # in WooCommerce's exports "simple"
         of_sku=True,
     )
@@ -212,7 +246,18 @@ class Fields:
         *("cover image", "cover media url", "hosted image urls", "圖片", "商品圖片"),
         *("商品画像パス", "cover", "ссылка на главное фото", "product media gallery image url"),
         *("gallery image url", "pic url", "item photo url", "product media main image url"),
-        *("gambar", "hình ảnh", "תמונה", "รูปภาพ"),
+        *(
+            "gambar",
+            "hình ảnh",
+            "תמונה",
+            "รูปภาพ",
+            "default image",
+            "p image",
+            "oxpic",
+            "대표이미지",
+        ),
+        *("추가이미지", "宝贝图片"),
+        *("ссылки на дополнительные фото", "ссылка изображения"),
         shared=True,
     )
     filename: str | None = _text(
@@ -229,36 +274,7 @@ class Fields:
         *("plik", "nazwa pliku", "plik zdjęcia"),
         shared=True,
     )
-    mrp: Decimal | None = _number(
-        "MRP",
-        "money",
-        *("mrp", "maximum retail price", "max retail price", "mrp price"),
-        *("variant compare at price", "compare at price", "compare price", "regular price"),
-        *("list price", "rrp", "msrp", "srp", "recommended retail price"),
-        *("suggested retail price", "retail price", "original price", "old price", "full price"),
-        *("price before discount", "strike price"),
-        *("uvp", "unverbindliche preisempfehlung", "listenpreis", "bruttolistenpreis"),
-        *("streichpreis", "alter preis", "originalpreis", "ursprungspreis", "prix public"),
-        *("prix public conseillé", "prix conseillé", "prix de vente conseillé", "ppc"),
-        *("prix barré", "ancien prix", "prix catalogue", "prix normal", "prix régulier", "pvpr"),
-        *("precio recomendado", "precio de lista", "precio lista", "precio anterior"),
-        *("precio original", "precio tachado", "precio normal", "prezzo di listino"),
-        *("prezzo listino", "prezzo consigliato", "prezzo originale", "prezzo pieno"),
-        *("prezzo barrato", "adviesprijs", "catalogusprijs", "oude prijs", "van prijs"),
-        *("cena katalogowa", "cena sugerowana", "cena regularna", "stara cena"),
-        *("cena przed obniżką", "pseudoprice ek", "ordinarie pris", "rekommenderat pris"),
-        *("vejledende pris", "старая цена", "стара ціна", "定価", "市场价", "原价", "정가"),
-        *("소비자가", "liste fiyatı", "piyasa fiyatı", "preço de tabela", "preço original"),
-        *("běžná cena", "původní cena", "doporučená cena", "listaár", "eredeti ár", "ovh"),
-        *("preț de listă", "preț recomandat", "αρχική τιμή", "ррц", "рекомендованная цена"),
-        *("цена без скидки", "希望小売価格", "メーカー希望小売価格", "通常価格", "吊牌价"),
-        *("划线价",),
-        *("цена до скидки", "表示価格", "piyasa satış fiyatı", "السعر قبل الخصم", "एमआरपी"),
-        *("product compare to price", "compare to price", "regulärer preis", "normalpreis"),
-        *("tarif régulier", "reguliere prijs", "normale prijs", "prix public ttc", "ord pris"),
-        *("vejl pris", "veiledende pris", "prețul normal", "מחיר מחירון"),
-        *("harga normal", "harga coret", "giá gốc", "giá niêm yết", "السعر الأصلي", "ราคาปกติ"),
-    )
+    mrp: Decimal | None = _number("MRP", "money", *_LIST_PRICES)
     price: Decimal | None = _number(
         "Price",
         "money",
@@ -292,14 +308,9 @@ class Fields:
         *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
         *_NET_PRICES,
         *("price per piece", "price per unit", "price each", "preis pro stück", "preis je stück"),
-        *(
-            "standardpreis",
-            "vk 1 brutto",
-            "preis stk",
-            "prix pièce",
-            "prix à l unité",
-            "prijs per stuk",
-        ),
+        *("standardpreis", "vk 1 brutto", "preis stk", "prix pièce", "prix à l unité"),
+        *("prijs per stuk",),
+        *("precio promocional", "سعر المنتج", "السعر المخفض", "一口价", "oxprice"),
         *("rate",),  # on wholesalers' lists in India
     )
     discount: Decimal | None = _number(
@@ -319,7 +330,7 @@ class Fields:
         *("tipo iva", "tipo de iva", "aliquota", "aliquota iva", "btw", "btw tarief"),
         *("btw percentage", "stawka vat", "podatek", "podatek vat", "moms"),
         *("momssats", "dph", "áfa", "alv", "kdv", "kdv oranı", "ндс", "пдв", "φπα", "税率"),
-        *("消費税率", "부가세"),
+        *("消費税率", "부가세", "percent vat", "oxvat", "integrated tax rate", "integrated tax"),
     )
 
 

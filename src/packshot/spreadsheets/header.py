@@ -36,13 +36,24 @@ _SCALED: Final = re.compile(
     r"\b(?:cents?|paisa|paise|pence|centimes|c[eé]ntimos|kopecks?|minor units?|lakhs?|lacs?|crores?"
     r"|thousands?|tsd|millions?|mio|000|dozen|dutzend|per [1-9]\d+)\b"
 )
+#: Prices without tax, which are read as prices only where no other is given.
+_NET: Final = re.compile(
+    r"\b(?:excl?|exkl|ex|without|net|nett?o|netpreis|nettopreis|ohne|hors|ht|sin|sem|senza|sans|bez"
+    r"|esclusa|zonder)\b"
+)
+#: The language, or the country, of one of several columns: Akeneo's `name-en_US`, `title_en`.
+_LANGUAGE: Final = re.compile(
+    r"[-_. ](?:[a-z]{2}[-_][A-Z]{2}|(?i:de|en|fr|es|it|nl|pl|pt|cs|sv|da|fi|ru|uk|gb|us|at|ch|be))$"
+)
 #: `Item #`, `Style#`.
 _NUMBER_SIGNS: Final = ("#", "№")
 _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
 #: The SKU of another product than the row's.
 _OTHER_SKU: Final = re.compile(r"\bparent|vater|related|cross|up ?sell|bundle|master|competitor")
-_LAST_RANK: Final = 1_000
+LAST_RANK: Final = 1_000
+#: Of prices without tax.
+NET_RANK: Final = 500
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
 _LONGEST_NAME: Final = 60
 #: Such a name fits an attribute's (100 characters) even with the number of a repeated name.
@@ -95,14 +106,14 @@ def field_of(name: str) -> tuple[str, int] | None:
     if name[-1:] in _NUMBER_SIGNS and (of_number := _RANKS.get(_compared(f"{plain} no"))):
         return of_number
     if found := _RANKS.get(_compared(plain)):
-        if found[0] in MONEY and _SCALED.search(name.casefold()):
-            return None
-        return None if found[0] == "discount" and _is_percentage(name) else found
+        return _as_its_name_says(found, name)
+    if (without := _LANGUAGE.sub("", name)) != name:
+        return field_of(without)
     meant = [field_of(part) for part in name.split("/")] if "/" in name else []
     if meant and len({each and each[0] for each in meant}) == 1:  # "SKU / Artikelnummer"
         return meant[0]
     if plain.endswith(" sku") and not _OTHER_SKU.search(plain):  # "Händler-SKU"
-        return "sku", _LAST_RANK
+        return "sku", LAST_RANK
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
     sideless = " ".join(  # "left image"
         word
@@ -111,6 +122,17 @@ def field_of(name: str) -> tuple[str, int] | None:
     )
     found = _RANKS.get(_compared(unnumbered)) or _RANKS.get(_compared(sideless))
     return found if found and found[0] in SHARED else None
+
+
+def _as_its_name_says(found: tuple[str, int], name: str) -> tuple[str, int] | None:
+    """The field of a column, unless its name says that its amounts have another unit."""
+    field, rank = found
+    lower = _CAMEL.sub(" ", name).casefold().replace("_", " ")
+    if field in MONEY and _SCALED.search(lower):
+        return None
+    if field == "discount" and _is_percentage(name):
+        return None
+    return (field, rank + NET_RANK) if field == "price" and _NET.search(lower) else found
 
 
 def _is_percentage(name: str) -> bool:

@@ -33,6 +33,7 @@ _SYMBOLS: Final = (
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
     "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR|NT$ TWD|MX$ MXN|RP IDR|RP. IDR|"
     "РУБ RUB|РУБ. RUB|ГРН UAH|ГРН. UAH|ЛВ BGN|ЛВ. BGN|RMB CNY|元 CNY|円 JPY|원 KRW|₩ KRW|"
+    "Р RUB|Р. RUB|R ZAR|S/ PEN|S/. PEN|Đ VND|VNĐ VND|"
     "₽ RUB|₺ TRY|₴ UAH|₪ ILS|₱ PHP|₦ NGN|₸ KZT|₫ VND|৳ BDT|EUROS EUR|฿ THB|د.إ AED|ر.س SAR"
 )
 #: eBay writes `US $12.99`.
@@ -57,16 +58,21 @@ _DASHED_DECIMALS: Final = re.compile(r"(?<=[.,])\s*[-–—]{1,2}$")
 #: `12,50*`: words on taxes, one piece and footnotes, which leave the amount as it is.
 _TAX: Final = r"(?:mwst|ust|vat|[cis]?gst|tax|taxes|taxe|tva|iva|btw|moms|kdv|ндс)\.?"
 _RATE: Final = r"\d{1,2}(?:[.,]\d)?\s*%"
-_SAID_BEFORE: Final = re.compile(r"^(?:mrp|price|preis|税込)\s*:?\s*(?=\S)", re.IGNORECASE)
+_SAID_BEFORE: Final = re.compile(
+    r"^(?:mrp|uvp|rrp|msrp|price|preis|nur|only|now|税込)\s*:?\s*(?=\S)", re.IGNORECASE
+)
 _SAID_BEHIND: Final = re.compile(
     rf"(?<=\S)\s*(?:[(*]?(?:(?:inkl|incl|inc|exkl|excl|ex|zzgl|plus)\b\.?|including|excluding|\+)\s*"
-    rf"(?:(?:of|der|ges|gesetzl|all)\b\.?\s*)?(?:{_RATE}\s*{_TAX}|{_RATE}|{_TAX})\)?"
+    rf"(?:(?:of|der|ges|gesetzl|all)\b\.?\s*)*(?:{_RATE}\s*{_TAX}|{_RATE}|{_TAX})\)?"
     rf"|\b{_TAX} (?:incl|inkl|excl)\w*\.?|\(?税[込抜]み?\)?"
     r"|\b(?:ttc|ht|brutto|netto|gross|net|only|each)\.?"
     r"|(?:/|\bper|\bpro|\bje|\bpar)\s*(?:pcs?|piece|pièce|unit|item|nos?|stück|stk|st|pair|paar|set)\.?"
+    r"|\bp\.? ?st\.?|\bea\.?"
     r"|\*{1,3})$",
     re.IGNORECASE,
 )
+#: `12€50` in France: the currency is the decimal sign.
+_DECIMAL_CURRENCY: Final = re.compile(r"(?<=\d) ?[€£] ?(?=\d\d\Z)")
 #: `9.`, as the format `0.##` shows a whole number.
 _BARE_SIGN: Final = re.compile(r"(?<=\d)[.,]$")
 _BODY: Final = re.compile(r"[.,]?\d(?:[\d.,' ]*\d)?")
@@ -78,6 +84,7 @@ _NOTHING: Final = frozenset(
 )
 _LOOKALIKES: Final = str.maketrans(
     {"−": "-", "’": "'", "‘": "'", "´": "'", "`": "'", "٫": ".", "٬": "'", "，": ",", "．": "."}
+    | {"·": "."}
 )
 
 
@@ -121,14 +128,14 @@ def take_apart(text: str) -> Amount:
         raise NotANumber("must be a number, not a text")
     if any(sign.isdigit() and not sign.isdecimal() for sign in text):
         raise NotANumber(f"must be a number, not {text!r}")  # the footnote of `12¹` is no digit
-    rest = _SAID_BEHIND.sub("", _in_ascii_digits(text)).removeprefix("'")
+    rest = _SAID_BEHIND.sub("", _in_ascii_digits(text)).removeprefix("=").removeprefix("'")
     rest = _SAID_BEFORE.sub("", rest).strip()
     if _SCIENTIFIC.fullmatch(rest):
         raise NotANumber(f"{text} is written with an exponent, which may hide digits: write it out")
     bracketed = rest.startswith("(") and rest.endswith(")")
     rest = rest[1:-1].strip() if bracketed else rest
     rest, negative = _without_minus(rest)
-    rest, currency = _without_currency(rest)
+    rest, currency = _without_currency(_DECIMAL_CURRENCY.sub(",", rest))
     rest, inner_minus = _without_minus(_without_dash(rest))
     percent = rest[:1] == "%" or rest[-1:] == "%"
     rest = rest.removeprefix("%").removesuffix("%").strip()
@@ -159,7 +166,14 @@ def _without_minus(text: str) -> tuple[str, bool]:
 
 
 def _without_dash(text: str) -> str:
-    return _DASHED_DECIMALS.sub("00", _DASH_END.sub("", text)).strip()
+    """Without the dash of `1299,-`, and without its sign if that groups digits, too: `1.299.-`."""
+    plain = _DASHED_DECIMALS.sub("", _DASH_END.sub("", text)).strip()
+    if plain == text or plain[-1:] not in (".", ","):
+        return plain
+    whole, sign = plain[:-1], plain[-1]
+    if sign in whole:
+        return f"{whole}{'.' if sign == ',' else ','}00"
+    return whole if sign == "." else f"{plain}00"
 
 
 def _without_currency(text: str) -> tuple[str, str | None]:

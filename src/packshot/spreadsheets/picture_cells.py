@@ -54,7 +54,9 @@ _BETWEEN_ADDRESSES: Final = re.compile(
 #: Spaces or one of these signs after a picture's ending also separate. Other commas are part of a
 #: name.
 _AFTER_ENDING: Final = re.compile(
-    "|".join(rf"(?<={re.escape(ending)})(?:\s*+[,;|]\s*+|\s++[/+&]\s++)" for ending in ENDINGS)
+    "|".join(
+        rf"(?<={re.escape(ending)})(?:\s*+(?:[,;|]|&&)\s*+|\s++[/+&]\s++)" for ending in ENDINGS
+    )
     + f"|{_BETWEEN_NAMES}",
     re.IGNORECASE,
 )

@@ -13,6 +13,8 @@ from packshot.spreadsheets.facts import settle_prices
 from packshot.spreadsheets.fields import SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
+    LAST_RANK,
+    NET_RANK,
     Column,
     columns_of,
     count_recognised,
@@ -199,7 +201,7 @@ def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterato
         other = used[found[0]]
         if column.name.rpartition(" (")[0] == other:
             detail = f"a second column has the name {other}: it is kept as an attribute"
-        elif found == field_of(other):  # Price (tax incl.) beside Price (tax excl.)
+        elif found == field_of(other) or NET_RANK <= found[1] < LAST_RANK:
             detail = f"is kept as an attribute: {other} is read as the {found[0]}"
         else:
             continue

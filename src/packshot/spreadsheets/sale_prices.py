@@ -27,7 +27,7 @@ _SALE: Final = frozenset(
         *("indirimli fiyat", "kampanya fiyatı", "preço promocional", "τιμή προσφοράς"),
         *("акционная цена", "цена со скидкой", "акційна ціна", "セール価格", "特価"),
         *("促销价", "折扣价", "할인가", "할인가격", "سعر العرض", "tarif promo"),
-        *("prezzo in offerta",),
+        *("prezzo in offerta", "precio promocional", "السعر المخفض"),
     )
 )
 #: Names of columns with what a product costs while it is not on sale, among those for an MRP.
