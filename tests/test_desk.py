@@ -693,6 +693,13 @@ def test_a_click_or_a_number_selects_and_a_double_click_zooms(
     page.locator(".frame[data-variant='0'] .view").dblclick()
     expect(page.locator("#stage[data-zoomed]")).to_have_count(1)
     assert shop.services.catalog.history(number) == []
+    with shop.services.database.write() as session:  # as if it had been refused
+        session.execute(delete(ProductImage).where(ProductImage.variant == 1))
+    page.reload()
+    look(page)
+    page.keyboard.press("3")
+    expect(page.locator(".which")).to_have_text("Picture 3 of 3")
+    expect(page.locator(".thumb-number")).to_have_text(["1", "3"])
 
 
 def test_reasons_open_in_place_and_nothing_is_decided_by_a_digit(

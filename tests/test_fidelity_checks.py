@@ -32,6 +32,7 @@ from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.machine_limit import MachineLimit
 from packshot.products.checks import MAX_TRIES, Checks
+from packshot.products.doubt import doubt_of
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.judging import Judging
@@ -116,6 +117,22 @@ def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
     shop = Shop(database_url, tmp_path / "media", fidelity="on")
     yield Desk(shop, tmp_path)
     shop.close()
+
+
+def test_a_doubt_says_each_reason_once_with_its_places() -> None:
+    said = [
+        "a part is missing at the top",
+        "the product is less sharp than in the photo",
+        "a detail is gone at the top right",
+        "a detail is gone in the middle",
+        "the product is less sharp than in the photo",
+        "a detail is gone at the left",
+    ]
+    fidelity = {"reasons": [{"words": words} for words in said]}
+    assert doubt_of(ProductImage(verdict="fail", fidelity=fidelity)) == (
+        "A part is missing at the top; the product is less sharp than in the photo;"
+        " a detail is gone at the top right, in the middle and at the left"
+    )
 
 
 def test_each_picture_is_checked_once_and_its_photo_measured_once(desk: Desk) -> None:

@@ -204,7 +204,7 @@ def test_a_refused_picture_leaves_the_others_and_a_warning(shop: Shop) -> None:
         "pending_review",
         [0, 2],
     )
-    assert product.warning == "picture 2: blocked for safety"
+    assert product.warning == "Picture 2 is missing: blocked for safety."
 
 
 def test_a_product_all_of_whose_pictures_are_refused_has_none(shop: Shop) -> None:
@@ -260,7 +260,7 @@ def test_a_variant_that_always_fails_does_not_stop_the_others(shop: Shop, parall
         "pending_review",
         [0, 2],
     )
-    assert product.warning == "picture 2: no picture came"
+    assert product.warning == "Picture 2 is missing: no picture came."
     asked = {key[2]: count for key, count in shop.enhancer.asked.items()}
     assert asked == {None: 1, 0: 1, 1: 6, 2: 1}
 

@@ -6,6 +6,8 @@ A doubtful picture is excluded from approval by default. This is the only rule: 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import (
@@ -27,6 +29,10 @@ from packshot.fidelity.verdicts import DOUBTFUL
 WEIGHTS: Final = {"fail": 8, "not_comparable": 3, "warn": 2}
 #: Word for word as in the index: SQLite does not use it for "= 1", and reads all pictures.
 FOUND_AFTER_APPROVAL: Final = text("product_images.found_after_approval")
+#: A reason with its place on the product, as `fidelity.explaining` words it.
+PLACED: Final = re.compile(
+    r"(.+) ((?:at|in) the (?:middle|left|right|(?:top|bottom)(?: left| right)?))"
+)
 #: The words for a verdict without a reason.
 WORDS: Final = {
     "fail": "the product was changed",
@@ -40,9 +46,26 @@ def doubt_of(image: ProductImage) -> str | None:
     words = [image.warning] if image.warning else []
     if image.verdict in DOUBTFUL:
         reasons = (image.fidelity or {}).get("reasons") or []
-        said = "; ".join(reason["words"] for reason in reasons) or WORDS[image.verdict]
+        said = _join(reason["words"] for reason in reasons) or WORDS[image.verdict]
         words.append(f"{said[:1].upper()}{said[1:]}")
     return " · ".join(words) or None
+
+
+def _join(reasons: Iterable[str]) -> str:
+    """The reasons in their order; one that is given for several places is said once, with them:
+    "a detail is gone at the top, at the right and in the middle"."""
+    found: dict[str, list[str]] = {}
+    for words in reasons:
+        placed = PLACED.fullmatch(words)
+        what, place = placed.groups() if placed else (words, "")
+        places = found.setdefault(what, [])
+        if place and place not in places:
+            places.append(place)
+    return "; ".join(" ".join((what, *_list(places))) for what, places in found.items())
+
+
+def _list(places: Sequence[str]) -> Sequence[str]:
+    return places if len(places) < 2 else (", ".join(places[:-1]), "and", places[-1])
 
 
 def _doubtful() -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -324,7 +325,14 @@ def _product_view(
 
 def _refusals(this_round: Round | None) -> str | None:
     refusals = (this_round.refusals if this_round else None) or []
-    return "; ".join(f"picture {r['variant'] + 1}: {r['detail']}" for r in refusals) or None
+    return " ".join(map(_refusal, refusals)) or None
+
+
+def _refusal(refused: dict[str, Any]) -> str:
+    """Which picture is missing, as the desk numbers them, and why."""
+    number, why = refused["variant"] + 1, str(refused["detail"])
+    why = re.sub(rf"\bpicture {number} of product \d+\b", "it", why)
+    return f"Picture {number} is missing: {why.rstrip('.')}."
 
 
 def _normalised_copy(product: Product, this_round: Round | None) -> NormalisedOut | None:

@@ -6,7 +6,7 @@ import { doubtOf } from "./doubt.js";
 import { outbox, redoSteps, reviewStep } from "./outbox.js";
 import { askNote, askWishes } from "./questions.js";
 import { toast } from "./toast.js";
-import { count, titleOf } from "./words.js";
+import { count, numberOf, titleOf } from "./words.js";
 
 export class Deciding {
   #desk;
@@ -83,7 +83,7 @@ export class Deciding {
     if (!card?.product.images.length) return;
     const kept = card.toggle(card.selected);
     this.#desk.pictureChanged();
-    announce(`Picture ${card.selected + 1} ${kept ? "included" : "left out"}`);
+    announce(`Picture ${numberOf(card.product.images[card.selected])} ${kept ? "included" : "left out"}`);
   }
 
   /** Show the reasons in place of the decisions. */

@@ -9,6 +9,8 @@ import { bytes, count, ended, many } from "./words.js";
 
 /** What is received goes into a Blob, which a browser keeps on disk, once it is this large. */
 const BLOB_BYTES = 16e6;
+/** Files that are named one by one. */
+const FEW = 5;
 
 export class Download {
   #received = 0;
@@ -129,7 +131,7 @@ export class Download {
       [
         h("p", {}, size),
         ...listed(
-          failing,
+          failureLines(failing),
           `${many(failing.length, "picture fails", "pictures fail")} the marketplace's rules:`,
           "compliance.csv",
         ),
@@ -158,7 +160,7 @@ async function textOf(entries, path) {
   return entry ? (await entry.read()).text() : "";
 }
 
-/** `["JAR-9.MAIN.jpg (border white, fill)"]`. Every cell is quoted: file, rule, required, measured, verdict. */
+/** The rules that each file fails. Every cell is quoted: file, rule, required, measured, verdict. */
 function failuresOf(compliance) {
   const rules = new Map();
   const cell = '"((?:[^"]|"")*)"';
@@ -166,7 +168,19 @@ function failuresOf(compliance) {
     new RegExp(`^${cell},${cell},${cell},${cell},"fail"`, "gm"),
   ))
     rules.set(file, [...(rules.get(file) ?? []), rule]);
-  return [...rules].map(([file, failed]) => `${file} (${failed.join(", ")})`);
+  return [...rules].map(([file, failed]) => [file, failed.join(", ")]);
+}
+
+/** `["JAR-9.MAIN.jpg (border white, fill)"]`; of many files a line for each rule, `["border white: JAR-9.MAIN.jpg and 111 more"]`. */
+function failureLines(failing) {
+  if (failing.length <= FEW) return failing.map(([file, rules]) => `${file} (${rules})`);
+  const alike = [...Map.groupBy(failing, ([, rules]) => rules)].sort(
+    ([, one], [, other]) => other.length - one.length,
+  );
+  return alike.map(
+    ([rules, files]) =>
+      `${rules}: ${files[0][0]}${files.length > 1 ? ` and ${count(files.length - 1)} more` : ""}`,
+  );
 }
 
 /** `["RING-1.PT02.jpg"]`: the first picture of each SKU without number 1. */

@@ -7,7 +7,7 @@ import { changeMap, marks, remakeBadge, verdictBadge } from "./fidelity.js";
 import { align, overlay, unaligned } from "./overlay.js";
 import { address, image, rawPicture, showOriginal } from "./picture_image.js";
 import { lockMask } from "./pixel_lock.js";
-import { pictureTitle } from "./words.js";
+import { numberOf, pictureTitle } from "./words.js";
 
 /** Thumbs that fit into the strip of every screen. */
 const FITTING = 3;
@@ -95,7 +95,7 @@ export class Card {
         h(
           "button",
           { type: "button", class: "pick", onclick: () => on.pick(index) },
-          h("span", { class: "number" }, String(index + 1)),
+          h("span", { class: "number" }, String(numberOf(picture))),
           h("span", { class: "title" }, pictureTitle(picture)),
         ),
         h("span", { class: "checks" }),
@@ -103,7 +103,7 @@ export class Card {
           "button",
           { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) },
           icon("check"),
-          h("span", { class: "unseen" }, `Keep picture ${index + 1}`),
+          h("span", { class: "unseen" }, `Keep picture ${numberOf(picture)}`),
         ),
       ),
     );
@@ -130,7 +130,7 @@ export class Card {
     thumb.querySelector(".warned")?.remove();
     if (doubtOf(picture))
       thumb.append(h("span", { class: "warned", "aria-hidden": "true" }, icon("warning")));
-    thumb.setAttribute("aria-label", thumbLabel(picture, index));
+    thumb.setAttribute("aria-label", thumbLabel(picture));
   }
 
   /** Mark the places of the selected picture's reasons on the raw photo. */
@@ -205,7 +205,7 @@ export class Card {
   lost(ids) {
     const places = this.product.images.map((picture, place) => (ids.includes(picture.id) ? place : -1));
     const isLost = (place) => this.pictures[place]?.querySelector(":scope > .view > [data-lost]");
-    return places.filter(isLost).map((place) => place + 1);
+    return places.filter(isLost).map((place) => numberOf(this.product.images[place]));
   }
 
   /** Load again what could not be loaded; returns whether there was something. */
@@ -279,8 +279,8 @@ function doubtMark(picture) {
   );
 }
 
-const thumbLabel = (picture, index) =>
-  `Picture ${index + 1}: ${pictureTitle(picture)}${doubtOf(picture) ? ", has a warning" : ""}`;
+const thumbLabel = (picture) =>
+  `Picture ${numberOf(picture)}: ${pictureTitle(picture)}${doubtOf(picture) ? ", has a warning" : ""}`;
 
 function thumb(picture, index, on) {
   return h(
@@ -289,9 +289,9 @@ function thumb(picture, index, on) {
       type: "button",
       class: "thumb",
       onclick: () => on.pick(index),
-      "aria-label": thumbLabel(picture, index),
+      "aria-label": thumbLabel(picture),
     },
     image(picture, SMALL, ""),
-    h("span", { class: "thumb-number", "aria-hidden": "true" }, String(index + 1)),
+    h("span", { class: "thumb-number", "aria-hidden": "true" }, String(numberOf(picture))),
   );
 }

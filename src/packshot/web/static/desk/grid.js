@@ -4,7 +4,7 @@ import { products as list } from "./api.js";
 import { isSure, leftWords } from "./bulk.js";
 import { confirmed } from "./bulk_question.js";
 import { $, announce, button, h, pageData, press } from "./dom.js";
-import { keepable } from "./doubt.js";
+import { doubtful, keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { Filters } from "./filters.js";
 import { GridUndo } from "./grid_undo.js";
@@ -63,9 +63,12 @@ async function decideChosen(status) {
   undoing.remember(batch);
   tiles.chooseNone();
   const doing = status === "approved" ? "Approving" : "Rejecting";
+  const warned = left.some((product) => doubtful(product).length);
   toast(`${doing} ${many(products.length, "product")}. ${leftOut}`.trim(), {
-    actions: [["Undo", () => undoing.undo(batch)]],
-    stay: false,
+    actions: [["Undo", () => undoing.undo(batch)], warned && ["Review the others", lookAtDoubtful]].filter(
+      Boolean,
+    ),
+    stay: warned,
   });
 }
 
@@ -81,6 +84,7 @@ async function redoChosen() {
   toast(`Making ${many(products.length, "product")} again. ${come} back to review.`, { stay: false });
 }
 
+const lookAtDoubtful = () => go(`/?${new URLSearchParams({ ...data.filters, doubt: "yes" })}`);
 const lookOneByOne = () => go(`/?${new URLSearchParams(data.filters)}`);
 
 /** Decide on a product as it was shown; returns what undo needs. */

@@ -79,7 +79,7 @@ class List {
         mayHaveAnotherPhoto(product) &&
         offer("Another photo…", replacePhoto, "is tried with another photo", "upload"),
       !this.failed && this.mayChange && offer("Cancel", cancel, "is cancelled", "cross"),
-      mayDelete() && offer("Delete…", deletion, "is deleted", "cross"),
+      mayDelete() && offer("Delete…", deletion, "is deleted", "bin"),
     ];
   }
 
@@ -141,7 +141,7 @@ class List {
       !this.failed &&
         this.mayChange &&
         offer("Cancel all…", (pressed) => this.#cancelAll(here, pressed), "cross"),
-      mayDelete() && offer("Delete all…", (pressed) => this.#deleteAll(here, words, pressed), "cross"),
+      mayDelete() && offer("Delete all…", (pressed) => this.#deleteAll(here, words, pressed), "bin"),
     ].filter(Boolean);
     if (here < 2 || !offers.length) return null;
     return h(

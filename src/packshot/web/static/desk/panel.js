@@ -5,10 +5,11 @@ import { $, button, h, icon, key, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { MarketRules } from "./market_rules.js";
 import { mayReview } from "./rights.js";
-import { count, duration, many } from "./words.js";
+import { count, duration, many, numberOf } from "./words.js";
 
 export class Panel {
-  #prompt = { open: matchMedia("(min-width: 761px) and (min-height: 780px)").matches };
+  /** Closed until the reviewer opens it: it would push a marketplace's rules out of view. */
+  #prompt = { open: false };
 
   /** `desk` has deciding, reasons, moment, and undo(), step(by), turn(by), nextView(). */
   constructor(desk) {
@@ -195,7 +196,7 @@ export class Panel {
     this.turn.hidden = all < 2;
     this.rules.show(product, picture);
     if (!picture) return this.picture.replaceChildren();
-    this.which.textContent = `Picture ${selected + 1} of ${all}`;
+    this.which.textContent = `Picture ${numberOf(picture)} of ${Math.max(all, product.wanted ?? 0)}`;
     this.#showChoice(card.keptIds.length, all);
     const taken = card.kept.has(picture.id);
     this.only.hidden = all < 2;

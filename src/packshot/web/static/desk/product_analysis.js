@@ -13,7 +13,7 @@ export function analysis(found) {
     ? h(
         "details",
         { class: "prompt" },
-        h("summary", {}, "What the enhancer saw"),
+        h("summary", {}, "What was seen in the photo"),
         h("dl", { class: "plain-facts" }, lines),
       )
     : null;

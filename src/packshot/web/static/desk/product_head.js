@@ -29,11 +29,11 @@ function actions({ id, status }, page) {
     reviewed && mayReview() && actionButton("Reopen", "undo", "reopen", () => page.decide("pending")),
     status === "pending" && mayEdit() && actionButton("Cancel", "cross", "cancel", () => page.cancel()),
     status === "approved" && actionButton("Download…", "download", "download", () => page.download()),
-    mayDelete() && actionButton("Delete…", "cross", "delete", () => page.remove()),
     status !== "pending" &&
       (mayReview() || (maySubmit() && !reviewed)) &&
       actionButton("Make again…", "redo", "redo", () => page.redo()),
     (reviewed || status === "pending_review") && deskLink(id),
+    mayDelete() && actionButton("Delete…", "bin", "delete", () => page.remove()),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { changeWords } from "./changes.js";
 import { reasonWords } from "./constants.js";
 import { h } from "./dom.js";
-import { KINDS, time } from "./words.js";
+import { KINDS, numberOf, time } from "./words.js";
 
 /** Decisions and corrections, newest first. */
 export function history({ decisions, corrections, product }) {
@@ -63,7 +63,7 @@ function pictureWords(name, product) {
   const image = product.images.find((one) => one.id === Number(id));
   if (!image) return name;
   const what = field === "take" ? "take" : "alt text";
-  return `${what} of picture ${image.variant + 1}${roundWords(image, product)}`;
+  return `${what} of picture ${numberOf(image)}${roundWords(image, product)}`;
 }
 
 /** Pictures that were decided together are one line. */
@@ -73,7 +73,7 @@ function together(decisions) {
     const { at, who, round, status, reason, note } = decision;
     const same = JSON.stringify([at, who, round, status, reason, note]);
     if (!lines.has(same)) lines.set(same, { ...decision, pictures: [] });
-    lines.get(same).pictures.unshift(decision.variant + 1);
+    lines.get(same).pictures.unshift(numberOf(decision));
   }
   return [...lines.values()];
 }

@@ -56,5 +56,5 @@ function hint(products, pictures) {
   if (onlyLocal(pictures))
     return "The local enhancer can't read: choose what it should change. Words are for Gemini.";
   const made = products.reduce((sum, { wanted, images }) => sum + (wanted ?? images.length), 0);
-  return `Your words go to the enhancer. It makes ${many(made, "new picture")}.`;
+  return `Gemini reads your words, and makes ${many(made, "new picture")}.`;
 }

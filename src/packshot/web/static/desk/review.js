@@ -23,6 +23,7 @@ import { Stage } from "./stage.js";
 import { Switch } from "./switch.js";
 import { Undoing } from "./undoing.js";
 import { Views } from "./views.js";
+import { numberOf } from "./words.js";
 
 const AHEAD = 3;
 
@@ -142,11 +143,17 @@ class Desk {
     this.panel.showPicture(this.stage.card);
   }
 
+  /** Select the picture with this number. */
+  selectNumber(number) {
+    const images = this.stage.card?.product.images ?? [];
+    this.select(images.findIndex((picture) => numberOf(picture) === number));
+  }
+
   turn(by) {
     const n = this.stage.card?.product.images.length;
     if (!n) return;
     this.select((this.stage.card.selected + by + n) % n);
-    announce(`Picture ${this.stage.card.selected + 1} of ${n}`);
+    announce(this.panel.which.textContent);
   }
 
   moveOn() {

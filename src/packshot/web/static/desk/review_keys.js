@@ -8,8 +8,8 @@ const NUMBERS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 export function listenOnDesk(desk) {
   const asking = () => desk.reasons.isOpen;
-  listenToReasons(desk.reasons, asking);
   listenToDecisions(desk, () => !asking());
+  listenToReasons(desk.reasons, asking);
   listenToLooks(desk);
   listenToMoves(desk, () => !asking());
 }
@@ -95,7 +95,7 @@ const pictureMoves = (desk, when) => [
     keys: NUMBERS,
     shown: "1 – 9",
     words: "The picture with this number",
-    run: ({ number }) => desk.select(number - 1),
+    run: ({ number }) => desk.selectNumber(number),
     when,
   },
   {

@@ -12,7 +12,7 @@ import { analysis } from "./product_analysis.js";
 import { mayReview } from "./rights.js";
 import { foundLater } from "./still_open.js";
 import { otherTakes } from "./takes.js";
-import { bytes, cost, KINDS, PICTURE_STATUS, pictureTitle, time } from "./words.js";
+import { bytes, cost, KINDS, numberOf, PICTURE_STATUS, pictureTitle, time } from "./words.js";
 
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
 
@@ -151,7 +151,7 @@ const altText = (picture, edit) =>
       actionButton("Edit…", "text", `alt-${picture.id}`, edit, { about: `alt text of ${numbered(picture)}` }),
   );
 
-const numbered = (picture) => `picture ${picture.variant + 1}`;
+const numbered = (picture) => `picture ${numberOf(picture)}`;
 
 function decisions(picture, page) {
   const offer = (words, name, status, run = () => page.decidePicture(picture, status)) =>

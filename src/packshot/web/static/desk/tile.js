@@ -5,7 +5,7 @@ import { h, icon } from "./dom.js";
 import { doubtOf, foundAfterApproval, samePictures } from "./doubt.js";
 import { image } from "./picture_image.js";
 import { at } from "./place.js";
-import { moneyInList, verdict } from "./words.js";
+import { moneyInList, numberOf, verdict } from "./words.js";
 
 export class Tile {
   #listed;
@@ -44,7 +44,7 @@ export class Tile {
           image(
             picture,
             SMALL,
-            picture.status === "rejected" ? `picture ${picture.variant + 1} rejected` : "",
+            picture.status === "rejected" ? `picture ${numberOf(picture)} rejected` : "",
             { loading: "lazy" },
           ),
         ),
@@ -58,7 +58,7 @@ export class Tile {
 
   #showFacts(words) {
     const { product } = this;
-    const warned = product.images.some(doubtOf) || product.warning;
+    const warned = warningsOf(product);
     const status = product.status === this.#listed && !this.waiting ? null : words;
     const found = foundAfterApproval(product).length;
     this.facts.replaceChildren(
@@ -70,7 +70,7 @@ export class Tile {
         warned
           ? h(
               "span",
-              { class: "warned", title: "Has a warning" },
+              { class: "warned", title: warned },
               icon("warning"),
               h("span", { class: "unseen" }, "Has a warning"),
             )
@@ -98,6 +98,12 @@ export class Tile {
     this.element.toggleAttribute("data-decided", this.waiting);
     this.#showFacts(words ?? verdict(this.product));
   }
+}
+
+/** What speaks against its pictures, a line for each; empty where nothing does. */
+function warningsOf({ warning, images }) {
+  const doubts = images.filter(doubtOf).map((picture) => `Picture ${numberOf(picture)}: ${doubtOf(picture)}`);
+  return [warning, ...doubts].filter(Boolean).join("\n");
 }
 
 const foundLater = (n) => `Approved, but the check found a change${n > 1 ? `: ${n}` : ""}`;

@@ -72,8 +72,11 @@ export const many = (n, one, more) => `${count(n)} ${noun(n, one, more)}`;
 export const nameOf = (id, product) =>
   product?.sku ? [product.sku, product.view].filter(Boolean).join(" · ") : `#${id}`;
 
+/** A picture's number: its place in the round, which others keep where one could not be made. */
+export const numberOf = ({ variant }) => variant + 1;
+
 /** What its enhancer calls a picture, otherwise its number. */
-export const pictureTitle = ({ title, variant }) => title || `Picture ${variant + 1}`;
+export const pictureTitle = (picture) => picture.title || `Picture ${numberOf(picture)}`;
 
 /** A product's name as the title of a message. */
 export const titleOf = (id, product) => (product?.sku ? nameOf(id, product) : `Product ${id}`);
