@@ -74,6 +74,33 @@ def test_a_copy_of_a_copy_is_the_same_file(orientation: int) -> None:
     assert imaging.normalise(first).data == first
 
 
+@pytest.mark.parametrize("orientation", [2, 3, 6, 8])
+def test_a_large_turned_photo_keeps_its_pixels_and_its_orientation(orientation: int) -> None:
+    data = photo(2400, 1800, orientation)
+    size = (1800, 2400) if orientation >= 5 else (2400, 1800)
+    for copy in (imaging.normalise(data), imaging.normalise(data, smaller_side=1536)):
+        assert scan_of(copy.data) == scan_of(data)
+        assert (copy.width, copy.height) == size
+        assert imaging.read_header(copy.data).metadata == ("exif-data",)
+        assert b"planted" not in copy.data
+        assert numpy.array_equal(as_cv2(copy.data), as_cv2(data))
+        for preview in map(as_cv2, copy.previews.values()):
+            assert distance(preview, as_cv2(imaging.fit(data, max(preview.shape)))) < 2
+    assert copy.smaller is not None
+    assert distance(as_cv2(copy.smaller.data), as_cv2(imaging.fit(data, 1536))) < 2
+
+
+def test_a_turned_photo_that_an_enhancer_may_send_as_it_is_gets_upright_pixels() -> None:
+    """A model may ignore the orientation."""
+    for copy in (
+        imaging.normalise(photo(1500, 1200, 6)),
+        imaging.normalise(photo(2400, 1800, 6), smaller_side=2400),
+    ):
+        assert copy.smaller is None
+        assert imaging.read_header(copy.data).metadata == ()
+        assert copy.width < copy.height
+
+
 def test_what_is_made_of_a_large_kept_photo_shows_it() -> None:
     """It is decoded at half its size."""
     data = photo(3600, 900)

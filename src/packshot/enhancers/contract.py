@@ -18,8 +18,9 @@ from packshot.pictures.provenance import COMPLETED_BY_A_MODEL, EDITED, Provenanc
 
 @dataclass(frozen=True)
 class Photo:
-    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side; or the
-    smaller one that was made of it for the enhancer, see `Enhancer.sees_side`.
+    """The normalised copy, at most 4,096 px on its long side (see `imaging.normalise`), or the
+    smaller one that was made of it for the enhancer (see `Enhancer.sees_side`). Width and height
+    are those of the upright picture.
 
     `others` show the same product from other sides, for an enhancer that looks at them; `view` is
     what the seller calls the side of such a one.

@@ -26,6 +26,7 @@ class Header:
     subsampled: bool  # its colours are stored at half resolution (4:2:0), as phones and WebP do
     colour_managed: bool  # its colour is not sRGB and must be converted
     metadata: tuple[str, ...]  # names of the embedded blobs: EXIF, XMP, ICC profile, ...
+    is_turned: bool = False  # its orientation says that its pixels must be turned or mirrored
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Opened:
     header: Header
     #: Longest side -> libvips image, not enlarged, upright or with its orientation.
     load: Callable[[int], Any] = field(repr=False)
-    #: Longest side that is needed -> the file without metadata and its libvips image, if its pixels
-    #: are upright, opaque and in sRGB as they are.
+    #: Longest side that is needed -> the file without metadata but its orientation, and its libvips
+    #: image with it, if its pixels are opaque and in sRGB as they are.
     keep: Callable[[int], tuple[bytes, Any] | None] = field(repr=False, default=lambda side: None)
 
 
@@ -115,15 +116,15 @@ def _open_jpeg(data: bytes) -> Opened:
         return _fit(decoded, header, side)
 
     def keep(side: int) -> tuple[bytes, Any] | None:
-        if header.colour_managed or _field(image, "orientation", 1) != 1:
+        if header.colour_managed:
             return None
-        kept = jpeg.without_metadata(unwrapped)
+        kept = jpeg.without_metadata(unwrapped, _field(image, "orientation", 1))
         # What is made of it is shown or sent to Gemini, which the inexact last halving suits, too.
         shrink = _shrink_of(2 * max(unwrapped.size) / side)
-        pixels = kept and jpeg.pixels_without_warning(kept, "RGB", shrink)
+        pixels = None if kept is None else jpeg.pixels_without_warning(kept, "RGB", shrink)
         if kept is None or pixels is None:
             return None
-        return kept.data, vips().Image.new_from_array(pixels, interpretation="srgb")
+        return kept.data, _with_metadata_of(image, pixels)
 
     return Opened(header, decode, keep)
 
@@ -287,16 +288,17 @@ def _header(
     profile: bytes | None = None,
 ) -> Header:
     fields = image.get_fields()
-    turned = _field(image, "orientation", 1) >= 5
+    orientation = _field(image, "orientation", 1)
     blobs = (name for name in fields if name.endswith("-data"))
     return Header(
         mime_type,
-        *((image.height, image.width) if turned else (image.width, image.height)),
+        *((image.height, image.width) if orientation >= 5 else (image.width, image.height)),
         has_alpha=bool(image.hasalpha()),
         subsampled=subsampled,
         colour_managed=image.interpretation == "cmyk"
         or _converts(profile or _field(image, "icc-profile-data", None)),
         metadata=tuple(dict.fromkeys((*blobs, *metadata))),
+        is_turned=orientation != 1,
     )
 
 

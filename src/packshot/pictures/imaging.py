@@ -78,9 +78,10 @@ def read_header(data: bytes) -> Header:
 def normalise(data: bytes, smaller_side: int | None = None) -> Encoded:
     """The copy that all later steps read: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
-    A plain JPEG (see `jpeg.without_metadata`) that is all this but for metadata keeps its coded
-    pixels, whatever its quality. Others become a JPEG at quality 95, or PNG if a pixel is
-    transparent; at most MAX_BYTES, so that it could be uploaded again.
+    A plain JPEG (see `jpeg.without_metadata`) that is sRGB keeps its coded pixels, whatever its
+    quality; a large one that its metadata turns keeps that orientation, too, and no other metadata.
+    Others become an upright JPEG at quality 95, or PNG if a pixel is transparent. At most
+    MAX_BYTES, so that it could be uploaded again.
     With `smaller_side` the result's `smaller` is what `fit` makes of that copy; None if the copy
     itself is such a JPEG. Raises PictureError.
     """
@@ -91,9 +92,11 @@ def normalise(data: bytes, smaller_side: int | None = None) -> Encoded:
 
 def _keep(opened: Opened, smaller_side: int | None) -> Encoded | None:
     """The file as it is, without metadata, if it can be a normalised copy: to encode it again would
-    lose quality and be most of the work."""
+    lose quality and be most of the work. What an enhancer may send as it is has upright pixels."""
     width, height = opened.header.width, opened.header.height
     if max(width, height) > NORMALISED_SIDE:
+        return None
+    if opened.header.is_turned and max(width, height) <= (smaller_side or max(PREVIEW_SIDES)):
         return None
     kept = opened.keep(max(smaller_side or 0, *PREVIEW_SIDES))
     if kept is None or len(kept[0]) > MAX_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -240,8 +241,8 @@ def _decode(jpeg: Jpeg, colours: str, shrink: int, strict: bool) -> NDArray[np.u
     return pixels
 
 
-def without_metadata(jpeg: Jpeg) -> Jpeg | None:
-    """The same coded pixels in a file without metadata, not decoded yet.
+def without_metadata(jpeg: Jpeg, orientation: int = 1) -> Jpeg | None:
+    """The same coded pixels in a file without metadata but the orientation, not decoded yet.
 
     None unless it is as cameras and editors write it: baseline, YCbCr in one scan, the usual
     sampling, tables of the usual size and nothing behind its pixels.
@@ -251,7 +252,16 @@ def without_metadata(jpeg: Jpeg) -> Jpeg | None:
     if not _are_plain(kept, data) or _colours_of(data) != "YCbCr":
         return None
     pieces = (data[each.start : each.end] for each in kept)
-    return replace(jpeg, data=b"".join([data[:2], JFIF, *pieces, data[-2:]]))
+    turned = b"" if orientation == 1 else _exif_of(orientation)
+    return replace(jpeg, data=b"".join([data[:2], JFIF, turned, *pieces, data[-2:]]))
+
+
+def _exif_of(orientation: int) -> bytes:
+    """A segment with this orientation and nothing else (Exif 2.32: a TIFF header, and a directory
+    with the tag 0x0112, one SHORT)."""
+    directory = struct.pack(">HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
+    body = b"Exif\0\0" + b"MM\0*" + struct.pack(">I", 8) + directory
+    return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
 
 
 def _are_plain(parts: list[Segment], data: bytes) -> bool:

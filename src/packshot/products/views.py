@@ -89,7 +89,7 @@ class ImageOut(Out):
 
 
 class NormalisedOut(Out):
-    """The raw image upright, sRGB, without metadata."""
+    """The raw image upright, sRGB, without metadata but its orientation."""
 
     media_url: str
     previews: dict[int, str]

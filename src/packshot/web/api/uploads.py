@@ -41,7 +41,8 @@ def upload_picture() -> Response:
     """Upload one picture
 
     A multipart body with the picture in `file`. The answer's `raw_image` goes into a product.
-    Packshot stores a clean copy: upright, sRGB, without metadata, at most 4,096 px.
+    Packshot stores a clean copy: sRGB, at most 4,096 px, without metadata; only a large JPEG that
+    is turned by its metadata keeps this orientation.
     """
     with thread_shares().uploads.occupy("uploading"):
         raw_image = _upload()
