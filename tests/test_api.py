@@ -445,7 +445,6 @@ def test_a_body_of_another_type_is_a_415(shop: Shop) -> None:
         b'{"products": NaN}',
         b'{"products": ' + b"9" * 5000 + b"}",
         "{}".encode("utf-16"),
-        b"\xef\xbb\xbf{}",
         b'{"products": "\xff"}',
     ],
 )
@@ -455,7 +454,8 @@ def test_what_is_not_json_is_a_400(shop: Shop, raw: bytes) -> None:
 
 @only_sqlite
 def test_two_megabytes_is_the_limit(shop: Shop) -> None:
-    raw = json.dumps({"products": [row()]}).encode()
+    """A byte order mark, as Windows' editors write it, is no part of the JSON."""
+    raw = b"\xef\xbb\xbf" + json.dumps({"products": [row()]}).encode()
     assert post(shop, raw.ljust(MAX_JSON_BYTES)).status_code == 201
     problem(post(shop, raw.ljust(MAX_JSON_BYTES + 1)), 413, "too_large")
 

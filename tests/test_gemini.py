@@ -47,6 +47,7 @@ from packshot.errors import (
     RateLimited,
     SettingsError,
     Unavailable,
+    UnusableAnswer,
     VariantRefused,
 )
 from packshot.pictures import imaging
@@ -366,13 +367,13 @@ SAFETY_FAULTS = (
     "finish_BLOCKLIST finish_SPII finish_MODEL_ARMOR blocked_prompt"
 )
 OUTCOMES = [
-    *(Outcome(each, "picture", EnhancerError, "no_picture", True, 2)
+    *(Outcome(each, "picture", UnusableAnswer, "no_picture", True, 2)
       for each in ONCE_MORE_FAULTS.split()),
-    Outcome("copied_input", "picture", EnhancerError, "copied_input", True, 2),
-    Outcome("tiny_picture", "picture", EnhancerError, "implausible_size", True, 2),
-    *(Outcome(each, "analysis", EnhancerError, "no_analysis", True, 2)
+    Outcome("copied_input", "picture", UnusableAnswer, "copied_input", True, 2),
+    Outcome("tiny_picture", "picture", UnusableAnswer, "implausible_size", True, 2),
+    *(Outcome(each, "analysis", UnusableAnswer, "no_analysis", True, 2)
       for each in ("empty_200", "list_200", "no_candidates", "finish_MAX_TOKENS")),
-    *(Outcome(each, "analysis", EnhancerError, "bad_analysis", True, 2)
+    *(Outcome(each, "analysis", UnusableAnswer, "bad_analysis", True, 2)
       for each in ("analysis_prose", "analysis_cut", "analysis_few")),
     *(Outcome(each, "picture", VariantRefused, "refused_safety", False, 1)
       for each in SAFETY_FAULTS.split()),
@@ -454,7 +455,9 @@ def test_a_bad_analysis_is_requested_again_with_what_was_wrong(bench: Bench) -> 
     assert "it has 2 usable variants where 3 were asked for" in parts(bench.fake.requests[1])[1]
 
 
-@pytest.mark.parametrize("fault", ["analysis_fenced", "analysis_many", "unknown_finish"])
+@pytest.mark.parametrize(
+    "fault", ["analysis_fenced", "analysis_many", "unknown_finish", "status_203"]
+)
 def test_small_faults_of_an_analysis_are_repaired_here(bench: Bench, fault: str) -> None:
     bench.fake.misbehave(fault)
 
@@ -1330,8 +1333,13 @@ def test_recorded_words_first_then_a_png(make: Make) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "error", "code"),
     [
-        ("01_ruby_llm_vision_local_image.json", "analysis", EnhancerError, "bad_analysis"),
-        ("07_ruby_llm_json_schema_3-flash-preview.json", "analysis", EnhancerError, "bad_analysis"),
+        ("01_ruby_llm_vision_local_image.json", "analysis", UnusableAnswer, "bad_analysis"),
+        (
+            "07_ruby_llm_json_schema_3-flash-preview.json",
+            "analysis",
+            UnusableAnswer,
+            "bad_analysis",
+        ),
         ("08_crewai_404_gemini-1.5-flash_image.json", "analysis", NotConfigured, "unknown_model"),
         ("09_ruby_llm_429_retryinfo.json", "picture", RateLimited, "rate_limited"),
         ("10_ruby_llm_400_api_key_invalid.json", "analysis", NotConfigured, "bad_key"),

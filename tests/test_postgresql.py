@@ -210,6 +210,19 @@ def test_a_right_that_is_missing_later_is_named(
     database.close()
 
 
+def test_too_many_connections_are_no_wrong_address(
+    postgres: Postgres, postgres_url: str, role: str
+) -> None:
+    with postgres.connect("postgres") as connection:
+        connection.execute(f"ALTER ROLE {role} CONNECTION LIMIT 0")
+    with closing(Database(postgres_url.replace("postgres@", f"{role}@"))) as database:
+        problem = _problem(database)
+    assert "too many connections for role" in problem
+    assert problem.endswith(
+        "raise max_connections there (in PgBouncer max_client_conn), or run fewer processes"
+    )
+
+
 def test_tables_that_vanish_for_a_while_are_no_internal_error(
     postgres: Postgres, postgres_name: str, postgres_url: str
 ) -> None:

@@ -40,7 +40,10 @@ DIALECTS = {
         ("Content-MD5", "If-None-Match", "one by one"),
     ),
     "r2": (Dialect(headers=dict.fromkeys(SUMS, UNKNOWN)), ("Content-MD5",)),
-    "ceph": (Dialect(ignores_condition=True, delete_wants_md5=True), ("If-None-Match",)),
+    "ceph": (
+        Dialect(ignores_condition=True, delete_wants_md5=True, delete_names_missing=True),
+        ("If-None-Match",),
+    ),
     "no sums": (
         Dialect(headers=dict.fromkeys((*SUMS, "content-md5"), (400, "InvalidRequest"))),
         ("without", "one by one"),

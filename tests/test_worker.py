@@ -25,6 +25,7 @@ from packshot.errors import (
     PartlyUnavailable,
     RateLimited,
     Unavailable,
+    UnusableAnswer,
 )
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
@@ -281,9 +282,14 @@ def test_a_permanent_error_fails_its_product_at_once_and_no_other(shop: Shop) ->
     assert failed[0].attempts == 1
 
 
-def test_a_temporary_error_is_retried_up_to_five_attempts(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("error", "attempts"), [(EnhancerError, MAX_ATTEMPTS), (UnusableAnswer, 2)]
+)
+def test_a_temporary_error_is_retried(
+    shop: Shop, error: type[EnhancerError], attempts: int
+) -> None:
     def never(kind: str, variant: int | None) -> None:
-        raise EnhancerError("no picture came")
+        raise error("no picture came")
 
     shop.enhancer.plan = never
     (product_id,) = shop.create()
@@ -294,7 +300,7 @@ def test_a_temporary_error_is_retried_up_to_five_attempts(shop: Shop) -> None:
         return shop.status(product_id) == "failed"
 
     until(given_up)
-    assert shop.enhancer.asked[product_id, 1, None] == MAX_ATTEMPTS
+    assert shop.enhancer.asked[product_id, 1, None] == attempts
     assert shop.catalog.product(product_id).error == "no picture came"
 
 

@@ -104,6 +104,11 @@ class EnhancerError(ProductError):
     retryable = True
 
 
+class UnusableAnswer(EnhancerError):
+    """An answer that was paid for has nothing to use, partly by chance. Each repetition costs as
+    much, so there are fewer than for other errors."""
+
+
 class VariantRefused(ProductError):
     """The enhancer refuses this one picture for good; the other variants continue."""
 

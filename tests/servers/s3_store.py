@@ -26,6 +26,7 @@ class Dialect:
     ignores_condition: bool = False
     delete_wants_md5: bool = False
     delete_together: Refusal | None = None
+    delete_names_missing: bool = False  # in the answer to DeleteObjects, as an error
     list_v2: Refusal | Literal["as version 1"] | None = None
     writes: Refusal | None = None
     head_bucket: int | None = None  # a HEAD has no body to name a code in
@@ -115,9 +116,11 @@ class S3Store:
             return refuse(*self.dialect.delete_together)
         if self.dialect.delete_wants_md5 and "Content-MD5" not in request.headers:
             return refuse(400, "InvalidRequest", "Missing required header: Content-MD5")
-        for key in re.findall(r"<Key>(.*?)</Key>", body.decode()):
-            self.objects.pop(key, None)
-        return 200, b"<DeleteResult/>", {}
+        keys = re.findall(r"<Key>(.*?)</Key>", body.decode())
+        missing = [key for key in keys if self.objects.pop(key, None) is None]
+        errors = [f"<Error><Key>{key}</Key><Code>NoSuchKey</Code></Error>" for key in missing]
+        said = "".join(errors) if self.dialect.delete_names_missing else ""
+        return 200, f"<DeleteResult>{said}</DeleteResult>".encode(), {}
 
     def _list(self, query: Mapping[str, str]) -> tuple[int, bytes, dict[str, str]]:
         is_v2 = query.get("list-type") == "2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,14 @@ ADVICE: Final = {
     NO_TABLE: "if no backup is being restored, check DATABASE_URL and its role's search path",
     "25006": "a standby accepts no changes: check DATABASE_URL if this persists",
     "53100": "make room on the database server's disk",
-    "53300": "raise max_connections there, or run fewer processes",
 }
+#: What PostgreSQL and PgBouncer say when no connection is free. libpq gives no code for a
+#: connection that failed.
+NO_CONNECTION_FREE: Final = re.compile(
+    r"too many (clients|connections)|connection slots are reserved|no more connections allowed"
+)
+#: Characters of the server's words in a message: host names of a cloud take a hundred of them.
+LONGEST_QUOTE: Final = 400
 
 
 @contextmanager
@@ -54,6 +61,11 @@ def as_unavailable(error: Exception) -> Unavailable:
             f"DATABASE_URL: the file is damaged, or is no SQLite database ({said}): stop Packshot"
             " and restore a backup of it"
         )
+    if NO_CONNECTION_FREE.search(said):
+        return Unavailable(
+            f"no connection to the database is free: {said}; raise max_connections there (in"
+            " PgBouncer max_client_conn), or run fewer processes"
+        )
     if isinstance(error, DBAPIError) and error.statement is None and code is None:
         return Unavailable(f"no connection to the database: {said}; check DATABASE_URL")
     if code == DENIED:
@@ -81,4 +93,8 @@ def _is_damaged(error: Exception) -> bool:
 
 def _first_line(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
-    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
+    return (
+        str(cause).strip().splitlines()[0][:LONGEST_QUOTE]
+        if str(cause).strip()
+        else type(cause).__name__
+    )

@@ -26,7 +26,14 @@ from packshot.errors import Unavailable
 from packshot.storage.contract import Chunks, check_key, key_below, key_or_none
 from packshot.storage.s3_addresses import parse_s3_url
 from packshot.storage.s3_dialect import Fallbacks, is_refusal
-from packshot.storage.s3_reading import S3Reader, content_md5, endpoint_of, is_amazon, s3_client
+from packshot.storage.s3_reading import (
+    ABSENT,
+    S3Reader,
+    content_md5,
+    endpoint_of,
+    is_amazon,
+    s3_client,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -179,6 +186,8 @@ class S3Storage:
         )
         for failed in answer.get("Errors", []):
             code, message = failed.get("Code", ""), failed.get("Message", "")
+            if code in ABSENT:
+                continue
             raise ClientError({"Error": {"Code": code, "Message": message}}, "DeleteObjects")
 
     def _delete_singly(self, s3: S3Client, keys: Sequence[str]) -> None:
@@ -188,7 +197,7 @@ class S3Storage:
             try:
                 s3.delete_object(Bucket=self._bucket, Key=key)
             except ClientError as error:  # some stores answer this for a missing one
-                if code_of(error) not in {"404", "NoSuchKey"}:
+                if code_of(error) not in ABSENT:
                     raise
 
     def list(self, prefix: str) -> Iterator[str]:

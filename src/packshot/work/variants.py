@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from packshot.background import in_background
 from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.enhancers.pixel_tries import run_for_paid_picture
 from packshot.enhancers.signatures import sign_if_made_by_ai
-from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
+from packshot.errors import (
+    EnhancerError,
+    PictureError,
+    ProductError,
+    UnusableAnswer,
+    VariantRefused,
+)
 from packshot.fidelity.locks import LOCKED, LockResult
 from packshot.pictures import imaging
 from packshot.pictures.answer_metadata import read_metadata
@@ -24,6 +30,10 @@ from packshot.work.claim import Claim, ImageRecord
 from packshot.work.claims import MAX_ATTEMPTS
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
+
+#: Claims since the last saved step after which no more is paid for unusable answers. In each, the
+#: enhancer asks twice.
+MAX_PAID_ATTEMPTS: Final = 2
 
 Outcome = ProductError | None  # of one variant; None: it was recorded
 #: Notes the digest, the warning and the pixel lock of a picture that is about to be stored.
@@ -91,7 +101,9 @@ def judge_outcomes(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) 
 
 
 def is_given_up(claim: Claim, error: ProductError) -> bool:
-    """Whether a further attempt can't help, or enough attempts made no progress."""
+    """Whether a further attempt can't help, costs too much, or enough attempts made no progress."""
+    if isinstance(error, UnusableAnswer) and claim.attempts >= MAX_PAID_ATTEMPTS:
+        return True
     return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.progress.any_saved)
 
 

@@ -23,7 +23,6 @@ from packshot.enhancers.contract import (
     RunPixels,
     Views,
 )
-from packshot.enhancers.gemini import failures
 from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.batches import GeminiBatches
@@ -44,12 +43,12 @@ from packshot.enhancers.gemini.results import (
     read_whole_answer,
 )
 from packshot.errors import (
-    EnhancerError,
     NotConfigured,
     PackshotError,
     SettingsError,
     Stopping,
     Unavailable,
+    UnusableAnswer,
 )
 from packshot.settings import Settings
 
@@ -110,9 +109,7 @@ class GeminiEnhancer:
                 paid = self._requests.analysis(photo, brief)
                 return analysis_in(read_whole_answer(answer, paid), paid)
             return self._analyse_once(photo, brief, None)
-        except EnhancerError as error:
-            if error.code not in failures.ONCE_MORE:
-                raise
+        except UnusableAnswer as error:
             log.info("%s Asking again.", error.message)
             return self._analyse_once(photo, brief, str(error.__cause__ or "it contained no JSON"))
 
@@ -133,9 +130,7 @@ class GeminiEnhancer:
             if kept is not None:
                 return self._read_stored(kept, paid, title)
             return self._calls.send(paid, accept)
-        except EnhancerError as error:
-            if error.code not in failures.ONCE_MORE:
-                raise
+        except UnusableAnswer as error:
             log.info("%s Asking again.", error.message)
             return self._calls.send(paid, accept)
 

@@ -19,6 +19,7 @@ from packshot.errors import (
     PackshotError,
     RateLimited,
     Unavailable,
+    UnusableAnswer,
     VariantRefused,
 )
 
@@ -58,10 +59,6 @@ RECITATION = frozenset({"RECITATION", "IMAGE_RECITATION"})
 
 
 TOO_FAST = frozenset({"rate_limited", "gemini_overloaded"})  # fewer at a time may help
-# The model did the work, but gave nothing usable. Partly chance, so the call is repeated once.
-ONCE_MORE = frozenset(
-    {"no_picture", "no_analysis", "bad_analysis", "copied_input", "implausible_size"}
-)
 # Errors that one product can cause, by a photo or words that Gemini can't process.
 MAY_BE_THE_PRODUCT = frozenset(
     {"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled", "gemini_stalled"}
@@ -110,12 +107,12 @@ def refusal(answer: GeminiAnswer, subject: str) -> VariantRefused | None:
     return None
 
 
-def nothing_usable(answer: GeminiAnswer, subject: str, wanted: str) -> EnhancerError:
+def nothing_usable(answer: GeminiAnswer, subject: str, wanted: str) -> UnusableAnswer:
     """The error for an answer without `wanted`: it says what came instead."""
     reason, said = _reason(answer)
     came = f"only words ({_short(answer.text)!r})" if answer.text else "nothing"
     ended = f" (finish reason {reason})" if reason and reason != "STOP" else ""
-    return EnhancerError(
+    return UnusableAnswer(
         f"Gemini gave {came} and no {wanted} for {subject}{ended}{said}.", code=f"no_{wanted}"
     )
 

@@ -12,7 +12,7 @@ from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.pixels import Inspection, inspect
 from packshot.enhancers.gemini.sizes import nominal_side
 from packshot.enhancers.pixel_tries import run_for_paid_picture
-from packshot.errors import EnhancerError, PictureError
+from packshot.errors import EnhancerError, PictureError, UnusableAnswer
 
 MIN_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 FAR_SMALLER = 0.7  # of the requested side
@@ -29,33 +29,33 @@ def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
 
 
 def analysis_in(answer: GeminiAnswer, paid: PaidRequest) -> Analysis:
-    """The analysis in an answer. Raises EnhancerError when there is none that can be used."""
+    """The analysis in an answer. Raises UnusableAnswer when there is none that can be used."""
     if not answer.text:
         raise failures.nothing_usable(answer, paid.subject, "analysis")
     try:
         return prompts.read_analysis(answer.text, paid.brief.wanted)
     except prompts.BadAnalysis as error:
-        raise EnhancerError(
+        raise UnusableAnswer(
             f"Gemini's answer for {paid.subject} is not the JSON that was asked for: {error}.",
             code="bad_analysis",
         ) from error
 
 
 def picture_data_in(answer: GeminiAnswer, paid: PaidRequest) -> bytes:
-    """The bytes of the picture in an answer. Raises EnhancerError when there is none."""
+    """The bytes of the picture in an answer. Raises UnusableAnswer when there is none."""
     blob = answer.picture
     if blob is None:
         raise failures.nothing_usable(answer, paid.subject, "picture")
     data = picture_bytes(blob)
     if data is None:
-        raise EnhancerError(f"Gemini's data for {paid.subject} is not base64.", code="no_picture")
+        raise UnusableAnswer(f"Gemini's data for {paid.subject} is not base64.", code="no_picture")
     return data
 
 
 def picture_of(
     data: bytes, paid: PaidRequest, title: str, model: str | None, run_pixels: RunPixels
 ) -> Picture:
-    """The picture, if it can be shown. Raises EnhancerError if not."""
+    """The picture, if it can be shown. Raises UnusableAnswer if not."""
     inspected = _inspect(data, paid, run_pixels)
     return Picture(
         data=data,
@@ -71,17 +71,17 @@ def picture_of(
 def _inspect(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspection:
     seen = _decode(data, paid, run_pixels)
     if seen.copied:
-        raise EnhancerError(
+        raise UnusableAnswer(
             f"Gemini returned an input photo as {paid.subject}.", code="copied_input"
         )
     if not _plausible(seen):
-        raise EnhancerError(
+        raise UnusableAnswer(
             f"Gemini gave {seen.width} x {seen.height} pixels as {paid.subject}, "
             "which is not a product picture.",
             code="implausible_size",
         )
     if seen.blank:
-        raise EnhancerError(
+        raise UnusableAnswer(
             f"Gemini gave a picture of a single colour as {paid.subject}.", code="no_picture"
         )
     return seen
@@ -92,10 +92,10 @@ def _decode(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspection
     try:
         return run_for_paid_picture(run_pixels, inspect, data, *sent)
     except PictureError as error:
-        raise EnhancerError(
-            f"Gemini returned no usable picture as {paid.subject}: {error.message}",
-            code=error.code if error.retryable else "no_picture",
-        ) from None
+        words = f"Gemini returned no usable picture as {paid.subject}: {error.message}"
+        if error.retryable:  # the decoding may succeed the next time
+            raise EnhancerError(words, code=error.code) from None
+        raise UnusableAnswer(words, code="no_picture") from None
 
 
 def _plausible(seen: Inspection) -> bool:

@@ -26,6 +26,9 @@ from packshot.errors import SettingsError
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 20.0  # Gemini thinks before it answers, not in the middle of it
+#: Statuses of answers with content: a proxy that changed one sends 203. The SDK takes any but 200
+#: for an error, and the call would be paid for again.
+WITH_CONTENT = frozenset({201, 202, 203, 206})
 MAX_ANSWER_BYTES = 100_000_000  # a 4K picture with its signature is about 40 MB on the wire
 
 _clock = threading.local()
@@ -156,7 +159,7 @@ class DeadlineTransport(httpx2.BaseTransport):
             )
         )
         return httpx2.Response(
-            answer.status,
+            200 if answer.status in WITH_CONTENT else answer.status,
             headers=answer.headers,
             stream=_Body(answer.stream, self._longest_answer),
             extensions=answer.extensions,

@@ -397,6 +397,7 @@ ANSWER_FAULTS = {
     "analysis_fenced": _analysis_text(lambda text: f"```json\n{text}\n```"),
     "analysis_few": _analysis_text(_fewer_variants),
     "analysis_many": _analysis_text(_more_variants),
+    "status_203": Fault(lambda good, asked: reply_of(good, 203)),
 }
 
 

@@ -145,11 +145,11 @@ def read_json(request: Request, limit: int, *, optional: bool = False) -> Any:
 
 def parse_json(raw: bytes) -> Any:
     """JSON by RFC 8259, UTF-8 only, each name of an object once; fractions become exact Decimals.
-    Raises Refused."""
+    A byte order mark, which editors on Windows write, is ignored. Raises Refused."""
     if sum(raw.count(mark) for mark in (b"[", b"{", b",")) > MAX_JSON_MARKS:
         raise Refused("too_large", f"the JSON has more than {MAX_JSON_MARKS:,} brackets and commas")
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8").removeprefix("\ufeff")
         return json.loads(
             text,
             parse_float=_fraction,
