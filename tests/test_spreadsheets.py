@@ -1682,6 +1682,8 @@ def test_known_names_of_columns_show_the_encoding(names: str, text: str, encodin
 def test_the_accents_of_one_name_of_a_column_show_the_encoding() -> None:
     text = "Kod;Nazwa;Kategoria;Zdjęcie\nA-1;But;Buty;https://x.example/a.jpg\n"
     assert "Zdjęcie" in imported(text.encode("cp1250")).mapping
+    [row] = imported(text.replace("But;", "źrebię;").encode("iso8859_2")).rows
+    assert row.name == "źrebię"
 
 
 @pytest.mark.parametrize(
@@ -1746,6 +1748,10 @@ def test_western_texts_in_windows_1252_are_read(text: str) -> None:
         ("Kávéfőző bögre", "cp1250", "Windows-1250"),
         ("Ayakkabı kış", "cp1254", "Windows-1254"),
         ("Puodelis žalias ąčęė", "cp1257", "Windows-1257"),
+        ("Żółta łódź", "iso8859_2", "ISO 8859-2"),
+        ("są wąż", "iso8859_2", "ISO 8859-2"),
+        ("šaty žluté", "iso8859_2", "ISO 8859-2"),
+        ("Żółta łódź", "cp852", "DOS 852"),
         ("Café Größe", "mac_roman", "Mac Roman"),
         ("Café Größe", "cp850", "DOS 850"),
     ],
@@ -2037,6 +2043,18 @@ def test_a_sku_that_may_be_several_is_noted() -> None:
     found = imported(f'sku,category,image\n"A1, A2",Cups,{ADDRESS}\n"B,1",Cups,{ADDRESS}2\n')
     detail = "is read as one SKU: if these are several, give each a row of its own"
     assert reported(found, "note") == [(2, "sku", detail)]
+    joined = imported(f'sku,category,image\n"RING-1,RING-2",Cups,{ADDRESS}\n')
+    assert reported(joined, "note") == [(2, "sku", detail)]
+
+
+def test_a_listing_of_etsy_has_the_first_sku_of_its_variants() -> None:
+    names = "TITLE,PRICE,CURRENCY_CODE,IMAGE1,IMAGE2,VARIATION 1 TYPE,VARIATION 1 VALUES,SKU"
+    cells = f'Ring,25.00,USD,{ADDRESS},{ADDRESS}2,Size,"S,M","AAA-1,AAA-2,AAA-2"'
+    found = imported(f"{names}\n{cells}\n", defaults={"category": "Rings"})
+    assert [(row.sku, row.view) for row in found.rows] == [("AAA-1", "1"), ("AAA-1", "2")]
+    assert found.rows[0].attributes["SKU"] == "AAA-1,AAA-2,AAA-2"
+    detail = "the listing's pictures are those of AAA-1, and of its variants, too: AAA-2"
+    assert reported(found, "note") == [(2, "SKU", detail)]
 
 
 def test_a_sku_with_html_is_read_as_a_person_sees_it() -> None:
@@ -2045,3 +2063,33 @@ def test_a_sku_with_html_is_read_as_a_person_sees_it() -> None:
         "A&B",
         [(2, "sku", "A&amp;B is read as A&B")],
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "rates"),
+    [
+        ("CGST %,SGST %", ["9,9", "2.5,2.5"], ["18", "5"]),
+        ("CGST,SGST,IGST", ["9%,9%,18%"], ["18"]),
+        ("CGST,UTGST", ["9%,9%", ",", "0%,0%"], ["18", None, "0"]),
+        ("Central Tax Rate,State Tax Rate", ["14,14"], ["28"]),
+        ("CGST,SGST", ["9,9", "6,6"], ["18", "12"]),
+        ("CGST,SGST", ["9,9", "18,18"], [None, None]),  # amounts
+        ("CGST Amt,SGST Amt", ["9,9"], [None]),
+        ("CGST %,SGST %", ["9,"], [None]),
+        ("CGST %,SGST %,GST %", ["9,9,5"], ["5"]),
+        ("GST", ["9%+9%", "18% (9% + 9%)", "GST 12%"], ["18", "18", "12"]),
+    ],
+)
+def test_a_tax_in_two_halves(names: str, cells: list[str], rates: list[str | None]) -> None:
+    rows = "".join(f"A{at},Cups,100,{cell}\n" for at, cell in enumerate(cells))
+    found = imported(f"sku,category,price,{names}\n{rows}")
+    assert [None if row.gst is None else f"{row.gst:f}" for row in found.rows] == rates
+    halves = [detail for _, _, detail in reported(found, "note") if "halves" in detail]
+    assert bool(halves) == (found.mapping[names.split(",")[0]] == "gst" and "," in names)
+
+
+def test_categories_of_which_one_has_the_others_in_it_are_one() -> None:
+    text = 'sku,name,category\nA,x,"Home/Cups/Tea,Home/Cups,Home"\nB,y,"Shoes, Hats"\n'
+    rows = imported(text).rows
+    assert [row.category for row in rows] == ["Home/Cups/Tea", "Shoes, Hats"]
+    assert rows[0].attributes == {"category": "Home/Cups/Tea,Home/Cups,Home"}

@@ -20,7 +20,7 @@ from packshot.spreadsheets.header import (
 )
 from packshot.spreadsheets.table import Record
 
-Layout = Literal["plain", "Shopify", "WooCommerce", "Google"]
+Layout = Literal["plain", "Shopify", "WooCommerce", "Google", "Etsy"]
 
 #: Attributes that are one variant's or one picture's, not the whole product's.
 _OWN: Final = re.compile(r"option\d+ value|(?:variant|(?:product )?image) ?.*|(?:url )?handle")
@@ -43,6 +43,8 @@ _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
 _POSITIONS: Final = frozenset({"position", "posizione", "positie", "posición"})
 #: Columns that all of WooCommerce's exports have, in several languages.
 _OF_WOO: Final = (frozenset({"id"}), frozenset({"type", "typ", "tipo"}), _POSITIONS)
+#: Columns that Etsy's lists of listings have together.
+_OF_ETSY: Final = frozenset({"title", "currency code", "image1", "variation 1 values", "sku"})
 #: What WooCommerce and Magento call their kinds of entries, in a column named `Type` or `Tipo`. A
 #: shop may have a category of bundles, too.
 _KINDS: Final = frozenset(
@@ -68,7 +70,7 @@ def layout_of(columns: Sequence[Column]) -> Layout:
         return "WooCommerce"
     if {"id", "title", "image link", "availability"} <= names and "sku" not in names:
         return "Google"
-    return "plain"
+    return "Etsy" if names >= _OF_ETSY else "plain"
 
 
 def is_needed_back(name: str) -> bool:
@@ -263,6 +265,14 @@ def deepest_category(text: str) -> str:
     parts = [part.strip() for part in _CATEGORY_BORDER.split(text) if part.strip()]
     deepest = max(parts, key=lambda part: part.count(">"), default=text)
     return deepest.replace("\\,", ",")
+
+
+def innermost_category(text: str) -> str:
+    """`Men/Tops` of Magento's `Men/Tops,Men`, whose first category has all others in it."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    longest = max(parts, key=len, default=text)
+    inside = (longest == part or re.match(rf"{re.escape(part)}\s*[/>]", longest) for part in parts)
+    return longest if all(inside) else text
 
 
 def shops_own(attributes: Mapping[str, str] | None, names: Collection[str]) -> str | None:

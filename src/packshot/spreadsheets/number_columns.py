@@ -29,6 +29,7 @@ from packshot.spreadsheets.numbers import (
 )
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
 from packshot.spreadsheets.table import Record, SheetProblem
+from packshot.spreadsheets.tax_halves import with_sum
 
 _CENT: Final = Decimal("0.01")
 #: What programs write for 12.99 is 12.989999999999998 at times.
@@ -218,7 +219,7 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
     if column.is_percentage:
         text = _RATE_WORDS.sub("%", _TAX_WORDS.sub("", text))
     try:
-        amount = take_apart(text)
+        amount = take_apart(with_sum(text) if column.is_percentage and "+" in text[1:] else text)
     except NotANumber as error:
         column.report(row, str(error))
         return

@@ -26,17 +26,18 @@ _OTHER_WESTERN: Final = (
     (frozenset("áðéíóúýþæö"), frozenset("áéíóúæ")),
     (frozenset("åäöõüšž"), frozenset("äö")),
 )
+_CENTRAL: Final = (
+    *("ąćęłńóśźż", "áčďéěíňóřšťúůýžö", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîşţșț"),
+)
 #: (codec, name, letters of each language that is written in it)
 _OTHERS: Final = (
-    (
-        "cp1250",
-        "Windows-1250",
-        ("ąćęłńóśźż", "áčďéěíňóřšťúůýžö", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîşţșț"),
-    ),
+    ("cp1250", "Windows-1250", _CENTRAL),
     ("cp1254", "Windows-1254", ("çğıiöşüâîû",)),
     ("cp1257", "Windows-1257", ("ąčęėįšųūž", "āčēģīķļņšūž")),
 )
 _RARE: Final = (
+    ("iso8859_2", "ISO 8859-2", _CENTRAL),
+    ("cp852", "DOS 852", _CENTRAL),
     ("mac_roman", "Mac Roman", (_ANY_WESTERN,)),
     ("cp850", "DOS 850", (_ANY_WESTERN,)),
 )
@@ -56,7 +57,7 @@ _BETWEEN_CELLS: Final = re.compile("[,;\t|]")
 #: The first in which all letters are those of one language counts.
 _DOS: Final = (
     *(("cp437", WESTERN), ("cp850", (*WESTERN, "áéíóúæðþöý"))),
-    ("cp852", _OTHERS[0][2]),
+    ("cp852", _CENTRAL),
     ("cp857", _OTHERS[1][2]),
     ("cp866", ("абвгдежзийклмнопрстуфхцчшщъыьэюяё",)),
     ("cp737", ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώ",)),
@@ -65,9 +66,10 @@ _DOS: Final = (
 _SAMPLE: Final = 1_000_000  # bytes: judging takes 0.3 s for as many
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _LETTER: Final = r"[^\W\d_]"
-#: A sign within a word, except those that words do contain.
+#: A sign within a word, except those that words do contain, or at its end or beginning.
 _SIGN_WITHIN: Final = re.compile(
-    rf"(?<={_LETTER})(?![’‘´–—…®™©°ºª•\xa0\xad])[^\x00-\x7f\w](?={_LETTER})|(?<={_LETTER})[¹²³](?={_LETTER})"
+    rf"(?<={_LETTER})(?![’‘´–—…®™©°ºª•\xa0\xad])[^\x00-\x7f\w](?={_LETTER})|(?<={_LETTER})[¹²³¼½¾](?={_LETTER})"
+    rf"|(?<={_LETTER})[±¶¿]|[¹¶](?={_LETTER})"
 )
 #: A sign that belongs to numbers, beside a letter with an accent.
 _ACCENTED: Final = r"[^\W\d_\x00-\x7f]"
@@ -90,12 +92,20 @@ def find_encoding(data: bytes) -> tuple[str, str] | None:
     western = _decode(sample, "cp1252")
     if western is not None and not _is_odd(western) and _may_be_western(western):
         return None
+    return _only(_find_fitting(sample), data)
+
+
+def _find_fitting(sample: bytes) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     for encodings in (_OTHERS, _RARE):
-        found = [
+        found = found or [
             (codec, name) for codec, name, languages in encodings if _fits(sample, codec, languages)
         ]
-        if found:
-            break
+    return found
+
+
+def _only(found: list[tuple[str, str]], data: bytes) -> tuple[str, str] | None:
+    """The text in the encoding that was found, and its name; None if several were."""
     if len(found) != 1:
         return None
     [(codec, name)] = found
@@ -117,11 +127,11 @@ def find_by_column_names(data: bytes) -> tuple[str, str] | None:
     most = max(named.values())
     found = [one for one in named if named[one] == most]
     enough = 1 if found[0] in latin else _COLUMNS_NAMED
-    if len(found) != 1 or most[0] < enough or count("cp1252") >= most:
+    if most[0] < enough or count("cp1252") >= most:
         return None
-    [(codec, name)] = found
-    text = _decode(data, codec)
-    return None if text is None else (text, name)
+    if len(found) > 1 and _OTHERS[0][:2] in found:  # its letters show which of these
+        return _only(_find_fitting(data[:_SAMPLE]) or found[:1], data)
+    return _only(found, data)
 
 
 def _count_columns_named(text: str) -> tuple[int, int]:

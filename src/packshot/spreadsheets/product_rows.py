@@ -21,13 +21,19 @@ from packshot.spreadsheets.fields import (
     TEXTS,
 )
 from packshot.spreadsheets.header import ATTRIBUTE, Column
-from packshot.spreadsheets.layouts import Layout, deepest_category, is_needed_back
+from packshot.spreadsheets.layouts import (
+    Layout,
+    deepest_category,
+    innermost_category,
+    is_needed_back,
+)
 from packshot.spreadsheets.name_index import view_of_file
 from packshot.spreadsheets.number_columns import NumberColumn, error_words
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL, CellPicture, read_pictures
 from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
+from packshot.spreadsheets.sku_cells import is_no_sku, variants_in, what_to_check, why_spoilt
 from packshot.spreadsheets.table import Level, Record, SheetProblem, column_letter, list_first
 
 #: Texts whose only limit is their length.
@@ -38,28 +44,8 @@ _NULLS: Final = frozenset(("\\N", "NULL", "null", "NaN", "nan", "<NA>"))
 #: What Magento writes for no picture.
 _NO_PICTURE: Final = "no_selection"
 _HTML: Final = re.compile(r"&(?:#\d{2,6}|#x[0-9a-f]{2,5}|[a-z]{2,8}\d{0,2});", re.IGNORECASE)
-_SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
-#: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV, `05. Jan` or `Jan 05` in a
-#: German one.
-_MONTH: Final = (
-    "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|janv|févr|mars|avr|juin"
-    "|juil|août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|mrt|mei|märz|fev|out|sty|lut|kwi"
-    "|maj|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|май|июн|июл|авг|сен|окт|ноя|дек)"
-)
-_LIKE_A_DATE: Final = re.compile(
-    rf"\d{{1,2}}(?:-|\. ?){_MONTH}\.?(?:[- ]\d{{2,4}})?|{_MONTH}\.?[- ]\d{{2,4}}"
-    r"|\d{1,2}([/.-])\d{1,2}\1\d{4}|\d{1,2}/\d{1,2}/\d\d"
-    r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?|\d{1,2}[月월] ?\d{1,2}[日일]",
-    re.IGNORECASE,
-)
-#: `A1, A2`, `A1;A2`: several SKUs, or one with such a sign.
-_SEVERAL: Final = re.compile(r"[^,;|]*[^\W_][^,;|]*(?:(?:, | ?[;|] ?)[^,;|]*[^\W_][^,;|]*)+")
-#: What a program shows, and exports, of a number that is wider than its column.
-_TOO_NARROW: Final = re.compile("#{3,}")
 #: The most attributes that a note names.
 _NAMED: Final = 10
-#: Excel keeps 15 digits of a number and replaces the rest with zeros.
-_EXACT_DIGITS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -119,7 +105,7 @@ class RowReader:
         return field in self._texts and bool(record.cell(self._texts[field].index))
 
     def _has_sku(self, record: Record) -> bool:
-        return self._has(record, "sku") and not _is_no_sku(record.cell(self._texts["sku"].index))
+        return self._has(record, "sku") and not is_no_sku(record.cell(self._texts["sku"].index))
 
     def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
@@ -132,7 +118,7 @@ class RowReader:
     def _product(self, record: Record) -> ProductRow:
         whole: dict[str, str] = {}
         numbers: dict[str, Any] = dict(self._amounts(record))
-        sku, name = self._sku(record), self._shorten(record, "name", whole)
+        sku, name = self._sku(record, whole), self._shorten(record, "name", whole)
         texts: dict[str, Any] = {one: self._limited_text(record, one) for one in _PLAIN_TEXTS}
         return ProductRow(
             record.number,
@@ -175,27 +161,33 @@ class RowReader:
             return None
         return text or None
 
-    def _sku(self, record: Record) -> str | None:
+    def _sku(self, record: Record, whole: dict[str, str]) -> str | None:
         sku = self._limited_text(record, "sku")
         if sku is None:
             return None
         sku = unicodedata.normalize("NFC", sku)  # as it is saved: else two SKUs become one there
-        if _is_no_sku(sku):
+        sku = self._first_variant(sku, record, whole)
+        if is_no_sku(sku):
             self._report(record, self._name_of("sku"), f"{sku} is read as no SKU", "note")
             return None
         if sku[0] == "'" and sku[1:].isdecimal():
             sku = sku[1:]
             mark = f"the apostrophe before {sku}, which marks a text, is left out"
             self._report(record, self._name_of("sku"), mark, "note")
-        if why := _why_spoilt(sku, record, self._texts["sku"].index):
+        if why := why_spoilt(sku, record, self._texts["sku"].index):
             self._report(record, self._name_of("sku"), f"{sku} {why}")
-        elif _LIKE_A_DATE.fullmatch(sku):
-            detail = f"{sku} looks like a date that a spreadsheet program made of a SKU: check it"
-            self._report(record, self._name_of("sku"), detail, "note")
-        elif _SEVERAL.fullmatch(sku):
-            detail = "is read as one SKU: if these are several, give each a row of its own"
-            self._report(record, self._name_of("sku"), detail, "note")
+        elif check := what_to_check(sku):
+            self._report(record, self._name_of("sku"), check, "note")
         return sku
+
+    def _first_variant(self, sku: str, record: Record, whole: dict[str, str]) -> str:
+        """The first SKU of an Etsy listing, whose pictures show all of its variants."""
+        first, *others = variants_in(sku) if self._layout == "Etsy" else [sku]
+        if others:
+            whole[self._name_of("sku")] = sku
+            detail = f"the listing's pictures are those of {first}, and of its variants, too:"
+            self._report(record, self._name_of("sku"), f"{detail} {list_first(others)}", "note")
+        return first
 
     def _category(self, record: Record, whole: dict[str, str]) -> str | None:
         category = self._shorten(record, "category", whole)
@@ -208,7 +200,7 @@ class RowReader:
     def _shorten(self, record: Record, field: str, whole: dict[str, str]) -> str | None:
         """Shorten a long text to its most exact part; keep the whole as an attribute."""
         text = self._text(record, field)
-        short = deepest_category(text) if self._is_woo_category(field) else text
+        short = self._exact_category(text) if field == "category" else text
         if len(short) > LONGEST[field]:
             short = _last_parts(short, LONGEST[field]) if field == "category" else ""
             short = short or text[: LONGEST[field] - 1].rstrip() + "…"
@@ -220,8 +212,9 @@ class RowReader:
             whole[self._name_of(field)] = text
         return short or None
 
-    def _is_woo_category(self, field: str) -> bool:
-        return field == "category" and self._layout == "WooCommerce"
+    def _exact_category(self, text: str) -> str:
+        is_woo = self._layout == "WooCommerce"
+        return deepest_category(text) if is_woo else innermost_category(text)
 
     def _amounts(self, record: Record) -> dict[str, Decimal]:
         amounts = dict(self._default_amounts)
@@ -319,26 +312,6 @@ def _without_column(record: Record, width: int) -> str:
         f"has more cells than the header: nothing names the column {column_letter(at)}, where"
         f" {record.cells[at][:30]!r} is; a text with the separator in it must be in quotes"
     )
-
-
-def _is_no_sku(text: str) -> bool:
-    """Whether a cell says nothing, or has only signs, as `?`; an emoji is more."""
-    only_signs = text.isascii() and not any(map(str.isalnum, text))
-    return is_nothing(text) or (only_signs and not _TOO_NARROW.fullmatch(text))
-
-
-def _why_spoilt(sku: str, record: Record, index: int) -> str | None:
-    """What a spreadsheet program did to the SKU in this cell, so that it is no longer the SKU."""
-    kind = record.kinds.get(index)
-    if kind == "date":
-        return "is a date that the program made from a SKU: format the column as text"
-    if _TOO_NARROW.fullmatch(sku):
-        return "was hidden because its column is too narrow: widen it, and save the file again"
-    if _SHORTENED_NUMBER.fullmatch(sku):
-        return "was shortened to an exponent and lost digits: format the column as text"
-    if kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:
-        return "has more digits than a number keeps exactly: format the column as text"
-    return None
 
 
 def _within_limits(attributes: Mapping[str, str]) -> dict[str, str]:

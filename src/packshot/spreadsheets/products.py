@@ -44,6 +44,7 @@ from packshot.spreadsheets.rows import MAX_PRODUCTS, Import, ImportChoices, Prod
 from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
 from packshot.spreadsheets.shopify_pictures import keep_variants, share_pictures
 from packshot.spreadsheets.table import Record, SheetProblem, Table, list_first
+from packshot.spreadsheets.tax_halves import add_halves, with_halves
 from packshot.spreadsheets.view_words import without_accents
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"
@@ -113,16 +114,18 @@ def read_products(
 def _correct_cells(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
+    records, halves = add_halves(mapping, columns, records)
     records, floats = _drop_float_skus(mapping, columns, records)
     records, barcodes = drop_broken_barcodes(mapping, columns, records)
     records, moved = _settle_pictures(layout, mapping, columns, records)
-    return records, [*floats, *barcodes, *moved]
+    return records, [*halves, *floats, *barcodes, *moved]
 
 
 def _map_columns(
     layout: Layout, columns: Sequence[Column], records: Sequence[Record], choices: ImportChoices
 ) -> tuple[dict[str, str], SalePrices | None]:
     guessed = guess_mapping(columns, empty_last=layout == "plain")
+    guessed = with_halves(guessed, columns, records)
     guessed = with_layout(layout, guessed, columns, records)
     guessed = _with_pictures_by_content(guessed, columns, records)
     sales = find_sale_prices(guessed, columns, records)

@@ -1,0 +1,67 @@
+"""What a cell in the column of SKUs says, and what programs made of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from packshot.spreadsheets.numbers import is_nothing
+from packshot.spreadsheets.table import Record
+
+_SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+#: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV, `05. Jan` or `Jan 05` in a
+#: German one.
+_MONTH: Final = (
+    "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|janv|févr|mars|avr|juin"
+    "|juil|août|sept|déc|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|mrt|mei|märz|fev|out|sty|lut|kwi"
+    "|maj|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|май|июн|июл|авг|сен|окт|ноя|дек)"
+)
+_LIKE_A_DATE: Final = re.compile(
+    rf"\d{{1,2}}(?:-|\. ?){_MONTH}\.?(?:[- ]\d{{2,4}})?|{_MONTH}\.?[- ]\d{{2,4}}"
+    r"|\d{1,2}([/.-])\d{1,2}\1\d{4}|\d{1,2}/\d{1,2}/\d\d"
+    r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?|\d{1,2}[月월] ?\d{1,2}[日일]",
+    re.IGNORECASE,
+)
+#: `A1, A2`, `A1;A2`, `RING-1,RING-2`: several SKUs, or one with such a sign.
+_SEVERAL: Final = re.compile(
+    r"[^,;|]*[^\W_][^,;|]*(?:(?:, | ?[;|] ?)[^,;|]*[^\W_][^,;|]*)+"
+    r"|(?=[^,\d]*\d)[^\s,]{3,}(?:,(?=[^,\d]*\d)[^\s,]{3,})+"
+)
+#: What a program shows, and exports, of a number that is wider than its column.
+_TOO_NARROW: Final = re.compile("#{3,}")
+#: Excel keeps 15 digits of a number and replaces the rest with zeros.
+_EXACT_DIGITS: Final = 15
+
+
+def is_no_sku(text: str) -> bool:
+    """Whether a cell says nothing, or has only signs, as `?`; an emoji is more."""
+    only_signs = text.isascii() and not any(map(str.isalnum, text))
+    return is_nothing(text) or (only_signs and not _TOO_NARROW.fullmatch(text))
+
+
+def why_spoilt(sku: str, record: Record, index: int) -> str | None:
+    """What a spreadsheet program did to the SKU in this cell, so that it is no longer the SKU."""
+    kind = record.kinds.get(index)
+    if kind == "date":
+        return "is a date that the program made from a SKU: format the column as text"
+    if _TOO_NARROW.fullmatch(sku):
+        return "was hidden because its column is too narrow: widen it, and save the file again"
+    if _SHORTENED_NUMBER.fullmatch(sku):
+        return "was shortened to an exponent and lost digits: format the column as text"
+    if kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:
+        return "has more digits than a number keeps exactly: format the column as text"
+    return None
+
+
+def what_to_check(sku: str) -> str | None:
+    """What a person should look at, because the cell may mean something else than this SKU."""
+    if _LIKE_A_DATE.fullmatch(sku):
+        return f"{sku} looks like a date that a spreadsheet program made of a SKU: check it"
+    if _SEVERAL.fullmatch(sku):
+        return "is read as one SKU: if these are several, give each a row of its own"
+    return None
+
+
+def variants_in(text: str) -> list[str]:
+    """The SKUs of a listing's variants, as Etsy joins them: `RING-S,RING-M`."""
+    return list(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
