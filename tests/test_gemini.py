@@ -1380,6 +1380,7 @@ PICTURE: dict[str, Any] = {"inlineData": {"mimeType": "image/jpeg", "data": "YWJ
     "odd",
     [
         {"modelVersion": 5},
+        {"modelVersion": "a cut \ud83d emoji, after a whole one: \U0001f600"},
         {"promptFeedback": []},
         {"error": ""},
         {"usageMetadata": []},
@@ -1494,6 +1495,14 @@ def test_see_through_photos_are_sent_on_white() -> None:
 def test_words_and_fences_around_an_analysis_are_left_out(bench: Bench, around: str) -> None:
     answer = around.replace("{}", bench.analysis.model_dump_json())
     assert prompts.read_analysis(answer, 3).product == bench.analysis.product
+
+
+def test_half_an_emoji_in_an_analysis_is_replaced(bench: Bench) -> None:
+    answer = bench.analysis.model_dump() | {
+        "label_text": ["\ud83d", "\U0001f600", "\\ud83d", "\udc00"]
+    }
+    read = prompts.read_analysis(json.dumps(answer), 3)
+    assert read.label_text == ["\ufffd", "\U0001f600", "\\ud83d", "\ufffd"]
 
 
 @pytest.mark.parametrize("text", ["", "A red shoe.", "}{", "{", "[]", "{}", "a {b} c"])

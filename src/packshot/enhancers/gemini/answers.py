@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from packshot.enhancers.gemini.prompts import clean
+from packshot.enhancers.gemini.prompts import clean, whole_characters
 from packshot.lanes import Lane
 
 #: The name that a model reports, cut to its column's length.
@@ -176,9 +176,12 @@ def read_answer(body: str) -> GeminiAnswer:
     try:
         return GeminiAnswer.model_validate_json(body)
     except ValidationError as error:
-        if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)):
-            raise NotJson from None
-        return GeminiAnswer()
+        if all(each["type"] != "json_invalid" for each in error.errors(include_input=False)):
+            return GeminiAnswer()
+    whole = whole_characters(body)
+    if whole == body:
+        raise NotJson
+    return read_answer(whole)
 
 
 def picture_bytes(blob: Blob) -> bytes | None:

@@ -8,8 +8,9 @@ stays.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -21,6 +22,10 @@ MAX_TITLE = 80
 MAX_PROMPT = 2000
 MAX_WORDS = 500  # of one field of the inventory
 MAX_LISTED = 40
+#: The escapes of JSON: a whole pair, half of one, or any other.
+_ESCAPES: Final = re.compile(
+    r"\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(\\u[dD][89a-fA-F][\da-fA-F]{2})|\\."
+)
 
 ANALYSIS_SYSTEM = (
     "You are the art director of a shop's product photography. You read one raw photo of a product "
@@ -192,7 +197,13 @@ def _usable(variants: Sequence[VariantPlan], wanted: int) -> list[VariantPlan]:
 def bare_object(text: str) -> str:
     """The JSON object alone: some answers have a ```json fence, words or a list's brackets around
     it, although JSON was requested."""
-    return text[text.find("{") : text.rfind("}") + 1] or text
+    return whole_characters(text[text.find("{") : text.rfind("}") + 1] or text)
+
+
+def whole_characters(text: str) -> str:
+    """JSON in which half of an escaped pair (an emoji that was cut) is a replacement character:
+    pydantic refuses all of a text with one."""
+    return _ESCAPES.sub(lambda found: r"\ufffd" if found[1] else found[0], text)
 
 
 def _complaint(error: ValidationError) -> str:
