@@ -1,6 +1,6 @@
 """The specification's command for development: `python run.py` serves on port 5000, with worker."""
 
-from packshot.serving.server import run_development
+from packshot.cli.run import develop
 
 if __name__ == "__main__":
-    run_development()
+    develop(prog_name="run.py")

@@ -126,7 +126,7 @@ def test_the_upload_command_takes_a_folder_and_a_csv(
     )
     dry = packshot("upload", str(listing), "--dry-run", "--url", server.url)
     assert dry.exit_code == 1
-    assert "1 of 3 rows look good" in dry.stdout
+    assert "1 of 3 rows looks good" in dry.stdout
     done = packshot("upload", str(listing), "--json", "--url", server.url)
     assert done.exit_code == 1
     assert len(json.loads(done.stdout)) == 1

@@ -198,7 +198,7 @@ def test_a_product_without_the_view_of_its_file_name_is_found(
         update = run(photo, "--update", "--url", url)
     assert "0 products created, nothing refused, 1 photo skipped" in known.output
     assert f"A-1_Front.jpg: photo: product {product} (A-1" in asked.output
-    assert "1 of 2 rows look good" in asked.output, "the other photo is another picture"
+    assert "1 of 2 rows looks good" in asked.output, "the other photo is another picture"
     assert "0 products created, 1 photo replaced, nothing refused." in update.output
     with shop.services.database.read() as session:
         assert session.get_one(Product, product).view == view

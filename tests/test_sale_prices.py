@@ -71,6 +71,12 @@ def test_a_sale_price_that_is_no_number_is_named() -> None:
     assert "must be a number, not '1s'" in details(found)
 
 
+def test_a_usual_price_that_is_no_number_is_named_once() -> None:
+    found = imported("sku,price,sale price\nA,20.00,15.00\nB,2x,\nC,on request,\n")
+    wrong = [(one.row, one.column) for one in found.problems if one.row]
+    assert wrong == [(3, "price"), (4, "price")]
+
+
 def test_a_column_of_its_own_for_the_mrp_stays_that() -> None:
     found = imported("SKU,Retail Price,Price,Sale Price\nA,25,20,15\nB,25,20,\n")
     assert amounts(found) == [(25, 15), (25, 20)]

@@ -89,7 +89,7 @@ def test_one_worker_per_serving_process(
 def test_a_port_that_is_taken_ends_it_before_anything_starts(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    server = PackshotProcess(tmp_path, command, empty=True)
+    server = PackshotProcess(tmp_path, (*command, "--port", "{port}"), {"PORT": "1"}, empty=True)
     with socket.create_server(("127.0.0.1", server.port)), server:
         assert server.process is not None
         assert server.process.wait(60) == 1

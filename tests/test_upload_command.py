@@ -78,7 +78,7 @@ def test_a_dry_run_finds_what_the_server_would(
     assert done.exit_code == 1
     for number, (_, fault) in enumerate(faults, start=3):
         assert f"would be refused products.csv row {number}: {fault}" in done.output
-    assert f"1 of {len(faults) + 1} rows look good; nothing was sent." in done.output
+    assert f"1 of {len(faults) + 1} rows looks good; nothing was sent." in done.output
 
 
 def test_a_dry_run_shows_what_it_read_and_says_each_fault_once_in_order(tmp_path: Path) -> None:
@@ -705,18 +705,18 @@ def test_many_photos_of_views_that_exist_share_a_line(shop: Shop, tmp_path: Path
 
 
 def test_a_photo_that_fits_no_row_is_no_row(shop: Shop, tmp_path: Path) -> None:
-    for name in ("A-1.jpg", "A-1 blau.jpg"):
+    names = ("A-1.jpg", "A-1_2.jpg", "A-1 blau.jpg", "BOTTL-2.png")
+    for name in names:
         (tmp_path / name).write_bytes(PHOTO.read_bytes())
-    sheet = listed(tmp_path, "sku,category,price\nA/1,Pans,9.90 PLN\nB-2,Pans,8.00 PLN\n")
+    sheet = listed(tmp_path, "sku,category,price\nA/1,Pans,9.90 PLN\nBOTL-2,Pans,8.00 PLN\n")
     with served(shop.app) as url:
-        done = run(
-            sheet, tmp_path / "A-1.jpg", tmp_path / "A-1 blau.jpg", "--dry-run", "--url", url
-        )
+        done = run(sheet, *(tmp_path / name for name in names), "--dry-run", "--url", url)
     refused = "would be refused A-1 blau.jpg: is ambiguous: its name begins with a SKU, but 'blau'"
-    assert f"{refused} is not a known view (A/1); name it as A-1_2.jpg if it belongs" in done.output
+    assert f"{refused} is not a known view (A/1); name it as A-1_3.jpg if it belongs" in done.output
+    assert "which row 3 names (BOTL-2); name it as BOTL-2.png if it belongs there" in done.output
     assert "note A-1.jpg (A/1): signs such as - and _ differ\n" in done.output
     assert "note price: the sheet's prices are in PLN: set CURRENCY=PLN to show" in done.output
-    assert "1 of 2 rows look good" in done.output
+    assert "2 products from 1 of 2 rows look good" in done.output
 
 
 def test_a_folder_names_what_is_no_photo_but_not_the_spreadsheet_that_is_read(

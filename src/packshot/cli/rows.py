@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import unquote
 
@@ -274,10 +275,15 @@ def _planned_row(path: Path, planned: PlannedRow, photos: PhotoFiles) -> Row:
 
 
 def _ambiguous(found: MatchedPhotos, photos: PhotoFiles) -> Iterator[Row]:
+    stems = {PurePath(name).stem for name in photos.files}
+    without_photo = {row.row for row in found.missing}
     for one in found.ambiguous:
         skus = f" ({', '.join(one.skus)})" if one.skus else ""
         name = one.skus[0].replace("/", "-") if one.skus else "SKU"
-        words = f"is ambiguous: {one.why}{skus}; name it as {name}_2.jpg if it belongs there"
+        if not without_photo.intersection(one.rows):
+            name = next(each for n in count(2) if (each := f"{name}_{n}") not in stems)
+        name += PurePath(one.photo).suffix
+        words = f"is ambiguous: {one.why}{skus}; name it as {name} if it belongs there"
         yield Row(one.photo, {}, photos.files[one.photo], [words])
 
 

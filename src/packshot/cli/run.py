@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from packshot.serving.process import load_environment, prepare_server, run_migrations
-from packshot.serving.server import run_gunicorn
+from packshot.serving.server import run_development, run_gunicorn
 from packshot.serving.worker import run_worker
 from packshot.settings import FAKE_KEY
 
@@ -46,7 +46,27 @@ def _check_faults(
     return given
 
 
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65_535), help="The port to serve on.  [default: PORT, or 5000]"
+)
+
+
+def _set_port(port: int | None) -> None:
+    """What the command says takes precedence over the environment and `.env`."""
+    if port is not None:
+        os.environ["PORT"] = str(port)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@port_option
+def develop(port: int | None) -> None:
+    """Serve for development, with a worker. Settings are environment variables or lines of .env."""
+    _set_port(port)
+    run_development()
+
+
 @click.command()
+@port_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -64,9 +84,8 @@ def _check_faults(
     callback=_check_faults,
     help="With --fake-gemini: make it fail at random, as in overloaded=0.1; default: never.",
 )
-def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
-    """Serve with gunicorn on HOST and PORT (`PORT=5055 packshot serve`); every process has its
-    worker thread.
+def serve(port: int | None, workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
+    """Serve with gunicorn on HOST and PORT; every process has its worker thread.
 
     --fake-gemini runs the whole Gemini path against a server on this machine that answers as
     Google's does, with pictures it paints itself, so no key is needed. Its products and
@@ -75,6 +94,7 @@ def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     """
     if faults and not fake_gemini:
         raise click.UsageError("--fake-fault goes with --fake-gemini")
+    _set_port(port)
     if fake_gemini:
         _refuse_real_services()
         prepare_server()

@@ -344,7 +344,8 @@ def _report_dry_run(rows: list[Row], known: KnownProducts, how: DryRun) -> None:
     replaced = sum(1 for place in known.replaced if not rows[place].errors)
     kinds = _count_kinds(len(good) - skipped - replaced, replaced, skipped)
     exist = f": {kinds}" if skipped or replaced else ""
-    share = f"{_share(good, rows)} look good{exist}; " if rows else ""
+    look = "looks" if (len(good) or len(rows)) == 1 else "look"
+    share = f"{_share(good, rows)} {look} good{exist}; " if rows else ""
     if how.choices.update and not good:  # the rows that are updated are no longer among these
         share = f"{_count_sources(bad)} would be refused; " if bad else ""
     console.print(f"{share}nothing was sent.")

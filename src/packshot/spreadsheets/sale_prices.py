@@ -73,12 +73,14 @@ class SalePrices:
         return {**mapping, self.sale.name: "price", self.usual.name: usual}
 
     def complete(self, mapping: Mapping[str, str], records: list[Record]) -> list[Record]:
-        """The rows: what is not on sale costs its usual price."""
+        """The rows: what is not on sale costs its usual price. One that is no number is not read
+        twice, where the MRP's column names it."""
         if not self._is_read(mapping):
             return records
+        both = mapping[self.usual.name] == "mrp"
         return [
             record
-            if self._is_on_sale(record)
+            if self._is_on_sale(record) or (both and not self._has_usual_price(record))
             else with_cell_of(record, self.usual.index, self.sale.index)
             for record in records
         ]
@@ -101,6 +103,13 @@ class SalePrices:
         if self.on_sale and record.cell(self.on_sale.index).casefold() in _NO:
             return False
         return not _is_no_price(record.cell(self.sale.index))
+
+    def _has_usual_price(self, record: Record) -> bool:
+        try:
+            take_apart(record.cell(self.usual.index))
+        except NotANumber:
+            return False
+        return True
 
 
 def find_sale_prices(
