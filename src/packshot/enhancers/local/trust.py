@@ -175,16 +175,18 @@ def without_false_holes(maps: PhotoMaps, mask: Mask) -> Mask:
     if not holes.any():
         return mask
     _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
-    seems = _like_plain_backdrop if maps.backdrop.plain else _like_surroundings
-    filled = [
-        piece
-        for piece in range(1, int(labels.max()) + 1)
-        if not seems(maps, mask, np.asarray(labels == piece))
-    ]
+
+    def is_backdrop(hole: Mask) -> bool:
+        if maps.backdrop.plain:
+            return _like_plain_backdrop(maps, hole)
+        return _like_surroundings(maps, mask, hole)
+
+    pieces = range(1, int(labels.max()) + 1)
+    filled = [piece for piece in pieces if not is_backdrop(np.asarray(labels == piece))]
     return np.asarray(mask | np.isin(labels, filled))
 
 
-def _like_plain_backdrop(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
+def _like_plain_backdrop(maps: PhotoMaps, hole: Mask) -> bool:
     near = (maps.distance < backdrop_reach(maps.backdrop)) | maps.shade | maps.soft_shadow
     inner = erode(hole) if erode(hole).any() else hole
     return bool(near[inner].mean() > 0.8 and np.median(maps.texture[inner]) < MAX_TEXTURE)

@@ -296,7 +296,7 @@ def _refusal(code: str) -> Json:
 @needs()
 def openapi_document() -> Response:
     app: Any = current_app
-    spec = app._get_spec("json")  # `app.spec` makes it again for each request
+    spec = app.spec
     if request.script_root:
         spec = spec | {"servers": [{"url": request.script_root}]}
     response: Response = app.json.response(spec)
