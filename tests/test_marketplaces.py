@@ -20,11 +20,11 @@ from sqlalchemy import update
 from support.shop import Shop
 
 from packshot.cli import main
-from packshot.cli.export import CHOICE, name_failures
+from packshot.cli.export import name_failures
 from packshot.database.models import Product, ProductImage
 from packshot.enhancers.local import compose
 from packshot.errors import SettingsError
-from packshot.marketplaces.compliance import RuleResult, check
+from packshot.marketplaces.compliance import CHOICE_OF_MAIN_PICTURE, RuleResult, check
 from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
 from packshot.marketplaces.rendering import Source, render
@@ -470,7 +470,7 @@ def test_only_the_main_picture_is_judged_as_that(shop: Shop) -> None:
     table = archive.read("compliance.csv").decode()
     rows = list(csv.DictReader(io.StringIO(table)))
     assert {row["file"] for row in rows if row["verdict"] == "fail"} == {"A-1.MAIN.jpg"}
-    choice = next(row for row in rows if row["rule"] == CHOICE)
+    choice = next(row for row in rows if row["rule"] == CHOICE_OF_MAIN_PICTURE)
     assert choice["measured"] == "A-1.MAIN.jpg fails; A-1.PT01.jpg passes"
     assert name_failures(table).startswith("1 of 2 pictures fail: A-1.MAIN.jpg (border white")
 
@@ -480,7 +480,7 @@ def test_only_the_main_picture_is_judged_as_that(shop: Shop) -> None:
         io.BytesIO(shop.ask("GET", "/api/export?format=zip&preset=amazon").get_data())
     )
     table = archive.read("compliance.csv").decode()
-    assert (name_failures(table), CHOICE in table) == ("", False)
+    assert (name_failures(table), CHOICE_OF_MAIN_PICTURE in table) == ("", False)
     of_product = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=amazon").get_json()
     for each in of_product["data"]["pictures"]:
         assert "fail" not in {row["verdict"] for row in each["rows"]}

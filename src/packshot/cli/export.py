@@ -28,6 +28,7 @@ from rich.progress import (
 from packshot.cli.options import connection
 from packshot.cli.plain import pluralise
 from packshot.client import ApiError, Client
+from packshot.marketplaces.compliance import CHOICE_OF_MAIN_PICTURE, NO_MAIN_PICTURE
 from packshot.marketplaces.names import COMPLIANCE, LEFT_OUT, MANIFEST
 
 FORMATS: Final = ("csv", "jsonl", "zip", "shopify", "woocommerce")
@@ -42,8 +43,6 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: How many programs name it.
 STDOUT: Final = Path("-")
-CHOICE: Final = "choice of main picture"
-NO_MAIN: Final = "no main picture"
 #: The most failing pictures that one line names.
 MAX_NAMED: Final = 5
 
@@ -243,12 +242,12 @@ def name_failures(compliance: str) -> str:
     for row in rows:
         if row["verdict"] == "fail":
             failed.setdefault(row["file"], []).append(row["rule"])
-    mains = _name_mainless([row["file"] for row in rows if row["rule"] == NO_MAIN])
+    mains = _name_mainless([row["file"] for row in rows if row["rule"] == NO_MAIN_PICTURE])
     if not failed:
         return mains
     all_of_them = len({row["file"] for row in rows})
     named = [f"{file} ({', '.join(rules)})" for file, rules in failed.items()]
-    choices = [row["measured"] for row in rows if row["rule"] == CHOICE]
+    choices = [row["measured"] for row in rows if row["rule"] == CHOICE_OF_MAIN_PICTURE]
     hint = (
         f" {pluralise(len(choices), 'product')} could have another main picture." if choices else ""
     )

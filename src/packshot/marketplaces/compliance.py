@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from packshot.marketplaces.measures import PictureMeasures
 from packshot.marketplaces.presets import Preset, Rule, RuleVerdict, amount_in_words
+
+#: Rules that Packshot adds to a marketplace's, for all pictures of a SKU.
+NO_MAIN_PICTURE: Final = "no main picture"
+CHOICE_OF_MAIN_PICTURE: Final = "choice of main picture"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,11 @@ from typing import IO, Any, Final
 from zipstream import ZIP_STORED, ZipStream
 
 from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
-from packshot.marketplaces.compliance import RuleResult
+from packshot.marketplaces.compliance import (
+    CHOICE_OF_MAIN_PICTURE,
+    NO_MAIN_PICTURE,
+    RuleResult,
+)
 from packshot.marketplaces.names import (
     COMPLIANCE,
     LEFT_OUT,
@@ -308,7 +312,7 @@ def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> 
     if fits_as_main or not better:
         return
     row = RuleResult(
-        rule="choice of main picture",
+        rule=CHOICE_OF_MAIN_PICTURE,
         required="one that passes as main picture",
         measured=f"{main} fails; {better[0]} passes",
         verdict="warn",
@@ -321,7 +325,7 @@ def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> 
 
 def _note_no_main(path: str, records: _Records) -> None:
     row = RuleResult(
-        rule="no main picture",
+        rule=NO_MAIN_PICTURE,
         required="a picture with number 1",
         measured="none: that number belongs to a picture that waits, was rejected or was left out",
         verdict="warn",

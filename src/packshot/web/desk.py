@@ -19,7 +19,9 @@ from packshot.database.models import APPROVED, PENDING_REVIEW, REJECTED
 from packshot.enhancers.gemini.lane_words import one_ready_in
 from packshot.enhancers.gemini.prices import estimates
 from packshot.errors import NotFound
+from packshot.marketplaces.compliance import NO_MAIN_PICTURE
 from packshot.marketplaces.presets import preset_titles
+from packshot.pictures import limits
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
@@ -28,18 +30,28 @@ from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
 from packshot.spreadsheets.view_words import place_of_view, view_key
+from packshot.web.api.product_schemas import MAX_PRODUCTS
 from packshot.web.api.schemas import ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all
 from packshot.web.requests.problems import answer_http_error
-from packshot.web.requests.reading import MAX_ID
+from packshot.web.requests.reading import MAX_ID, MAX_JSON_BYTES
 from packshot.web.requests.visibility import present
 
 #: Products that come with a page; others are requested when they are needed.
 FIRST_PRODUCTS: Final = 50
 #: The most views of one SKU that its pages show.
 MAX_VIEWS: Final = 200
+#: What the Upload page checks before it sends anything.
+LIMITS: Final = {
+    "photo_bytes": limits.MAX_BYTES,
+    "photo_pixels": limits.MAX_PIXELS,
+    "shortest_side": limits.MIN_SIDE,
+    "most_aspect": limits.MAX_ASPECT,
+    "request_products": MAX_PRODUCTS,
+    "request_bytes": MAX_JSON_BYTES,
+}
 #: The most decisions that the desk can undo.
 UNDO_DEPTH: Final = 20
 #: Statuses of products with pictures to decide on.
@@ -129,7 +141,8 @@ def grid() -> AnyResponse:
 
 def _presets() -> dict[str, Any]:
     """The marketplaces that pictures can be exported for, and checked against."""
-    return {"presets": list(preset_titles(services().settings.presets_dir).items())}
+    titles = preset_titles(services().settings.presets_dir)
+    return {"presets": list(titles.items()), "no_main_rule": NO_MAIN_PICTURE}
 
 
 def _for_grid() -> dict[str, Any]:
@@ -245,7 +258,7 @@ def upload() -> Response:
     settings = services().settings
     # Without Gemini there is nothing to lock.
     lock = None if settings.enhancer_name == "local" else settings.pixel_lock == "on"
-    data = {"endings": ENDINGS, "lanes": _lanes(settings), "pixel_lock": lock}
+    data = {"endings": ENDINGS, "lanes": _lanes(settings), "pixel_lock": lock, "limits": LIMITS}
     return _page("desk/upload.html", "upload", None, data)
 
 

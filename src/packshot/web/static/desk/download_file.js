@@ -1,7 +1,7 @@
 // One download: counted while it arrives, checked, and saved only when complete.
 
 import { Away, Problem } from "./api.js";
-import { h } from "./dom.js";
+import { h, pageData } from "./dom.js";
 import { at } from "./place.js";
 import { toast } from "./toast.js";
 import { entriesOf } from "./upload/zip.js";
@@ -160,12 +160,13 @@ async function textOf(entries, path) {
   return entry ? (await entry.read()).text() : "";
 }
 
+const CELL = '"((?:[^"]|"")*)"';
+
 /** The rules that each file fails. Every cell is quoted: file, rule, required, measured, verdict. */
 function failuresOf(compliance) {
   const rules = new Map();
-  const cell = '"((?:[^"]|"")*)"';
   for (const [, file, rule] of compliance.matchAll(
-    new RegExp(`^${cell},${cell},${cell},${cell},"fail"`, "gm"),
+    new RegExp(`^${CELL},${CELL},${CELL},${CELL},"fail"`, "gm"),
   ))
     rules.set(file, [...(rules.get(file) ?? []), rule]);
   return [...rules].map(([file, failed]) => [file, failed.join(", ")]);
@@ -185,7 +186,7 @@ function failureLines(failing) {
 
 /** `["RING-1.PT02.jpg"]`: the first picture of each SKU without number 1. */
 const mainlessOf = (compliance) =>
-  [...compliance.matchAll(/^"((?:[^"]|"")*)","no main picture"/gm)].map(([, file]) => file);
+  [...compliance.matchAll(new RegExp(`^${CELL},"${pageData().no_main_rule}"`, "gm"))].map(([, file]) => file);
 
 const nameOf = (format, preset) =>
   ({ zip: preset ? `approved.${preset}.zip` : "approved.zip", csv: "approved.csv", jsonl: "approved.jsonl" })[

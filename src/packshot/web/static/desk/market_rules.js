@@ -1,13 +1,13 @@
 // What the chosen marketplace would say of the picture on the desk, before it is approved.
 
-import { call, isExpected } from "./api.js";
+import { isExpected } from "./api.js";
+import { measure } from "./compliance.js";
 import { h, warning } from "./dom.js";
 import { presetSelect, rememberPreset } from "./presets.js";
 import { many, sentence } from "./words.js";
 
 /** A product that is only passed by is not measured: it takes the server some tenths of a second. */
 const REST_MS = 400;
-const TIMEOUT_MS = 120_000;
 const MAX_KEPT = 50;
 
 export class MarketRules {
@@ -54,12 +54,11 @@ export class MarketRules {
 
   async #ask(asked) {
     const { id } = this.#shown.product;
-    const url = `/api/products/${id}/compliance?preset=${encodeURIComponent(this.select.value)}&as_main=true`;
     this.found.replaceChildren(h("p", { class: "hint" }, "Measuring…"));
     try {
-      const answer = await call("GET", url, { timeout: TIMEOUT_MS });
-      this.#keep(asked, answer.body.data);
-      if (asked === this.#asked()) this.#draw(answer.body.data);
+      const data = await measure(id, this.select.value, { asMain: true });
+      this.#keep(asked, data);
+      if (asked === this.#asked()) this.#draw(data);
     } catch (error) {
       if (!isExpected(error)) throw error;
       if (asked === this.#asked()) this.found.replaceChildren(warning(sentence(error.message)));

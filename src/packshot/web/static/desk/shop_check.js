@@ -1,6 +1,7 @@
 // Checks a product's pictures, in the form of an export, against a marketplace's rules.
 
-import { call, isExpected } from "./api.js";
+import { isExpected } from "./api.js";
+import { measure } from "./compliance.js";
 import { h, warning } from "./dom.js";
 import { presetSelect, rememberPreset } from "./presets.js";
 import { sentence } from "./words.js";
@@ -11,7 +12,6 @@ const VERDICTS = {
   fail: ["Fail", "bad"],
   unknown: ["Not measured", ""],
 };
-const TIMEOUT_MS = 120_000;
 
 /** The section with its chooser; it asks when one is chosen, and when the pictures change. */
 export class ShopCheck {
@@ -52,10 +52,8 @@ export class ShopCheck {
     if (!preset) return this.#result.replaceChildren();
     this.#result.replaceChildren(h("p", { class: "hint" }, "Measuring…"));
     try {
-      const answer = await call("GET", `/api/products/${this.id}/compliance?preset=${preset}`, {
-        timeout: TIMEOUT_MS,
-      });
-      if (asked === this.#asked) this.#result.replaceChildren(...this.#tables(answer.body.data));
+      const data = await measure(this.id, preset);
+      if (asked === this.#asked) this.#result.replaceChildren(...this.#tables(data));
     } catch (error) {
       if (!isExpected(error)) throw error;
       this.#asked = "";

@@ -3,10 +3,8 @@
 // The server decides when a photo is sent; here only what is certain counts.
 
 import { ended } from "../words.js";
+import { LIMITS } from "./limits.js";
 
-const SMALLEST = 24;
-const MAX_PIXELS = 50_000_000;
-const NARROWEST = 20; // times as long as wide
 const HEAD = 16;
 /** [format, where its mark is, its marks]; the browser reads the first three formats itself. */
 const KINDS = [
@@ -19,7 +17,7 @@ const KINDS = [
 const READ_HERE = 3;
 
 /** Why the photo can't be used; null where nothing is wrong, or this browser can't tell. */
-export async function faultOf(photo) {
+export async function whyUnusable(photo) {
   try {
     const file = await photo.read();
     if (file.size === 0) return "The file is empty.";
@@ -31,7 +29,7 @@ export async function faultOf(photo) {
     const [kind] = KINDS[index];
     if (isCutShort(kind, bytes)) return `The ${kind} is cut short: its end is missing.`;
     if (isAnimated(kind, bytes)) return "It is animated: send a single still picture.";
-    return await faultOfPixels(file, kind);
+    return await whyPixelsUnusable(file, kind);
   } catch (error) {
     return `It can't be read: ${ended(error.message)}`;
   }
@@ -70,7 +68,7 @@ function indexOf(bytes, mark, from) {
   return -1;
 }
 
-async function faultOfPixels(file, kind) {
+async function whyPixelsUnusable(file, kind) {
   let picture;
   try {
     picture = await createImageBitmap(file);
@@ -80,9 +78,9 @@ async function faultOfPixels(file, kind) {
   const { width, height } = picture;
   picture.close();
   const size = `It has ${width} × ${height} pixels`;
-  if (Math.min(width, height) < SMALLEST) return `${size}: at least ${SMALLEST} on each side are needed.`;
-  if (width * height > MAX_PIXELS) return `${size}: at most ${MAX_PIXELS / 1e6} million are allowed.`;
-  return Math.max(width, height) > NARROWEST * Math.min(width, height)
-    ? `${size}: that is too narrow.`
-    : null;
+  const { shortest_side, most_aspect, photo_pixels } = LIMITS;
+  const [shorter, longer] = [Math.min(width, height), Math.max(width, height)];
+  if (shorter < shortest_side) return `${size}: at least ${shortest_side} on each side are needed.`;
+  if (width * height > photo_pixels) return `${size}: at most ${photo_pixels / 1e6} million are allowed.`;
+  return longer > most_aspect * shorter ? `${size}: that is too narrow.` : null;
 }

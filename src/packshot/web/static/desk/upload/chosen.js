@@ -1,12 +1,12 @@
 // The files chosen so far: photos by their paths, one spreadsheet, and unusable files.
 
 import { bytes } from "../words.js";
-import { faultOf } from "./check.js";
+import { whyUnusable } from "./check.js";
+import { LIMITS } from "./limits.js";
 import { entriesOf } from "./zip.js";
 
 const SHEET = /\.(csv|tsv|tab|xlsx|xlsm|xls|xlsb|ods|numbers)$/i;
 const ZIP = /\.zip$/i;
-const MAX_BYTES = 20_000_000;
 const TABLE_BYTES = 65_536;
 const TABLE_LINES = 3;
 
@@ -63,7 +63,7 @@ export class Chosen {
     for (const [place, [path, photo]] of waiting.entries()) {
       progress(place, waiting.length);
       this.#checked.add(path);
-      const why = await faultOf(photo);
+      const why = await whyUnusable(photo);
       if (this.photos.get(path) !== photo) return; // cleared meanwhile
       if (why) this.unusable.set(path, why);
     }
@@ -88,7 +88,8 @@ export class Chosen {
     const same = known && (await areSame(known, photo));
     if (known && !same && !this.unusable.has(photo.path))
       this.#refuse(photo.path, "another file with this name was chosen before");
-    else if (photo.size > MAX_BYTES) this.#refuse(photo.path, `is ${bytes(photo.size)} large: at most 20 MB`);
+    else if (photo.size > LIMITS.photo_bytes)
+      this.#refuse(photo.path, `is ${bytes(photo.size)} large: at most ${LIMITS.photo_bytes / 1e6} MB`);
     else if (!same) this.#take(photo);
   }
 
@@ -108,7 +109,7 @@ export class Chosen {
 async function areSame(one, other) {
   if (one.size !== other.size) return false;
   if (one.file && other.file && one.file.lastModified === other.file.lastModified) return true;
-  if (one.size > MAX_BYTES) return false;
+  if (one.size > LIMITS.photo_bytes) return false;
   try {
     const [first, second] = await Promise.all([one, other].map(bytesOf));
     return first.every((byte, at) => byte === second[at]);

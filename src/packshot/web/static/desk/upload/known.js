@@ -2,9 +2,8 @@
 
 import { call } from "../api.js";
 import { FIELDS } from "../constants.js";
+import { LIMITS } from "./limits.js";
 import { sha256 } from "./sha256.js";
-
-const IN_ONE_REQUEST = 1_000;
 
 export class KnownPhotos {
   /** photo -> its SHA-256: a photo is read once, however often its plan changes. */
@@ -27,8 +26,9 @@ export class KnownPhotos {
       if (sha256) hashed.push({ row, sha256 });
       show(row);
     }
-    for (let from = 0; from < hashed.length; from += IN_ONE_REQUEST) {
-      const part = hashed.slice(from, from + IN_ONE_REQUEST);
+    const most = LIMITS.request_products;
+    for (let from = 0; from < hashed.length; from += most) {
+      const part = hashed.slice(from, from + most);
       const found = await ask(part);
       for (const one of found.duplicates) known.set(part[one.index].row, one);
       for (const one of found.elsewhere) elsewhere.set(part[one.index].row, one);

@@ -3,12 +3,12 @@
 import { Away, call, NOBODY_THERE, Problem } from "../api.js";
 import { at } from "../place.js";
 import { unique } from "../unique.js";
+import { LIMITS } from "./limits.js";
 
 const CONCURRENT_UPLOADS = 3;
 const BUSY_MS = 600_000;
 const TRIES = 3;
-const IN_ONE_REQUEST = 1_000;
-const MAX_BYTES = 1_990_000; // the server takes 2 MB
+const MAX_BYTES = LIMITS.request_bytes - 10_000; // for what is around the products
 
 /** Remembers what was uploaded and created, so that trying again creates nothing twice. */
 export class Sending {
@@ -75,7 +75,7 @@ export class Sending {
     for (const row of rows) {
       const needed = new Blob([JSON.stringify(this.#product(row))]).size + 1;
       const part = parts.at(-1);
-      const fits = part && part.length < IN_ONE_REQUEST && size + needed <= MAX_BYTES;
+      const fits = part && part.length < LIMITS.request_products && size + needed <= MAX_BYTES;
       if (fits) part.push(row);
       else parts.push([row]);
       size = fits ? size + needed : needed;
