@@ -2976,6 +2976,19 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     saved = downloaded(page, tmp_path)
     assert len([name for name in saved.namelist() if name.endswith(".jpg")]) == 9
     expect(page.locator(".toast")).to_contain_text("approved.zip")
+    page.get_by_role("button", name="Download 3 approved").click()
+    page.get_by_label("File").select_option("shopify")
+    page.get_by_label("Address of the uploaded pictures").fill("https://cdn.example/f/1_1.jpg")
+    with page.expect_download() as download:
+        page.get_by_role("dialog").get_by_role("button", name="Download").click()
+    shop_file = Path(download.value.path()).read_text()
+    assert shop_file.count(f'"https://cdn.example/f/{ids[0]}_') == 3
+    page.get_by_role("button", name="Download 3 approved").click()
+    page.locator("select[name=since]").select_option(
+        label="Since this was last downloaded here, just now"
+    )
+    with page.expect_request(re.compile("export.*&since=2")):
+        downloaded(page, tmp_path)
     page.locator(".tile-label").nth(1).click()
     page.get_by_role("button", name="Download 1 approved").click()
     page.locator("select[name=preset]").select_option("amazon")

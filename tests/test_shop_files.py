@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -195,6 +197,41 @@ def test_an_address_inside_the_shops_network_is_not_public(make: Maker, address:
     approve(shop, sku="A")
     answer = shop.ask("GET", "/api/export?format=woocommerce")
     assert answer.get_json()["type"] == "/problems/no_public_address"
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ("", ["OIL%207_1.jpg", "OIL%207_2.jpg"]),
+        ("&names={sku}.{code}", ["OIL%207.MAIN.jpg", "OIL%207.PT01.jpg"]),
+        ("&preset=shopify", None),
+    ],
+)
+def test_a_shops_file_names_the_pictures_of_the_zip_where_they_were_uploaded(
+    make: Maker, more: str, names: list[str] | None
+) -> None:
+    shop = make()
+    approve(shop, sku="OIL 7", variants=2)
+    approve(shop, sku="A")
+    archive = zipfile.ZipFile(io.BytesIO(shop.ask("GET", f"/api/export?format=zip{more}").data))
+    manifest = json.loads(archive.read("manifest.json"))
+    in_zip = {picture["file"] for picture in manifest["pictures"]}
+    in_zip |= {line.partition(": ")[0] for line in manifest["left_out"]}  # not really pictures
+    folder = "https://cdn.shopify.com/s/files/1/9/files"
+    for given in (folder, f"{folder}/", f"{folder}/OIL-7_1.jpg?v=17"):
+        found = f"{more}&pictures_at={quote(given)}"
+        rows = read(shop, "shopify", found)
+        assert {row["Image Src"] for row in rows} == {f"{folder}/{quote(name)}" for name in in_zip}
+        images = {row["SKU"]: row["Images"].split(", ") for row in read(shop, "woocommerce", found)}
+        assert len(images["OIL 7"]) == 2
+        assert names is None or images["OIL 7"] == [f"{folder}/{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    "query", ["format=csv&pictures_at=https://a.example", "format=shopify&pictures_at=files"]
+)
+def test_pictures_at_is_an_address_for_a_shops_file(make: Maker, query: str) -> None:
+    assert make().ask("GET", f"/api/export?{query}").status_code == 422
 
 
 @pytest.mark.parametrize("as_format", ["shopify", "woocommerce"])

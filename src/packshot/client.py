@@ -285,7 +285,8 @@ class Client:
         products of one SKU that no view tells apart, `8 9, 11 12` (and `, 9 more` of more than 20
         groups), or an empty text.
 
-        Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
+        Filters: category, batch, sku, products, since; names and preset for a ZIP, pictures_at for
+        a shop's file, see docs/api.md.
         """
         query = urlencode({"format": as_format, **filters})
         response = self._send("GET", f"api/export?{query}", preload_content=False)

@@ -62,6 +62,10 @@ MAX_NAMED: Final = 5
 @click.option("--names", help="Names in a ZIP; default: EXPORT_NAMES, else {sku}_{n}.")
 @click.option("--preset", help="For a marketplace: amazon, google, ... (`packshot comply`).")
 @click.option(
+    "--pictures-at",
+    help="For shopify, woocommerce: where you uploaded the ZIP's pictures, https://...",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

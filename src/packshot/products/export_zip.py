@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -160,9 +160,7 @@ def _group_pieces(
     fitting: dict[int, tuple[str, bool]] = {}
     sent: dict[str | None, tuple[str, ApprovedImage]] = {}  # its SHA-256 -> path, and picture
     for n, image in group:
-        path = names.give(
-            _values(image, n), ending or PurePosixPath(image.object_key or "").suffix or ".jpg"
-        )
+        path = _path(names, n, image, ending)
         by_product.setdefault(image.product_id, [])
         if reason := names.reason_without_name(n):
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
@@ -187,6 +185,25 @@ def _group_pieces(
         yield from archive.all_files()
     _note_choice(fitting, records)
     _note_rows(group, by_product, records)
+
+
+def _path(names: UniqueNames, n: int, image: ApprovedImage, ending: str | None) -> str:
+    own_ending = PurePosixPath(image.object_key or "").suffix or ".jpg"
+    return names.give(_values(image, n), ending or own_ending)
+
+
+def paths_in_zip(
+    groups: Iterable[Sequence[Numbered]], template: NameTemplate, ending: str | None = None
+) -> dict[int, str]:
+    """The path that each picture has in a ZIP of these groups, by the picture's id; see
+    `zip_pieces`. A picture that gets no name is not there."""
+    names = UniqueNames(template)
+    paths = {
+        image.image_id: (n, _path(names, n, image, ending))
+        for group in groups
+        for n, image in group
+    }
+    return {each: path for each, (n, path) in paths.items() if not names.reason_without_name(n)}
 
 
 def _same_as(first: tuple[str, ApprovedImage], image: ApprovedImage) -> str:

@@ -6,10 +6,10 @@ import ipaddress
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from packshot.errors import Conflict
 from packshot.products.export import ApprovedImage, csv_line, own_name
@@ -34,22 +34,24 @@ SHOPIFY: Final = (
 )
 WOOCOMMERCE: Final = ("SKU", "Name", "Images")
 CsvRow = dict[str, object]
+#: The address at which anybody can download the picture, without a query.
+AddressOf = Callable[[ApprovedImage], str]
 
 
 def write_shop_file(
-    groups: Iterable[SkuPictures], as_format: ShopFormat, storage: Storage
+    groups: Iterable[SkuPictures], as_format: ShopFormat, address_of: AddressOf
 ) -> Iterator[str]:
     """The file's lines. Everything is read before the first one, so that errors come first.
 
-    Each group is the pictures of one SKU with their numbers. Raises Conflict `no_public_address`
-    when a shop's importer could not download one of them. Of pictures with the same bytes only the
-    first is named.
+    Each group is the pictures of one SKU with their numbers. `address_of` says where a shop's
+    importer can download a picture; what it raises is raised before the first line. Of pictures
+    with the same bytes only the first is named.
     """
     groups = map(_without_repeats, groups)
     if as_format == "shopify":
-        columns, rows = _shopify(groups, storage)
+        columns, rows = _shopify(groups, address_of)
     else:
-        columns, rows = WOOCOMMERCE, [_woocommerce_row(group, storage) for group in groups]
+        columns, rows = WOOCOMMERCE, [_woocommerce_row(group, address_of) for group in groups]
     return (csv_line(cells, for_people=False) for cells in _table(columns, rows))
 
 
@@ -68,18 +70,24 @@ def _table(columns: Sequence[str], rows: Iterable[CsvRow]) -> Iterator[Sequence[
         yield [row.get(column) for column in columns]
 
 
-def public_address(image: ApprovedImage, storage: Storage) -> str:
-    """The address at which anybody can download the picture, without a query. Raises Conflict."""
+def address_in_store(storage: Storage, image: ApprovedImage) -> str:
+    """The picture's public address in Packshot's own store. Raises Conflict `no_public_address`."""
     address = storage.url(image.object_key) if image.object_key else image.image_url
     parts = urlsplit(address)
     if parts.scheme in ("http", "https") and _is_public(parts.hostname or "") and not parts.query:
         return address
     raise Conflict(
         f"picture {image.image_id} of product {image.product_id} has no public address that a shop"
-        " could download it from: set PUBLIC_MEDIA_URL to the public address of the pictures, or"
-        " keep them in S3",
+        " could download it from: upload the ZIP's pictures to the shop and give their address"
+        " (pictures_at), set PUBLIC_MEDIA_URL to the public address of the pictures, or keep them"
+        " in S3",
         code="no_public_address",
     )
+
+
+def address_uploaded(paths: Mapping[int, str], base: str, image: ApprovedImage) -> str:
+    """The picture's address where the pictures of a ZIP were uploaded; see `paths_in_zip`."""
+    return f"{base}/{quote(paths[image.image_id])}"
 
 
 def _is_public(host: str) -> bool:
@@ -94,10 +102,10 @@ def _is_public(host: str) -> bool:
 # ---- WooCommerce
 
 
-def _woocommerce_row(group: SkuPictures, storage: Storage) -> CsvRow:
+def _woocommerce_row(group: SkuPictures, address_of: AddressOf) -> CsvRow:
     """One product; a comma in an address is percent-encoded, so commas only separate."""
     first = group[0][1]
-    addresses = [public_address(image, storage).replace(",", "%2C") for _, image in group]
+    addresses = [address_of(image).replace(",", "%2C") for _, image in group]
     name = next((image.name for _, image in group if image.name), own_name(first))
     return {"SKU": first.sku, "Name": name, "Images": ", ".join(addresses)}
 
@@ -113,7 +121,9 @@ class _Listing:
     groups: list[SkuPictures] = field(default_factory=list)
 
 
-def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[str], list[CsvRow]]:
+def _shopify(
+    groups: Iterable[SkuPictures], address_of: AddressOf
+) -> tuple[Sequence[str], list[CsvRow]]:
     listings: dict[str, _Listing] = {}
     own_handles: set[str] = set()
     for group in groups:
@@ -128,7 +138,7 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
             own_handles.remove(given)
         title = next((image.name for _, image in group if image.name), own_name(first))
         listings.setdefault(handle, _Listing(title)).groups.append(group)
-    rows = [row for handle, each in listings.items() for row in _listing(handle, each, storage)]
+    rows = [row for handle, each in listings.items() for row in _listing(handle, each, address_of)]
     options = [
         name
         for pair in zip(OPTION_NAMES, OPTION_VALUES, strict=True)
@@ -139,7 +149,7 @@ def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[
     return (*SHOPIFY, *options, *more), rows
 
 
-def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRow]:
+def _listing(handle: str, listing: _Listing, address_of: AddressOf) -> Iterator[CsvRow]:
     """A row for each picture; the first of the product and of each variant has more columns; and
     one for each variant without a picture of its own.
 
@@ -158,14 +168,14 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRo
     for group in groups:
         values = {name: value for name in OPTION_VALUES if (value := _attribute(group, name))}
         first = group[0][1]
-        variant: CsvRow = {"Variant SKU": first.sku, VARIANT_IMAGE: public_address(first, storage)}
+        variant: CsvRow = {"Variant SKU": first.sku, VARIANT_IMAGE: address_of(first)}
         if before and not values:  # without options this is no second variant, but more pictures
             variant = {}
         more: CsvRow = first_row | variant | values
         for n, image in group:
             yield {
                 "Handle": handle,
-                "Image Src": public_address(image, storage),
+                "Image Src": address_of(image),
                 "Image Position": before + n,
                 "Image Alt Text": image.alt_text,
             } | more

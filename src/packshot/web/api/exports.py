@@ -30,10 +30,15 @@ from packshot.products.export import (
     why_nothing,
     write_lines,
 )
-from packshot.products.export_zip import PreparedPicture, zip_pieces
+from packshot.products.export_zip import PreparedPicture, paths_in_zip, zip_pieces
 from packshot.products.numbers import find_main
 from packshot.products.same_views import find_same_views, notes_of, short
-from packshot.products.shop_files import write_shop_file
+from packshot.products.shop_files import (
+    ShopFormat,
+    address_in_store,
+    address_uploaded,
+    write_shop_file,
+)
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
@@ -96,7 +101,8 @@ def export_approved(query: ExportQuery) -> Response:
     would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
     own names, `manifest.json` and `products.csv`. If something fails on the way, it ends early
     and can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
-    with the public addresses of the pictures. The header `Packshot-Found-After-Approval` is the
+    with the public addresses of the pictures, or those that a ZIP's pictures have once they were
+    uploaded at `pictures_at`. The header `Packshot-Found-After-Approval` is the
     number of pictures that were approved before their fidelity check found a change: look at them
     (`GET /api/products?doubt=after_approval`). The header `Packshot-Same-View` names products of
     one SKU with the same view, or without one, `8 9, 11 12`: their pictures are numbered as those
@@ -120,9 +126,7 @@ def _export(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Resp
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
-        # WooCommerce's importer replaces a product's pictures with those in the file.
-        groups = _groups(chosen, whole=query.format == "woocommerce")
-        rows = write_shop_file(groups, query.format, services().storage)
+        rows = _shop_file(chosen, query, query.format)
         return _stream(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
     approved = approved_images(services().database, chosen)
     if prefix := request.script_root:
@@ -130,6 +134,29 @@ def _export(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Resp
     lines = write_lines(approved, query.format)
     first = next(lines, "")  # errors are raised here, while a status can still be sent
     return _stream(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
+
+
+def _shop_file(chosen: Selection, query: ExportQuery, as_format: ShopFormat) -> Iterator[str]:
+    # WooCommerce's importer replaces a product's pictures with those in the file.
+    groups = _groups(chosen, whole=as_format == "woocommerce")
+    if query.pictures_at is None:
+        return write_shop_file(groups, as_format, partial(address_in_store, services().storage))
+    preset = _preset(query.preset) if query.preset is not None else None
+    known = list(groups)
+    paths = paths_in_zip(known, _names(query, preset), _ending(preset))
+    there = [[each for each in group if each[1].image_id in paths] for group in known]
+    address_of = partial(address_uploaded, paths, query.pictures_at)
+    return write_shop_file(filter(None, there), as_format, address_of)
+
+
+def _names(query: ExportQuery, preset: Preset | None) -> NameTemplate:
+    """The names of the pictures in a ZIP."""
+    own_names = preset.render.names if preset is not None else None
+    return NameTemplate.parse(query.names or own_names or services().settings.export_names)
+
+
+def _ending(preset: Preset | None) -> str | None:
+    return ENDINGS[preset.render.format] if preset is not None else None
 
 
 def _with_prefix(prefix: str, image: ApprovedImage) -> ApprovedImage:
@@ -147,12 +174,10 @@ def _zip(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Iterato
     parts = services()
     preset = _preset(query.preset) if query.preset is not None else None
     groups = _groups(chosen)
-    own_names = preset.render.names if preset is not None else None
-    template = NameTemplate.parse(query.names or own_names or parts.settings.export_names)
     pieces = partial(
         zip_pieces,
         groups,
-        template,
+        _names(query, preset),
         parts.storage,
         made=datetime.now(UTC),
         notes=notes,
@@ -161,7 +186,7 @@ def _zip(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Iterato
     if preset is None:
         return pieces()
     prepare = partial(_for_marketplace, preset, parts)
-    return pieces(prepare=prepare, ending=ENDINGS[preset.render.format])
+    return pieces(prepare=prepare, ending=_ending(preset))
 
 
 def _groups(chosen: Selection, *, whole: bool = False) -> Iterator[list[tuple[int, ApprovedImage]]]:

@@ -264,6 +264,15 @@ def _check_template(value: str | None) -> str | None:
     return value
 
 
+def _folder_address(value: str | None) -> str | None:
+    """`https://cdn.example.com/files/A1_1.jpg?v=1` -> `https://cdn.example.com/files`."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"https?://[^\s/?#]+(/\S*)?", value):
+        raise PydanticCustomError("bad_address", "must be an address with https:// or http://")
+    return re.sub(r"/([^/]*\.(jpe?g|png|webp|avif))?$", "", re.split("[?#]", value)[0], flags=re.I)
+
+
 def _numbers(value: Any) -> Any:
     """`3,1,2` -> [3, 1, 2]."""
     if not isinstance(value, str) or value == "":
@@ -330,14 +339,28 @@ class ExportQuery(StrictModel):
     preset: PresetName | None = Field(
         None, description="a marketplace, whose size, ratio and rules apply; adds a compliance.csv"
     )
+    pictures_at: Annotated[
+        str | None,
+        BeforeValidator(_unset),
+        AfterValidator(_folder_address),
+        Field(
+            max_length=2048,
+            description="with shopify and woocommerce: where the pictures of the ZIP with the same"
+            " names and preset were uploaded; the address of their folder, or of one of them",
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _changes_no_linked_picture(self) -> Self:
-        if self.format != "zip" and (self.names or self.preset):
+        if self.pictures_at and self.format not in ("shopify", "woocommerce"):
+            raise PydanticCustomError(
+                "not_allowed", "pictures_at goes with the formats shopify and woocommerce"
+            )
+        if self.format != "zip" and not self.pictures_at and (self.names or self.preset):
             raise PydanticCustomError(
                 "not_allowed",
-                "names and preset go with the format zip: other files link to the pictures as they"
-                " are",
+                "names and preset go with the format zip, or with pictures_at: other files link to"
+                " the pictures as they are",
             )
         return self
 

@@ -1,10 +1,10 @@
 // Asks which approved pictures are downloaded, and in which form.
 
-import { ask } from "./dialog.js";
 import { h, warning } from "./dom.js";
 import { Download } from "./download_file.js";
+import { DownloadForm } from "./download_form.js";
+import { LastDownload } from "./last_download.js";
 import { at } from "./place.js";
-import { presetSelect, rememberPreset } from "./presets.js";
 import { many } from "./words.js";
 
 /** Products that one address can name. */
@@ -12,20 +12,13 @@ export const MAX_NAMED = 300;
 const COUNT_MS = 10_000;
 /** Groups of products that the dialog names. */
 const MAX_GROUPS = 5;
-const FORMATS = [
-  ["zip", "ZIP of the pictures"],
-  ["csv", "CSV, a line for each picture"],
-  ["jsonl", "JSON, a line for each picture"],
-  ["shopify", "CSV for Shopify's importer"],
-  ["woocommerce", "CSV for WooCommerce's importer"],
-];
-
 /** Ask how, and download. `chosen` is {products, batch, category, sku}; `words` says what that is. */
 export async function download(chosen, words) {
-  const wanted = await askHow(words, await warnings(queryOf(chosen)));
+  const last = chosen.products ? null : new LastDownload(chosen);
+  const wanted = await new DownloadForm(last).ask(words, await warnings(queryOf(chosen)));
   if (!wanted) return;
-  rememberPreset(wanted.preset);
-  await new Download(`/api/export?${queryOf({ ...chosen, ...wanted })}`, wanted).run();
+  const moment = await new Download(`/api/export?${queryOf({ ...chosen, ...wanted })}`, wanted).run();
+  if (moment) last?.remember(wanted, moment);
 }
 
 function queryOf(values) {
@@ -68,27 +61,4 @@ function sameWords(groups) {
     `${more ? `; and ${many(more, "other group")}` : ""}. Their pictures are numbered as those of one`,
     " product: name their views, or correct the SKU if one shows another product.",
   );
-}
-
-async function askHow(words, found) {
-  const props = { name: "preset", words: (title) => `For ${title}` };
-  const preset = presetSelect("As they were approved", props);
-  const presetField = h("label", { class: "field" }, h("span", {}, "Pictures"), preset);
-  const format = h(
-    "select",
-    { name: "format", onchange: () => (presetField.hidden = format.value !== "zip") },
-    FORMATS.map(([value, label]) => h("option", { value }, label)),
-  );
-  return ask({
-    title: "Download approved",
-    body: [
-      h("p", {}, words),
-      ...found,
-      h("label", { class: "field" }, h("span", {}, "File"), format),
-      presetField,
-      h("p", { class: "hint" }, "A ZIP has the pictures under your names, products.csv and manifest.json."),
-    ],
-    yes: "Download",
-    answer: () => ({ format: format.value, preset: format.value === "zip" ? preset.value : "" }),
-  });
 }

@@ -28,22 +28,26 @@ export class Download {
     this.words = h("span", {}, "The file is being made.");
   }
 
+  /** Resolves with the server's time when the answer began, in ms; null if there is no file. */
   async run() {
     const close = toast([this.words, this.bar], {
       title: "Downloading",
       actions: [["Cancel", () => this.#stop.abort()]],
     });
     try {
-      const file = await this.#read(await this.#asked());
+      const answer = await this.#asked();
+      const file = await this.#read(answer);
       const notes = await this.#check(file);
       save(file, this.name);
       close();
       toast(...this.#done(file, notes));
+      return Date.parse(answer.headers.get("Date")) || null;
     } catch (error) {
       close();
-      if (error.name === "AbortError") return;
+      if (error.name === "AbortError") return null;
       if (!(error instanceof Away || error instanceof Problem)) throw error;
       toast(`${ended(error.message)} Nothing was saved.`, { title: "No download", kind: "bad", stay: true });
+      return null;
     }
   }
 

@@ -1,0 +1,27 @@
+// When this browser last downloaded the same, so that the next download may have only what is new.
+
+import { recall, remember } from "./memory.js";
+
+/** Answers begin a little after the moment up to which they are complete. */
+const MARGIN_MS = 60_000;
+
+export class LastDownload {
+  #name;
+
+  /** `chosen` is what is downloaded: {batch, category, sku}. */
+  constructor(chosen) {
+    this.#name = ({ format, preset }) =>
+      `downloaded ${JSON.stringify([chosen.batch, chosen.category, chosen.sku, format, preset])}`;
+  }
+
+  /** `{moment, since}` of the last download of `{format, preset}`, and since when approvals are new; null before it. */
+  of(wanted) {
+    const moment = recall(this.#name(wanted));
+    return moment && { moment, since: new Date(Date.parse(moment) - MARGIN_MS).toISOString() };
+  }
+
+  /** Note that such a download, which the server began to answer at `moment`, is complete. */
+  remember(wanted, moment) {
+    remember(this.#name(wanted), new Date(moment).toISOString());
+  }
+}
