@@ -333,9 +333,9 @@ def test_the_real_check_fails_the_first_and_passes_the_second(
 )
 def test_nothing_is_made_again_where_it_is_off_or_free(settings: dict[str, Any]) -> None:
     given = {"gemini_api_key": "test"} | settings
-    assert Settings(**given, fidelity="on").retries == 0
-    assert Settings(gemini_api_key="test", fidelity="on").retries == 1
-    assert Settings(gemini_api_key="test", fidelity="off").retries == 0
+    assert Settings(**given, fidelity="on").remakes == 0
+    assert Settings(gemini_api_key="test", fidelity="on").remakes == 1
+    assert Settings(gemini_api_key="test", fidelity="off").remakes == 0
 
 
 def test_with_no_retries_a_failed_picture_is_not_made_again(

@@ -263,14 +263,14 @@ class Settings(BaseSettings):
         return self.enhancer or ("gemini" if self.gemini_api_key else "local")
 
     @cached_property
-    def judges(self) -> Literal["off", "doubtful", "all"]:
+    def judged_checks(self) -> Literal["off", "doubtful", "all"]:
         """The checks for which a model is asked, too: with Gemini the doubtful ones, unless set."""
         if self.enhancer_name != "gemini":
             return "off"
         return self.fidelity_judge or "doubtful"
 
     @cached_property
-    def retries(self) -> int:
+    def remakes(self) -> int:
         """How often a failed picture is made again: only Gemini's, not those of the stand-in, which
         draws over every product."""
         paid = self.enhancer_name == "gemini" and not self.simulated

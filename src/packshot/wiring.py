@@ -251,7 +251,7 @@ def make_raw_images(settings: Settings, storage: Storage) -> RawImages:
 def make_batching(
     settings: Settings, ledger: DatabaseLedger, parts: Parts, catalog: Catalog
 ) -> Batching:
-    deadline, most = settings.gemini_lane_deadline, settings.retries
+    deadline, most = settings.gemini_lane_deadline, settings.remakes
     jobs = BatchJobs(parts.claims.database, ledger, deadline, most)
     return Batching(jobs, choose_batches(parts.enhancer), parts, catalog.sender.send)
 
@@ -268,10 +268,10 @@ def choose_checker(
         return None
     files = FidelityFiles(model_path(settings.model_dir), settings.fidelity_weights)
     judging = None
-    if settings.judges != "off" and isinstance(enhancer, Judge):
-        judging = Judging(enhancer, settings.judges, database)
+    if settings.judged_checks != "off" and isinstance(enhancer, Judge):
+        judging = Judging(enhancer, settings.judged_checks, database)
     machine_limit = limit_per_machine(settings.database_url)
-    checks = Checks(database, Remakes(enhancer.name, settings.retries))
+    checks = Checks(database, Remakes(enhancer.name, settings.remakes))
     return Checker(checks, storage, checking_pixels(), files, stopping, judging, machine_limit)
 
 
@@ -279,7 +279,7 @@ def make_remaker(settings: Settings, database: Database, parts: Parts) -> Remake
     """With FIDELITY=off, FIDELITY_RETRIES=0 and for free enhancers it makes nothing, and ends the
     takes that wait."""
     claims = TakeClaims(database, settings.lease_seconds, settings.gemini_lane_deadline)
-    return Remaker(claims, parts, settings.retries)
+    return Remaker(claims, parts, settings.remakes)
 
 
 def check_receivers(settings: Settings) -> None:

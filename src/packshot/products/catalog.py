@@ -27,18 +27,10 @@ from packshot.products.idempotency import Idempotency, was_answered
 from packshot.products.intake import Created, FirstRound, Intake, create_batch
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
+from packshot.products.lookup import check_is_own, get_product, lock_image, lock_product
 from packshot.products.photo_replacement import replace_photo
-from packshot.products.review import (
-    NewDecision,
-    check_is_own,
-    check_may_redo,
-    decide_image,
-    get_product,
-    lock_image,
-    lock_product,
-    redo,
-    review_product,
-)
+from packshot.products.redo import check_may_redo, redo
+from packshot.products.review import NewDecision, decide_image, review_product
 from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import SlowAnswers
 from packshot.products.views import (

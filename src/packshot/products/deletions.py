@@ -25,6 +25,7 @@ from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.products.batch_items import withdraw
 from packshot.products.duplicates import forget_uploads
+from packshot.products.lookup import lock_product
 from packshot.products.object_keys import (
     keys_of_product,
     names_in,
@@ -33,7 +34,6 @@ from packshot.products.object_keys import (
     upload_name,
     with_previews,
 )
-from packshot.products.review import lock_product
 from packshot.storage import Storage
 
 log = logging.getLogger("packshot.deletions")

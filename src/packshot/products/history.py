@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import Correction, Decision, ProductImage, Round
-from packshot.products.review import get_product
+from packshot.products.lookup import get_product
 from packshot.products.views import CorrectionOut, DecisionOut, RoundOut, columns_of
 
 

@@ -1,4 +1,4 @@
-"""A reviewer's decisions on pictures and products, and the redo that opens the next round."""
+"""A reviewer's decisions on pictures and products."""
 
 from __future__ import annotations
 
@@ -17,15 +17,11 @@ from packshot.database.models import (
     Decision,
     Product,
     ProductImage,
-    Round,
 )
 from packshot.database.types import now
-from packshot.errors import Conflict, NotAllowed, NotFound
+from packshot.errors import Conflict
 from packshot.products.alt_text import alt_text, analyses_of
-from packshot.products.batch_items import is_in_a_job
-from packshot.products.duplicates import find_sent_again
-from packshot.products.reasons import SUPERSEDED
-from packshot.products.views import view_of
+from packshot.products.lookup import current_images, lock_image, lock_product
 from packshot.webhooks.outbox import Outbox
 
 
@@ -51,7 +47,7 @@ def decide_image(
             f" product {product.id} is at round {product.round}",
             code="round_closed",
         )
-    if _decide(session, product, image, decision):
+    if decide(session, product, image, decision):
         _update_status(session, product, outbox)
     return product
 
@@ -67,117 +63,23 @@ def review_product(
     """Decide on a whole product: approving approves the named pictures and rejects the rest."""
     product = lock_product(session, product_id, if_version)
     _check_decidable(product)
-    images = _images(session, product)
+    images = current_images(session, product)
     chosen = _ids_to_decide(product, images, image_ids)
     if images and not chosen and decision.status != REJECTED:
         raise _removed_error(product)
     changed = False
     for image in images:
         of_image = decision if image.id in chosen else replace(decision, status=REJECTED)
-        changed = _decide(session, product, image, of_image) or changed
+        changed = decide(session, product, image, of_image) or changed
     if changed:
         _update_status(session, product, outbox)
     return product
 
 
-def check_is_own(product: Product, who: str, only_submits: bool) -> None:
-    """Let a key that only submits change only what it created itself. Raises NotAllowed."""
-    if only_submits and product.submitted_by != who:
-        raise NotAllowed(
-            f"product {product.id} was submitted with another key: only one with the scope review"
-            " may change it"
-        )
-
-
-def check_may_redo(session: Session, product: Product, who: str, only_submits: bool) -> None:
-    """Let a key that only submits redo only its own products that nobody has decided on.
-
-    A redo spends money and undoes decisions. Raises NotAllowed.
-    """
-    if not only_submits:
-        return
-    check_is_own(product, who, only_submits)
-    decided = any(image.status != PENDING for image in _images(session, product))
-    if decided or product.status in (APPROVED, REJECTED):
-        raise NotAllowed(
-            f"product {product.id} was reviewed: only a key with the scope review may redo it"
-        )
-
-
-def redo(
-    session: Session,
-    product: Product,
-    wanted: int,
-    who: str,
-    instructions: str | None,
-    adjustments: Sequence[str] = (),
-) -> None:
-    """Queue the product again: resume a failed round, or open the next one with these wishes.
-
-    Someone is waiting for it: the missing parts are requested at once, in any lane. Raises Conflict
-    while the product is already waiting for work, and for a failed one whose photo was sent again.
-    """
-    if product.status == PENDING and (product.queued_at or product.batched_at):
-        raise Conflict(f"product {product.id} is already waiting for its pictures")
-    if product.status == FAILED and not instructions and not adjustments:
-        _check_not_sent_again(session, product)
-        _open_round_if_none(session, product, wanted)
-        _queue(product)
-    else:
-        this_round = open_next_round(session, product, wanted, who)
-        this_round.instructions = instructions
-        this_round.adjustments = list(adjustments) or None
-    if is_in_a_job(session, product):  # it is paid for: wait for its answers
-        product.queued_at, product.batched_at = None, now()
-
-
-def _check_not_sent_again(session: Session, product: Product) -> None:
-    """Resuming both would pay for the pictures of one photo twice."""
-    if (again := find_sent_again(session, product)) is not None:
-        raise Conflict(
-            f"the photo of product {product.id} was sent again after it failed: product {again} has"
-            f" it, so product {product.id} can be deleted",
-            code="sent_again",
-        )
-
-
-def open_next_round(session: Session, product: Product, wanted: int, who: str) -> Round:
-    """Close the current round, and queue the product for the next one."""
-    _close_round(session, product, who)
-    before = session.get(Round, (product.id, product.round))
-    product.round += 1
-    this_round = Round(
-        product_id=product.id,
-        number=product.round,
-        wanted=wanted,
-        pixel_lock=before.pixel_lock if before else None,
-        asked_by=who,
-    )
-    session.add(this_round)
-    _queue(product)
-    return this_round
-
-
-def _open_round_if_none(session: Session, product: Product, wanted: int) -> None:
-    product.round = max(product.round, 1)
-    this_round = session.get(Round, (product.id, product.round))
-    if this_round is None:
-        session.add(Round(product_id=product.id, number=product.round, wanted=wanted))
-    else:
-        this_round.lane = "standard"
-
-
-def _close_round(session: Session, product: Product, who: str) -> None:
-    superseded = NewDecision(REJECTED, who, SUPERSEDED)
-    for image in _images(session, product):
-        if image.status == PENDING:
-            _decide(session, product, image, superseded)
-
-
 def _update_status(session: Session, product: Product, outbox: Outbox) -> None:
     """Set the product's status from those of its current round's pictures."""
     before = product.status
-    product.move(status_of([image.status for image in _images(session, product)]))
+    product.move(status_of([image.status for image in current_images(session, product)]))
     product.touch()
     session.flush()
     if product.status != before or product.status != PENDING_REVIEW:
@@ -195,7 +97,7 @@ def _approved_pictures(session: Session, product: Product) -> list[dict[str, obj
             "verdict": image.verdict,
             "fidelity_score": image.fidelity_score,
         }
-        for image in _images(session, product)
+        for image in current_images(session, product)
         if image.status == APPROVED
     ]
 
@@ -207,53 +109,12 @@ def status_of(statuses: Sequence[str]) -> str:
     return APPROVED if APPROVED in statuses else REJECTED
 
 
-def get_product(session: Session, product_id: int) -> Product:
-    product = session.get(Product, product_id)
-    if product is None:
-        raise NotFound(f"there is no product {product_id}")
-    return product
-
-
-def lock_product(session: Session, product_id: int, if_version: int | None) -> Product:
-    product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
-    if product is None:
-        raise NotFound(f"there is no product {product_id}")
-    if if_version is not None and product.version != if_version:
-        raise Conflict(
-            f"product {product_id} was changed in the meantime",
-            code="stale",
-            state=view_of(session, product),
-        )
-    return product
-
-
-def lock_image(
-    session: Session, image_id: int, if_version: int | None
-) -> tuple[Product, ProductImage]:
-    """A picture with its product. The product is locked before the picture is read, so that no
-    decision, take or removal can change the picture afterwards. Raises NotFound, Conflict."""
-    product_id = session.scalar(select(ProductImage.product_id).filter_by(id=image_id))
-    product = lock_product(session, product_id, if_version) if product_id else None
-    image = session.get(ProductImage, image_id) if product else None
-    if product is None or image is None:
-        raise NotFound(f"there is no picture {image_id}")
-    return product, image
-
-
 def _check_decidable(product: Product) -> None:
     if product.status in (PENDING, FAILED):
         raise Conflict(
             f"product {product.id} is {product.status}: there is nothing to decide yet",
             code="not_reviewable",
         )
-
-
-def _images(session: Session, product: Product) -> Sequence[ProductImage]:
-    return session.scalars(
-        select(ProductImage)
-        .where(ProductImage.product_id == product.id, ProductImage.round == product.round)
-        .order_by(ProductImage.variant)
-    ).all()
 
 
 def _ids_to_decide(
@@ -270,7 +131,7 @@ def _ids_to_decide(
     return set(image_ids)
 
 
-def _decide(session: Session, product: Product, image: ProductImage, decision: NewDecision) -> bool:
+def decide(session: Session, product: Product, image: ProductImage, decision: NewDecision) -> bool:
     """Record the decision; False if it repeats the last one, and so changes nothing."""
     if image.status == decision.status and not _adds_something(session, image, decision):
         return False
@@ -312,15 +173,3 @@ def _removed_error(product: Product) -> Conflict:
         f"the rejected pictures of product {product.id} were removed to save space: request a redo",
         code="removed",
     )
-
-
-def _queue(product: Product) -> None:
-    """Put the product into the queue."""
-    product.move(PENDING)
-    product.queued_at = now()
-    product.batched_at = None
-    product.sent_at = product.not_before = None
-    product.token = product.lease_until = None
-    product.error = product.error_code = None
-    product.attempts = 0
-    product.touch()

@@ -25,7 +25,7 @@ from packshot.products.idempotency import (
     refuse_while_running,
     remember_answer,
 )
-from packshot.products.review import check_is_own
+from packshot.products.lookup import check_is_own
 from packshot.spreadsheets.fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 
 

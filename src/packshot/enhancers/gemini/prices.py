@@ -215,12 +215,12 @@ def _of_remakes(settings: Settings, on_date: date, lane: Lane) -> Iterator[str]:
     """Only a check tells how many pictures are made again."""
     model, size = _models(settings, on_date)[1], settings.enhanced_image_size
     cost = expected_cost("remake", model, size, on_date, lane)
-    if cost is not None and settings.retries:
+    if cost is not None and settings.remakes:
         yield f"Not counted: pictures made again after a failed check, about ${cost:.4f} each."
 
 
 def _of_second_opinions(settings: Settings, on_date: date) -> Iterator[str]:
     """A note on second opinions: their number is unknown, and each shows up to four pictures."""
     cost = expected_cost("judge", settings.fidelity_judge_model, None, on_date, references=3)
-    if cost is not None and settings.fidelity == "on" and settings.judges != "off":
+    if cost is not None and settings.fidelity == "on" and settings.judged_checks != "off":
         yield f"Not counted: second opinions on doubtful pictures, about ${cost:.4f} each."
