@@ -2035,6 +2035,12 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
         page.get_by_label("JAR-1_odd.jpg belongs to").select_option("None: leave it out")
         expect(page.locator("form[aria-busy]")).to_have_count(0)  # the plan is drawn again
         expect(facts).to_contain_text("2 photos matched")
+        give = page.get_by_label("other.jpg belongs to")
+        give.select_option("JAR-2 (row 3)")
+        expect(facts).to_contain_text("3 photos matched")
+        page.get_by_text("Assigned by you").click()
+        page.locator("li", has_text="other.jpg").get_by_role("button", name="Undo").click()
+        expect(give).to_be_visible()
         page.get_by_text("Columns and numbers").click()
         page.get_by_label("cost is").select_option("price")
         expect(page.locator(".import-list").first).to_contain_text("Columns and numbers")

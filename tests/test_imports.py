@@ -360,10 +360,23 @@ def test_an_ambiguous_photo_can_be_given_to_a_row(shop: Shop) -> None:
         "y/one.jpg": (4, by_hand),
         names[3]: (3, by_hand),
     }
-    assert found["left_out"] == [{"file": "x/one.jpg", "why": "was left out by hand"}]
+    by_choice = {"file": "x/one.jpg", "why": "was left out by hand", "fits_no_row": False}
+    assert found["left_out"] == [by_choice]
     assert (found["ambiguous"], found["missing"]) == ([], [])
     nowhere = ask_with({"y/one.jpg": "9"})
-    assert {"file": "y/one.jpg", "why": "there is no row 9 for it"} in nowhere["left_out"]
+    assert "there is no row 9 for it" in [one["why"] for one in nowhere["left_out"]]
+
+
+def test_a_camera_s_name_is_no_view_of_the_row_that_gets_the_photo(shop: Shop) -> None:
+    body = {
+        "spreadsheet": sheet(b"SKU,Type\nBOTL-1,Cups\nCUP-2,Cups\n", "a.csv"),
+        "photos": json.dumps(names := ["IMG_2034.jpg", "IMG_2035.jpg", "BOTTL-1_back.jpg"]),
+    }
+    left = planned(shop, **body)["photos"]["left_out"]
+    assert [one["file"] for one in left if one["fits_no_row"]] == names
+    plan = planned(shop, **body, assigned=json.dumps(dict(zip(names, "332", strict=True))))
+    views = {m["photo"]: plan["rows"][m["index"]].get("view") for m in plan["photos"]["matched"]}
+    assert views == dict(zip(names, [None, "IMG_2035", "back"], strict=True))
 
 
 class StarvedPixels(Pixels):

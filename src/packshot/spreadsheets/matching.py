@@ -18,6 +18,7 @@ from packshot.spreadsheets.photo_views import (
     below_folder,
     read_view,
     view_apart,
+    view_in,
     view_key_of_copy,
     views_of_folders,
 )
@@ -67,6 +68,10 @@ class LeftOut:
 
     file: str
     why: str
+
+    @property
+    def fits_no_row(self) -> bool:
+        return self.why == NO_FIT
 
 
 @dataclass(frozen=True)
@@ -257,7 +262,8 @@ class _Finder:
     # -- photos that a person assigned -----------------------------------------------------------
 
     def assign_by_hand(self, photo: str, number: str) -> None:
-        """Assign a photo; its view is the rest of its name beside the SKU, or the whole name."""
+        """Assign a photo; its view is the rest of its name beside the SKU. Of another name it is a
+        word for a view; without one, the whole name of a further photo, which tells them apart."""
         self._by_hand.add(photo)
         row = self._row_without_photo(number)
         if row is None:
@@ -266,7 +272,10 @@ class _Finder:
             self.left_out.append(LeftOut(photo, why))
             return
         fits = [fit for fit in self._skus.fits(stem_of(photo)) if fit.sku == row.sku]
-        rest = fits[0].view or fits[0].rest.strip(SEPARATORS) if fits else stem_of(photo)
+        is_first = self._indexes[id(row)] not in self._with_photo
+        rest = view_in(stem_of(photo)) or ("" if is_first else stem_of(photo))
+        if fits:
+            rest = fits[0].view or fits[0].rest.strip(SEPARATORS)
         view = row.view if row.path else rest[: LONGEST["view"]] or row.view
         self._take(photo, row, view, "assigned by hand")
 

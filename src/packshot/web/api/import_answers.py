@@ -62,6 +62,9 @@ class MissingOut(Out):
 class LeftOutOut(Out):
     file: str
     why: str
+    fits_no_row: bool = Field(
+        description="a photo whose name fits no SKU: `assigned` may give it to a row"
+    )
 
 
 class PhotosOut(Out):

@@ -20,7 +20,7 @@ export function preview(plan, chosen, choices, change) {
   const errors = errorsOf(plan);
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   const goodToKnow = notesOf(plan);
-  const isElsewhere = ({ photo }) => plan.elsewhere?.has(photo);
+  const toAssign = { chosen, choices, change };
   const isRepeated = ({ photo }) => plan.repeated?.has(photo);
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }),
@@ -33,18 +33,18 @@ export function preview(plan, chosen, choices, change) {
     folded("Products with another photo of the same SKU and view", same, sameViewLine, BAD),
     folded(
       "Other products have these photos",
-      rows.filter(isElsewhere),
+      rows.filter(({ photo }) => plan.elsewhere?.has(photo)),
       (row) => elsewhereLine(row, plan),
       BAD,
     ),
     folded("Photos that are given twice", rows.filter(isRepeated), (row) => repeatedLine(row, plan), BAD),
     folded("To correct or to answer", errors, problemLine, BAD),
-    folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), BAD),
+    folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, toAssign), BAD),
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
       assignedLine(photo, row, choices, change),
     ),
     missingList(missing),
-    folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
+    leftOutList(leftOut, missing, toAssign),
     rows.length > 0 && goodToKnow,
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
     ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
@@ -133,10 +133,28 @@ function problemLine({ row, column, detail }) {
 
 /** Longer lists of what needs no answer are folded: the products come behind them. */
 const FEW = 10;
+/** The most options that are drawn for all photos that are left out. */
+const MOST_CHOICES = 20_000;
 const NO_ROW = "0";
 
-/** With a choice of the rows that it may belong to. */
-function ambiguousLine({ photo, skus, rows, why }, choices, change) {
+const ambiguousLine = ({ photo, why, skus, rows }, place) =>
+  assignLine(
+    photo,
+    why,
+    rows.map((row, index) => ({ row, sku: skus[index] })),
+    place,
+  );
+
+/** Photos that fit no row may be given to a row that has none. */
+function leftOutList(leftOut, missing, place) {
+  const hasChoice = missing.length > 0 && missing.length * leftOut.length <= MOST_CHOICES;
+  const draw = ({ file, why, fits_no_row: fitsNone }) =>
+    hasChoice && fitsNone ? assignLine(file, why, missing, place) : line(file, why);
+  return folded("Left out", leftOut, draw, { open: leftOut.length <= FEW });
+}
+
+/** A photo with a choice of the rows that it may belong to: `[{row, sku}]`. */
+function assignLine(photo, why, rows, { chosen, choices, change }) {
   const select = h(
     "select",
     {
@@ -147,10 +165,17 @@ function ambiguousLine({ photo, skus, rows, why }, choices, change) {
       },
     },
     h("option", { value: "" }, "Choose"),
-    rows.map((row, place) => h("option", { value: row }, rowWords(row, skus[place]))),
+    rows.map(({ row, sku }) => h("option", { value: row }, rowWords(row, sku))),
     h("option", { value: NO_ROW }, "None: leave it out"),
   );
-  return h("li", { class: "assign" }, h("strong", {}, photo), h("span", {}, why), select);
+  const words = h("span", { class: "photo-name" }, h("strong", {}, photo), h("span", { class: "hint" }, why));
+  return h(
+    "li",
+    { class: "assign" },
+    h("span", { class: "photo" }, thumb(chosen.photos.get(photo))),
+    words,
+    select,
+  );
 }
 
 const rowWords = (row, sku) => (sku ? `${sku} (row ${row})` : `Row ${row}`);
@@ -163,7 +188,7 @@ function assignedLine(photo, row, choices, change) {
     },
   });
   const words = row === NO_ROW ? "left out" : `row ${row}`;
-  return h("li", { class: "assign" }, h("strong", {}, photo), h("span", {}, words), undo);
+  return h("li", {}, h("strong", {}, photo), h("span", {}, words), undo);
 }
 
 const missingLine = ({ row, wanted, sku }) =>
