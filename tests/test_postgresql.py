@@ -218,9 +218,13 @@ def test_too_many_connections_are_no_wrong_address(
     with closing(Database(postgres_url.replace("postgres@", f"{role}@"))) as database:
         problem = _problem(database)
     assert "too many connections for role" in problem
-    assert problem.endswith(
-        "raise max_connections there (in PgBouncer max_client_conn), or run fewer processes"
-    )
+    assert problem.endswith("(in PgBouncer max_client_conn), or run fewer processes")
+
+
+@pytest.mark.parametrize("pooled_url", ["statement"], indirect=True)
+def test_a_pooler_without_transactions_is_shown_its_setting(pooled_url: str) -> None:
+    with closing(Database(pooled_url)) as database:
+        assert _problem(database).endswith("set PgBouncer's pool_mode to transaction")
 
 
 def test_tables_that_vanish_for_a_while_are_no_internal_error(

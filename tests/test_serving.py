@@ -293,6 +293,15 @@ def test_gunicorn_gives_up_on_a_bad_setting_instead_of_trying_for_ever(tmp_path:
 
 
 @pytest.mark.extra
+def test_gunicorn_does_not_try_several_times_a_second_to_reach_a_database(tmp_path: Path) -> None:
+    unreachable = {"DATABASE_URL": "postgresql://me:hush@127.0.0.1:1/x"}
+    with PackshotProcess(tmp_path, gunicorn(1), unreachable) as server:
+        server.wait_for_line("packshot: no connection to the database")
+        time.sleep(2)
+        assert server.log().count("Booting worker") == 1
+
+
+@pytest.mark.extra
 def test_the_create_script_is_safe_to_run_twice(tmp_path: Path) -> None:
     said = []
     for _ in range(2):

@@ -30,7 +30,10 @@ default_pool_size = {size}
 
 @contextmanager
 def pgbouncer(
-    postgres: Postgres, folder: Path, mode: Literal["session", "transaction"], size: int
+    postgres: Postgres,
+    folder: Path,
+    mode: Literal["session", "transaction", "statement"],
+    size: int,
 ) -> Iterator[int]:
     """Its port, while it runs. `size` connections to PostgreSQL are shared by all clients."""
     assert PROGRAM is not None

@@ -24,10 +24,18 @@ ADVICE: Final = {
     "25006": "a standby accepts no changes: check DATABASE_URL if this persists",
     "53100": "make room on the database server's disk",
 }
-#: What PostgreSQL and PgBouncer say when no connection is free. libpq gives no code for a
-#: connection that failed.
-NO_CONNECTION_FREE: Final = re.compile(
-    r"too many (clients|connections)|connection slots are reserved|no more connections allowed"
+#: The same, by words, for errors without a useful code: libpq gives none for a failed connection.
+ADVICE_BY_WORDS: Final = (
+    (
+        r"too many (clients|connections)|connection slots are reserved|no more connections allowed",
+        "raise max_connections there (in PgBouncer max_client_conn), or run fewer processes",
+    ),
+    (
+        "query_wait_timeout",
+        "PgBouncer has too few connections to the database: set its pool_mode to transaction, or"
+        " raise default_pool_size",
+    ),
+    ("statement pooling", "set PgBouncer's pool_mode to transaction"),
 )
 #: Characters of the server's words in a message: host names of a cloud take a hundred of them.
 LONGEST_QUOTE: Final = 400
@@ -61,22 +69,25 @@ def as_unavailable(error: Exception) -> Unavailable:
             f"DATABASE_URL: the file is damaged, or is no SQLite database ({said}): stop Packshot"
             " and restore a backup of it"
         )
-    if NO_CONNECTION_FREE.search(said):
-        return Unavailable(
-            f"no connection to the database is free: {said}; raise max_connections there (in"
-            " PgBouncer max_client_conn), or run fewer processes"
-        )
+    advice = _advice(said, code)
     if isinstance(error, DBAPIError) and error.statement is None and code is None:
-        return Unavailable(f"no connection to the database: {said}; check DATABASE_URL")
+        return Unavailable(
+            f"no connection to the database: {said}; {advice or 'check DATABASE_URL'}"
+        )
     if code == DENIED:
         return NotConfigured(
             f"the database refuses the role of DATABASE_URL: {said}; as the owner of its tables"
             " GRANT it the right, or make it their owner"
         )
     if code is not None or isinstance(getattr(error, "orig", None), sqlite3.Error):
-        advice = ADVICE.get(code or "", "")
         return Unavailable(f"the database answered: {said}{advice and '; '}{advice}")
     return Unavailable(f"the database does not answer: {said}")
+
+
+def _advice(said: str, code: str | None) -> str:
+    """What a person can do; empty when nothing is known."""
+    by_words = (advice for words, advice in ADVICE_BY_WORDS if re.search(words, said))
+    return next(by_words, ADVICE.get(code or "", ""))
 
 
 def _sqlstate(error: Exception) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -28,6 +29,9 @@ log = logging.getLogger("packshot.serving")
 OTHER_PROGRAMS: Final = frozenset({"WEB_CONCURRENCY"})
 #: How alike two names are at least, of 1: GEMINI_KEY and GEMINI_API_KEY are.
 ALIKE: Final = 0.83
+#: Seconds until a process whose parts are unreachable ends: gunicorn starts it again at once, which
+#: was three times a second for each process while a database was down.
+PAUSE_BEFORE_RESTART: Final = 5.0
 
 
 def load_environment(folder: Path | None = None) -> None:
@@ -65,8 +69,11 @@ def exit_with_one_line() -> Iterator[None]:
         yield
     except PackshotError as error:
         print(f"packshot: {error.message}", file=sys.stderr)
-        for_good = isinstance(error, SettingsError) and gunicorn_configuration() is not None
-        raise SystemExit(GIVES_UP if for_good else 1) from None
+        under_gunicorn = gunicorn_configuration() is not None
+        for_good = isinstance(error, SettingsError)
+        if under_gunicorn and not for_good:
+            time.sleep(PAUSE_BEFORE_RESTART)
+        raise SystemExit(GIVES_UP if under_gunicorn and for_good else 1) from None
 
 
 @exit_with_one_line()
