@@ -28,7 +28,7 @@ export class Deciding {
     queue.decide(id, words);
     undoing.remember({ id, kind: "decision", status, words, product, step: steps[0] });
     pace.note();
-    outbox.add({ product: id, version, round, words, status, steps });
+    outbox.add({ product: id, name: titleOf(id, product), version, round, words, status, steps });
     this.#desk.decided();
     moment.show(words, product);
     announce(`${words}. ${count(queue.left)} left`);

@@ -5,7 +5,6 @@ import { h, icon } from "./dom.js";
 import { at } from "./place.js";
 import { count, STATUS } from "./words.js";
 
-const MORE = ["category", "doubt", "enhancer", "batch", "order"];
 const ORDERS = [
   ["", "Newest first"],
   ["doubt", "Most doubtful first"],
@@ -29,6 +28,12 @@ const countOf = (statuses, status) =>
 
 /** Whether the panel has room for all filters. */
 const roomy = matchMedia("(min-width: 761px) and (min-height: 1000px)");
+
+/** What a menu is set to, without its count; empty where it is at its first choice. */
+function chosenWords(label) {
+  const { selectedIndex, selectedOptions } = label.querySelector("select");
+  return selectedIndex > 0 ? selectedOptions[0].textContent.replace(/ \([\d,]+\)$/, "") : "";
+}
 
 /** `tabs` are the statuses offered as links, or none. */
 export class Filters {
@@ -83,12 +88,12 @@ export class Filters {
       this.#order(),
     ].filter(Boolean);
     if (!this.#inPanel) return h("div", { class: "more-filters" }, choices);
-    const open =
-      this.root.querySelector("details")?.open ?? (roomy.matches || MORE.some((name) => this.filters[name]));
+    const open = this.root.querySelector("details")?.open ?? roomy.matches;
+    const chosen = choices.map(chosenWords).filter(Boolean);
     return h(
       "details",
       { class: "more-filters", open },
-      h("summary", {}, "Filters and order"),
+      h("summary", {}, chosen.join(" · ") || "Filters and order"),
       h("div", {}, choices),
     );
   }
@@ -108,9 +113,10 @@ export class Filters {
 
   #order() {
     const chosen = this.filters.order ?? "";
+    const [newest, ...others] = ORDERS;
     const orders = this.filters.q
-      ? [["", "By the term found"], ["views", "Newest first"], ...ORDERS.slice(1)]
-      : ORDERS;
+      ? [["", "By the term found"], ["views", newest[1]], ...others]
+      : [this.filters.sku ? ["", "By view"] : newest, ...others];
     return h(
       "label",
       { class: "filter-choice" },

@@ -96,7 +96,8 @@ function send(product, status, reason) {
 
 function save(product, words, steps) {
   tiles.get(product.id)?.decided(words);
-  outbox.add({ product: product.id, version: product.version, words, steps });
+  const { id, version } = product;
+  outbox.add({ product: id, name: titleOf(id, product), version, words, steps });
 }
 
 outbox.addEventListener("saved", ({ detail: { product } }) => {

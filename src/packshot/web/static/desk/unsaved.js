@@ -30,7 +30,7 @@ async function showUnsaved() {
   const again = await ask({
     title: `${many(outbox.size, "decision")} not saved yet`,
     body: [
-      h("p", { class: "hint" }, "They are kept in this tab and sent again automatically. You can continue."),
+      h("p", { class: "hint" }, "Kept in this tab and sent again automatically. You can continue."),
       h("ul", { class: "unsaved", tabindex: "0", "aria-label": "Not saved yet" }, outbox.jobs.map(unsaved)),
     ],
     yes: "Try now",
@@ -43,7 +43,7 @@ function unsaved(job) {
   return h(
     "li",
     {},
-    h("a", { href: at(`/products/${job.product}`), target: "_blank" }, `Product ${job.product}`),
+    h("a", { href: at(`/products/${job.product}`), target: "_blank" }, job.name ?? `Product ${job.product}`),
     h("span", {}, job.words),
     job.lastError && h("p", {}, sentence(job.lastError), ` Tried ${many(job.failures, "time")}.`),
   );
