@@ -211,6 +211,10 @@ def test_every_file_has_its_place() -> None:
         ("SS26/Mug/1.jpg SS26/Cup/1.jpg FW26/Mug/2.jpg", "Mug Cup Mug"),
         ("box1/A-1/1.jpg box1/A-2/1.jpg box2/A-1/2.jpg", "A-1 A-2 A-1"),
         ("Autumn/Mug/1.jpg Winter/Mug/2.jpg", "Mug Mug"),
+        ("Red/S/1.jpg Red/M/1.jpg Blue/S/1.jpg", "Red/S Red/M Blue/S"),
+        ("a/Red/S/1.jpg a/Blue/S/1.jpg a/Red/S/2.jpg", "Red/S Blue/S Red/S"),
+        ("box1/A-1/1.jpg box2/A-1/1.jpg", "A-1 A-1"),
+        ("web/Mug/1.jpg print/Mug/1.jpg", "Mug Mug"),
     ],
 )
 def test_a_part_of_a_skus_folder_is_no_sku(files: str, skus: str) -> None:
@@ -480,6 +484,35 @@ ALONE: list[tuple[str, tuple[str | None, str | None]]] = [
     ("BOTL-1-BACK-VIEW.jpg", ("BOTL-1", "back-view")),
     ("BOTL-1.side.photo.jpg", ("BOTL-1", "side-photo")),
     ("TABLE-TOP-front.jpg", ("TABLE-TOP", "front")),
+    ("BOTL-1-left-side.jpg", ("BOTL-1", "left-side")),
+    ("BOTL-1 front view.jpg", ("BOTL-1", "front-view")),
+    ("BOTL-1 back.jpg", ("BOTL-1", "back")),
+    ("Crop top 12 front.jpg", ("Crop top 12", "front")),
+    ("Table front.jpg", ("Table front", None)),
+    ("BOTL-1_2_edited.jpg", ("BOTL-1", "2-edited")),
+    ("BOTL-1_2_thumb.jpg", ("BOTL-1", "2-thumb")),
+    ("BOTL-1_freigestellt.png", ("BOTL-1", "freigestellt")),
+    ("Copy of BOTL-1_front.jpg", ("BOTL-1", "front-copy")),
+    ("Kopie von BOTL-1.jpg", ("BOTL-1", "kopie")),
+    ("BOTL%2D1%20(2).jpg", ("BOTL-1", "2")),
+    ("photo_5_2026-01-02_12-00-00.jpg", (None, None)),
+    ("Photo 01-02-2026, 12 00 00.jpg", (None, None)),  # Dropbox
+    ("Photo on 01-02-26 at 12.00.jpg", (None, None)),  # Photo Booth
+    ("CamScanner 01-02-2026 12.00.jpg", (None, None)),
+    ("Photoroom-20260102_120000.png", (None, None)),
+    ("VID_20260102_120000.jpg", (None, None)),
+    ("WIN_20260102_12_00_00_Pro.jpg", (None, None)),
+    ("P_20260102_120000.jpg", (None, None)),  # ASUS
+    ("wx_camera_1700000000000.jpg", (None, None)),
+    ("0f8a3c1e12344f5a9abc1234567890ab.jpg", (None, None)),
+    ("71abcDEFghL._AC_SL1500_.jpg", (None, None)),  # Amazon
+    ("AdobeStock_123456789.jpeg", (None, None)),
+    ("pexels-photo-123456.jpeg", (None, None)),
+    ("MG_0001.JPG", (None, None)),
+    ("IMGP0001.JPG", (None, None)),  # Pentax
+    ("PICT0001.JPG", (None, None)),
+    ("Image from iOS.jpg", (None, None)),
+    ("Ohne Titel.jpg", (None, None)),
 ]
 BESIDE = ["JAR-1_front.jpg", "CUP-02_front.jpg", "MUG-3-back.jpg", "TEA.jpg", "TEA-2.jpg"]
 BESIDE += ["POT-1.jpg", "POT-2.jpg", "VASE (2).jpg", "A.PT01.jpg", "KEY-a.jpg"]
@@ -531,6 +564,9 @@ def test_a_name_is_read_the_same_whatever_lies_beside_it(
         ("TOP-12.jpg", [], ["TOP-12", "12"], ("TOP-12", None)),
         ("CUP@2x.jpg", ["CUP-min.jpg"], [], ("CUP", None)),
         ("LAMP-MIN.jpg", ["LAMP-MAX.jpg"], [], ("LAMP-MIN", None)),
+        ("CUP-2.jpg", ["CUP_14.jpg"], [], ("CUP-2", None)),
+        ("CUP-7-2.jpg", ["CUP-7_1.jpg"], [], ("CUP-7", "2")),
+        ("CUP_14.jpg", ["CUP-2.jpg"], [], ("CUP", "14")),
     ],
 )
 def test_the_longest_sku_that_is_known_wins(
@@ -920,6 +956,34 @@ def test_a_short_sku_is_no_view_of_its_folder(
 ) -> None:
     matched = name_photos(names, ProductRow(0)).matched
     assert [(match.product.sku, match.product.view) for match in matched] == found
+
+
+def test_folders_that_repeat_in_others_are_no_sku_alone() -> None:
+    found = name_photos(["Red/S/1.jpg", "Blue/S/1.jpg"], ROW)
+    assert found.question == (
+        "photos in Red/S, Blue/S get the names of both folders as their SKU, because S is in"
+        " several; if it is the SKU alone, give the pattern {sku}/{view}"
+    )
+    both = {"Red/S/1.jpg": ("Red/S", "1"), "Blue/S/back/2.jpg": ("Blue/S", "back-2")}
+    assert matched(match_photos(list(both), rows("Red/S", "Blue/S", "S"))) == both
+
+
+@pytest.mark.parametrize(
+    ("known", "sku"), [(["Red/S"], "Red/S"), (["S"], "S"), (["S", "Red/S"], "Red/S")]
+)
+def test_a_sku_of_two_folders_that_packshot_has(known: list[str], sku: str) -> None:
+    photos = ["Red/S/1.jpg", "Blue/S/1.jpg"]
+    found = name_photos(photos, ROW, None, known)
+    assert matched(found)[photos[0]] == (sku, "1")
+    assert set(known) <= set(possible_skus(photos))
+
+
+def test_a_number_behind_another_sign_is_said() -> None:
+    found = name_photos(["CUP-2.jpg", "CUP_14.jpg"], ROW)
+    assert found.question == (
+        "CUP-2 are read as SKUs of their own; if they are views of one product (CUP), give the"
+        " pattern {sku}_{view} | {sku}-{view}"
+    )
 
 
 def test_a_sku_with_a_slash_is_a_folder_and_a_name() -> None:

@@ -18,7 +18,13 @@ _NAMES: Final = re.compile(
     r"|zrzut ekranu|snímek obrazovky|snímka obrazovky|képernyőkép|captură de ecran"
     r"|ekran (?:resmi|görüntüsü|alıntısı)|снимок экрана|скриншот|знімок екрана"
     r"|στιγμιότυπο|スクリーンショット|截屏|截图|屏幕截图|螢幕截圖|스크린샷)[ _-]*\d.*"
+    r"|photo_\d+_\d{4}-.*|(?:photo|foto)(?: on)? \d\d[-.]\d\d[-.]\d\d.*|camscanner .*"
+    r"|(?:vid|p|win|image|photoroom|picsart|inshot|lightroom|wx_camera)[_-](?:20\d{6}|\d{13}).*"
+    r"|(?:mg_|csc_|imgp|pict|sdim|kimg|sany|dcp_)\d{4}|image from ios|adobe express - file"
+    r"|(?:shutterstock|adobestock|istock|depositphotos|gettyimages|pexels|unsplash)[_-].*"
+    r"|[\w+%-]{11}\._[\w,]+_|[0-9a-f]{32}|[0-9a-f]{40}"
     r"|(?:photo|image|picture|foto|bild|scan|untitled|unbenannt|sans titre|senza titolo|unnamed"
+    r"|ohne titel|sin título|sem título|naamloos"
     r"|download)(?:[ _-]*\(?\d{1,4}\)?)?"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}.*",
     re.IGNORECASE,

@@ -336,6 +336,12 @@ class _Finder:
             fits = fits or self._beside_view(stem_of(photo)) or self._whole_name(parts[-1])
         self._judge(photo, fits or self._unsure_folder(folders))
 
+    def _folder_fits(self, folders: Sequence[str], depth: int) -> list[Fit]:
+        """The SKUs that a folder names, with the one above it if one has a slash: Red/S."""
+        above = self._skus.fits("/".join(folders[depth - 1 : depth + 1])) if depth else []
+        both = [fit for fit in above if "/" in fit.sku and fit.view == ""]
+        return both or [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
+
     def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
         """A SKU with a slash is a folder and a name: AB/12.jpg."""
         fits = self._skus.fits(f"{folders[-1]}/{stem_of(photo)}") if folders else []
@@ -354,7 +360,7 @@ class _Finder:
     def _by_folder(self, folders: Sequence[str], stem: str) -> list[Fit]:
         """The deepest folder that is a SKU; what lies below it is the view."""
         for depth in range(len(folders) - 1, max(-1, len(folders) - 1 - DEEPEST), -1):
-            found = [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
+            found = self._folder_fits(folders, depth)
             if not found:
                 continue
             below = "-".join([*folders[depth + 1 :], stem])

@@ -9,16 +9,28 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.name_index import caseless, same_name
+from packshot.spreadsheets.name_readings import (
+    BRACKETS,
+    CLOSE_BRACKETS,
+    JOINED,
+    SPACE,
+    SQUARE_BRACKETS,
+    SURE,
+    UNDERSCORE,
+    VIEW_FIRST,
+    Reading,
+    ReadNames,
+    by_form,
+)
 from packshot.spreadsheets.naming import (
     FOLDER,
-    PLAIN,
     NameParts,
     are_folders_skus,
     find_inner_folders,
@@ -31,119 +43,20 @@ from packshot.spreadsheets.naming import (
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import (
     begins_with_copy,
+    begins_with_side,
     begins_with_word,
     below_folder,
+    is_of_files,
     names_no_side,
     read_view,
     view_apart,
     views_of_folders,
 )
-from packshot.spreadsheets.table import list_first
 from packshot.spreadsheets.view_words import SEPARATORS
 
-#: Signs before a view, and the pattern that reads it.
-_UNDERSCORE: Final = "{sku}_{view}"
-_BRACKETS: Final = "{sku} ({view})"
-_CLOSE_BRACKETS: Final = "{sku}({view})"
-_SQUARE_BRACKETS: Final = "{sku}[{view}]"
-_SPACE: Final = "{sku} {view}"  # before a word for a copy only
-_SURE: Final = (_BRACKETS, _CLOSE_BRACKETS, _SQUARE_BRACKETS, _UNDERSCORE, _SPACE)
-_JOINED: Final = {sign: "{sku}.{view}" if sign == "." else "{sku}-{view}" for sign in ".-–—"}
-_VIEW_FIRST: Final = {sign: f"{{view}}{sign}{{sku}}" for sign in "_-. "}
-_ORDER: Final = tuple(dict.fromkeys((FOLDER, *_SURE, *_JOINED.values(), *_VIEW_FIRST.values())))
 #: A view has at most four words, and perhaps a size.
 _MAX_CUTS: Final = 6
 _LAST_SIGN: Final = re.compile(r"[-_](?=[^-_]+\Z)")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to read a name; `pattern` is what reads it so, None: the whole name is the SKU."""
-
-    named: NameParts
-    pattern: str | None = None
-    sure: bool = True
-
-
-@dataclass
-class ReadNames:
-    """The SKU and view of each path. `doubtful`: what comes before a number -> the names that were
-    read as SKUs with that number. `doubtful_folders`: names that were read as views -> the folders
-    that were read as their SKUs. `folders_taken` were read as SKUs for their form alone, and
-    `folders_left` were not: names in them say no SKU."""
-
-    readings: dict[str, Reading] = field(default_factory=dict)
-    doubtful: dict[str, list[str]] = field(default_factory=dict)
-    doubtful_folders: dict[str, list[str]] = field(default_factory=dict)
-    folders_taken: set[str] = field(default_factory=set)
-    folders_left: set[str] = field(default_factory=set)
-
-    @property
-    def pattern(self) -> str:
-        """The patterns by which names were read, for a person to see and change."""
-        used = {reading.pattern for reading in self.readings.values()}
-        return " | ".join(source for source in _ORDER if source in used) or PLAIN
-
-    def question(self) -> str | None:
-        """What only a person knows: which names are SKUs, and which are views."""
-        return (
-            self._question_of_folders()
-            or self._question_of_taken_folders()
-            or self._question_of_left_folders()
-            or self._question_of_numbers()
-            or self._question_of_spellings()
-        )
-
-    def _question_of_folders(self) -> str | None:
-        if not self.doubtful_folders:
-            return None
-        skus = sorted({sku for each in self.doubtful_folders.values() for sku in each})
-        return (
-            f"photos' names ({list_first(list(self.doubtful_folders))}) are read as views of"
-            f" their folders' SKUs ({list_first(skus)}); if the names are SKUs, and the folders are"
-            " not, give the pattern {any}/{sku}"
-        )
-
-    def _question_of_taken_folders(self) -> str | None:
-        if not self.folders_taken:
-            return None
-        return (
-            f"photos in {list_first(sorted(self.folders_taken))} get their folder's name as their"
-            f" SKU; if it is none, give the pattern {PLAIN}"
-        )
-
-    def _question_of_left_folders(self) -> str | None:
-        if not self.folders_left:
-            return None
-        return (
-            "photos named by a camera get no SKU; if it is that of their folder"
-            f" ({list_first(sorted(self.folders_left))}), give the pattern {FOLDER}"
-        )
-
-    def _question_of_numbers(self) -> str | None:
-        """Several numbers after one name may be views of one product."""
-        several = {base: skus for base, skus in self.doubtful.items() if len(skus) > 1}
-        if not several:
-            return None
-        skus = sorted(sku for each in several.values() for sku in each)
-        base, (example, *_) = next(iter(several.items()))
-        pattern = _JOINED["-" if example[len(base.rstrip()) :].lstrip().startswith("-") else "."]
-        return (
-            f"{list_first(skus)} are read as SKUs of their own; if they are views of"
-            f" one product ({base}), give the pattern {pattern}"
-        )
-
-    def _question_of_spellings(self) -> str | None:
-        """SKUs that may be one, if a person did not write all names alike."""
-        skus = (reading.named.sku for reading in self.readings.values())
-        forms = _by_form((sku, sku) for sku in skus if not is_no_sku(sku))
-        several = [sku for same in forms.values() if len(same) > 1 for sku in sorted(same)]
-        if not several:
-            return None
-        return (
-            f"{list_first(several)} are read as SKUs of their own, though only upper and lower case"
-            " differ: rename the photos if they are one SKU's"
-        )
 
 
 def read_names(paths: Sequence[str], known: Collection[str] = ()) -> ReadNames:
@@ -161,19 +74,12 @@ def _spellings(paths: Sequence[str], known: frozenset[str]) -> dict[str, str]:
     """The SKUs that Packshot has by the names that photos have for them: a file's name can't have
     a slash (47-12 is 47/12), and people write it in lower case. What fits two SKUs is none."""
     slashed = ((sku.replace("/", sign), sku) for sku in known if "/" in sku for sign in "-_")
-    forms = _by_form(slashed) | _by_form((sku, sku) for sku in known)
+    forms = by_form(slashed) | by_form((sku, sku) for sku in known)
     return {
         name: next(iter(skus))
         for name in (possible_skus(paths) if known else ())
         if name not in known and len(skus := forms.get(caseless(name), set())) == 1
     }
-
-
-def _by_form(written: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    forms: dict[str, set[str]] = defaultdict(set)
-    for name, sku in written:
-        forms[caseless(name)].add(sku)
-    return dict(forms)
 
 
 def _in_full(reading: Reading, spellings: Mapping[str, str]) -> Reading:
@@ -184,10 +90,11 @@ def _in_full(reading: Reading, spellings: Mapping[str, str]) -> Reading:
 
 def _read(paths: Sequence[str], known: frozenset[str]) -> ReadNames:
     found = ReadNames()
-    skus = set(known)
+    skus = dict.fromkeys(known, True)  # whether more than a number shows the SKU
     by_folder = are_folders_skus([path for path in paths if "/" in path])
     beside = _skus_beside_views(paths) | known
     inner = find_inner_folders(paths) - known
+    repeated = _skus_of_two_folders(paths, inner, known) if by_folder else {}
     for path in paths:
         reading = (
             _read_folder(path, known, inner) if by_folder else _read_lone_folder(path, known, found)
@@ -195,18 +102,29 @@ def _read(paths: Sequence[str], known: frozenset[str]) -> ReadNames:
         reading = reading or _read_view_apart(stem_of(path), known, beside)
         reading = reading or _read_surely(stem_of(path), known)
         if reading:
+            if reading.pattern == FOLDER and (both := repeated.get(path)):
+                found.folders_repeated |= {} if both in known else {both: None}
+                reading = replace(reading, named=replace(reading.named, sku=both))
             found.readings[path] = reading
-            skus.add(reading.named.sku)
+            sku = reading.named.sku
+            skus[sku] = skus.get(sku, False) or not _is_numbered(reading)
             _doubt_folder(path, reading, found)
     left = [path for path in paths if path not in found.readings]
     for sure in (True, False):  # a view's word first: it names another SKU for certain
         for path in sorted(left, key=lambda path: len(stem_of(path))):
             if path not in found.readings and (reading := _read_joined(path, skus, found, sure)):
                 found.readings[path] = reading
-                skus.add(reading.named.sku)
+                skus[reading.named.sku] = True
     for path, view in views_of_folders(paths).items():
         found.readings[path] = _below(view, found.readings[path])
     return found
+
+
+def _is_numbered(reading: Reading) -> bool:
+    """Whether only a number shows the SKU: CUP of `CUP_14`, which may be a SKU itself, as CUP-2."""
+    named = reading.named
+    has_digit = any(map(str.isdecimal, named.sku))
+    return reading.pattern == UNDERSCORE and (named.view or "").isdecimal() and not has_digit
 
 
 def _below(view: str, reading: Reading) -> Reading:
@@ -230,6 +148,7 @@ def possible_skus(paths: Sequence[str]) -> list[str]:
     skus: dict[str, None] = {}
     for path in map(same_name, paths):
         stem = stem_of(path)
+        skus["/".join(path.split("/")[-3:-1])] = None
         folder, _ = _folder_of_sku(path)
         skus |= dict.fromkeys((stem.strip(), folder.strip()))
         skus |= dict.fromkeys(sku for sku, _ in _cuts(stem))
@@ -279,6 +198,29 @@ def _folder_of_sku(path: str, inner: Collection[str] = ()) -> tuple[str, list[st
     return (folders[-1] if folders else ""), views
 
 
+def _skus_of_two_folders(
+    paths: Sequence[str], inner: Collection[str], known: Collection[str]
+) -> dict[str, str]:
+    """The SKUs of photos in folders such as Red/S and Blue/S that hold photos of the same names: S
+    alone would be one SKU with the photos of both. A folder that looks like a SKU is one; otherwise
+    Packshot may have a SKU Red/S."""
+    parents: dict[tuple[str, str], set[str]] = defaultdict(set)
+    above: dict[str, tuple[str, str]] = {}
+    for path in paths:
+        folder, views = _folder_of_sku(path, inner)
+        parts = path.split("/")[:-1]
+        at = len(parts) - 1 - parts[::-1].index(folder) if folder else 0
+        if at and not may_be_sku(folder) and not is_no_sku(parts[at - 1]):
+            above[path] = parts[at - 1], folder
+            parents[folder, "-".join((*views, stem_of(path).casefold()))].add(parts[at - 1])
+    several = set[str]().union(*(each for each in parents.values() if len(each) > 1))
+    return {
+        path: f"{top}/{folder}"
+        for path, (top, folder) in above.items()
+        if f"{top}/{folder}" in known or (top in several and folder not in known)
+    }
+
+
 def _skus_beside_views(paths: Sequence[str]) -> frozenset[str]:
     """What stands beside several words for views: X1 of front_X1 and back_X1, or of X1front and
     X1back. A number, or what stands beside one word only, may be a part of a SKU: TOP-123 and
@@ -295,7 +237,7 @@ def _read_view_apart(stem: str, known: Collection[str], beside: Collection[str])
     split = None if stem in known else view_apart(stem)
     if split is None or split.rest not in beside or is_no_sku(split.rest):
         return None
-    return Reading(NameParts(split.rest, split.view), _VIEW_FIRST.get(split.sign))
+    return Reading(NameParts(split.rest, split.view), VIEW_FIRST.get(split.sign))
 
 
 def _read_surely(stem: str, known: Collection[str]) -> Reading | None:
@@ -319,10 +261,12 @@ def _read_sign(stem: str) -> Reading | None:
         reading = _reading(sku, rest)
         if reading is None:
             continue
-        if found is None and reading.pattern in _SURE:
+        if found is None and reading.pattern in SURE:
             found = reading
-        elif found and reading.pattern == found.pattern and begins_with_word(rest):
-            found = reading  # A1_left_2
+        elif found and begins_with_word(rest) and found.pattern in (reading.pattern, SPACE):
+            found = reading  # A1_left_2, A1_left copy
+        elif found and reading.pattern == found.pattern and is_of_files(found.named.view):
+            found = reading  # A1_2_edited
         elif found and begins_with_copy(rest):
             found = reading  # A1 - Kopie (2)
         elif found:
@@ -335,16 +279,22 @@ def _read_words(stem: str) -> Reading | None:
     found: Reading | None = None
     for sku, rest in _cuts(stem):
         reading = _reading(sku, rest)
-        if reading and reading.sure and (found is None or names_no_side(found.named.view or "")):
+        if not reading or not reading.sure:
+            continue
+        if found is None or may_be_sku(sku) or names_no_side(found.named.view or ""):
             found = reading
     return found
 
 
-def _read_joined(path: str, skus: Collection[str], found: ReadNames, sure: bool) -> Reading | None:
+def _read_joined(
+    path: str, skus: Mapping[str, bool], found: ReadNames, sure: bool
+) -> Reading | None:
     stem = stem_of(path)
     if sure:
         return None if stem in skus else _read_words(stem)
     fit = _fit(stem, skus)
+    if fit and fit.named.view and not skus[fit.named.sku]:
+        fit = None
     if fit is None:
         for sku, rest in _cuts(stem)[:1]:
             if _reading(sku, rest):
@@ -374,25 +324,27 @@ def _reading(sku: str, rest: str) -> Reading | None:
     """A cut as a reading; None where the sign is none that precedes a view, or the rest is none."""
     sign = rest[: len(rest) - len(rest.lstrip(SEPARATORS))]
     pattern = _pattern_of(sign, rest)
+    if sign == " " and begins_with_side(rest) and may_be_sku(sku):
+        pattern = SPACE
     if pattern is None or is_no_sku(sku) or not any(map(str.isalnum, rest)):
         return None
     view = read_view(rest)
     if view is None:
         return None
-    sure = pattern in _SURE or not view or begins_with_word(rest)
+    sure = pattern in SURE or not view or begins_with_word(rest)
     return Reading(NameParts(sku, view or None), pattern, sure)
 
 
 def _pattern_of(sign: str, rest: str) -> str | None:
     if sign == " (" and rest.endswith(")"):
-        return _BRACKETS
+        return BRACKETS
     if sign == "(" and rest.endswith(")") and rest[1:-1].isdecimal():
-        return _CLOSE_BRACKETS
+        return CLOSE_BRACKETS
     if sign == "[" and rest.endswith("]") and rest[1:-1].isdecimal():
-        return _SQUARE_BRACKETS
+        return SQUARE_BRACKETS
     if sign == " " and begins_with_copy(rest):
-        return _SPACE
+        return SPACE
     signs = set(sign.strip())
     if signs == {"_"}:
-        return _UNDERSCORE
-    return _JOINED.get(signs.pop()) if len(signs) == 1 else None
+        return UNDERSCORE
+    return JOINED.get(signs.pop()) if len(signs) == 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from typing import Final
+from urllib.parse import unquote
 
 #: Endings of photos; their content is checked later.
 ENDINGS: Final = (
@@ -19,6 +20,11 @@ _CHANGE_MAP: Final = re.compile(rf"\.{CHANGES}(-\d+)?\.webp$", re.IGNORECASE)
 UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download")
 #: What exiftool and editors leave beside a file that they change: `A1.jpg_original`, `A1.jpg~`.
 _BACKUP: Final = re.compile(r"\.[a-z0-9]{2,5}(?:_original|~)$", re.IGNORECASE)
+#: As Google Drive and macOS name a copy in several languages.
+_COPY_OF: Final = re.compile(
+    r"(copy|kopie|copie|copia|cópia|kopi|kopia) (?:of|von|de|di|van|av|af) (\S.*)", re.IGNORECASE
+)
+_ENCODED: Final = re.compile(r"%2[0-9a-f]", re.IGNORECASE)
 _SYSTEM_NAMES: Final = frozenset(
     (
         *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".ds_store"),
@@ -134,8 +140,11 @@ def ending_of(path: str) -> str:
 
 
 def stem_of(path: str) -> str:
-    """The file's name without its endings: `d.jpg.jpeg` -> `d`, `d@2x.jpg` -> `d`."""
+    """The file's name without its endings: `d.jpg.jpeg` -> `d`, `d@2x.jpg` -> `d`; what browsers
+    and systems write otherwise is undone: `a%20b` -> `a b`, `Copy of d` -> `d copy`."""
     name = path.rsplit("/", 1)[-1].rstrip()
     while (ending := ending_of(name)) in ENDINGS:
         name = name[: -len(ending)]
-    return name[:-3] if name[-3:] in ("@2x", "@3x") and len(name) > 3 else name
+    name = name[:-3] if name[-3:] in ("@2x", "@3x") and len(name) > 3 else name
+    name = unquote(name) if _ENCODED.search(name) else name
+    return f"{copy[2]} {copy[1]}" if (copy := _COPY_OF.fullmatch(name)) else name

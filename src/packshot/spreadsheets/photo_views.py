@@ -38,9 +38,10 @@ _OF_FILES: Final = frozenset(
         *("default", "base", "packshot", "alt", "alternate", "additional", "extra", "hover"),
         *("thumb", "thumbs", "thumbnail", "thumbnails", "final", "edited", "edit", "hires"),
         *("original", "photoroom", "removebg", "preview", "nobg", "cutout", "retouched"),
-        *("upscaled", "main"),
+        *("upscaled", "main", "freigestellt", "freisteller", "clipped", "rgb", "cmyk", "lowres"),
     )
 )
+_SIDES: Final = frozenset({"front", "back", "side", "left", "right", "detail"})
 #: Words beside those of `view_words`, without accents.
 _WORDS: Final = (
     _COPIES
@@ -53,6 +54,7 @@ _WORDS: Final = (
             *("lifestyle", "model", "worn", "inuse", "box", "tag", "open", "closed", "swatch"),
             *("size", "chart", "scale", "flat", "sole", "heel", "texture", "facts", "schrag"),
             *("flatlay", "threequarter", "mannequin", "ambiance", "shot", "shots", "studio"),
+            *("overhead", "isometric"),
         )
     )
 )
@@ -147,6 +149,18 @@ def begins_with_copy(text: str) -> bool:
     """Whether the first word says that the file is a copy."""
     word = next(iter(TOKEN.findall(text)), "")
     return without_accents(word) in _COPIES
+
+
+def begins_with_side(text: str) -> bool:
+    """Whether the first word names a side or a detail, as `front`: few products' names have it."""
+    word = next(iter(TOKEN.findall(text)), "")
+    return IN_ENGLISH.get(without_accents(word)) in _SIDES
+
+
+def is_of_files(view: str | None) -> bool:
+    """Whether a view has only words that programs write of a file: `edited`, `thumb`."""
+    words = TOKEN.findall(view or "")
+    return bool(words) and all(without_accents(word) in _OF_FILES for word in words)
 
 
 def without_copy(view: str) -> str:
