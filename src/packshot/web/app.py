@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from apiflask import APIFlask
 
 import packshot
 from packshot.keys import Keys
 from packshot.web import desk, media, operations, static_files
-from packshot.web.api import exports, imports, openapi, products, review, sessions, uploads
+from packshot.web.api import (
+    compliance,
+    exports,
+    imports,
+    openapi,
+    products,
+    review,
+    sessions,
+    uploads,
+)
 from packshot.web.requests import auth, headers, limits, problems, thread_shares
 from packshot.web.requests.endpoints import refuse_impossible_ids, refuse_unread_query
 from packshot.web.requests.prefix import PrefixMiddleware
 from packshot.wiring import Services
+
+#: Each with a blueprint.
+API: Final = (products, review, exports, compliance, uploads, imports, sessions)
 
 
 def create_app(
@@ -42,7 +55,7 @@ def create_app(
     app.before_request(refuse_impossible_ids)
     app.before_request(refuse_unread_query)
     operations.register(app, services.health, time.monotonic)
-    for part in (products, review, exports, uploads, imports, media, sessions, operations):
+    for part in (*API, media, operations):
         app.register_blueprint(part.bp)
     openapi.configure(app)
     static_files.register(app)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
@@ -13,13 +11,10 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.errors import Conflict, FetchError, NotFound, PictureError, SettingsError
-from packshot.marketplaces.compliance import check, fails
+from packshot.errors import Conflict
 from packshot.marketplaces.names import NameTemplate
-from packshot.marketplaces.presets import Preset, read_preset
-from packshot.marketplaces.rendering import ENDINGS, Source, render
-from packshot.pictures.provenance import EDITED, Provenance
-from packshot.pictures.signing import is_signed
+from packshot.marketplaces.presets import Preset
+from packshot.marketplaces.rendering import ENDINGS
 from packshot.products.export import (
     CONTENT_TYPES,
     ApprovedImage,
@@ -30,8 +25,7 @@ from packshot.products.export import (
     why_nothing,
     write_lines,
 )
-from packshot.products.export_zip import PreparedPicture, paths_in_zip, zip_pieces
-from packshot.products.numbers import find_main
+from packshot.products.export_zip import paths_in_zip, zip_pieces
 from packshot.products.same_views import find_same_views, notes_of, short
 from packshot.products.shop_files import (
     ShopFormat,
@@ -39,30 +33,18 @@ from packshot.products.shop_files import (
     address_uploaded,
     write_shop_file,
 )
-from packshot.products.views import ImageOut
 from packshot.web.api import examples
-from packshot.web.api.answer_models import (
-    ComplianceAnswer,
-    ComplianceData,
-    ComplianceOut,
-    ComplianceRowOut,
-)
-from packshot.web.api.schemas import ComplianceQuery, ExportQuery
+from packshot.web.api.marketplace_pictures import named_preset, prepare_for_marketplace
+from packshot.web.api.schemas import ExportQuery
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import (
-    answer,
     blueprint,
-    conditional,
     needs,
     reads_query,
     refuses,
 )
 from packshot.web.requests.prefix import under_prefix
-from packshot.web.requests.refusals import FieldError, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
-from packshot.wiring import Services
-
-log = logging.getLogger("packshot.web")
 
 #: The header with the number of pictures in a ZIP, for a progress bar.
 PICTURES: Final = "Packshot-Pictures"
@@ -141,7 +123,7 @@ def _shop_file(chosen: Selection, query: ExportQuery, as_format: ShopFormat) -> 
     groups = _groups(chosen, whole=as_format == "woocommerce")
     if query.pictures_at is None:
         return write_shop_file(groups, as_format, partial(address_in_store, services().storage))
-    preset = _preset(query.preset) if query.preset is not None else None
+    preset = named_preset(query.preset) if query.preset is not None else None
     known = list(groups)
     paths = paths_in_zip(known, _names(query, preset), _ending(preset))
     there = [[each for each in group if each[1].image_id in paths] for group in known]
@@ -172,7 +154,7 @@ def _with_public_address(prefix: str, image: ApprovedImage) -> ApprovedImage:
 
 def _zip(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Iterator[bytes]:
     parts = services()
-    preset = _preset(query.preset) if query.preset is not None else None
+    preset = named_preset(query.preset) if query.preset is not None else None
     groups = _groups(chosen)
     pieces = partial(
         zip_pieces,
@@ -185,7 +167,7 @@ def _zip(chosen: Selection, query: ExportQuery, notes: Sequence[str]) -> Iterato
     )
     if preset is None:
         return pieces()
-    prepare = partial(_for_marketplace, preset, parts)
+    prepare = partial(prepare_for_marketplace, preset, parts)
     return pieces(prepare=prepare, ending=_ending(preset))
 
 
@@ -201,124 +183,6 @@ def _groups(chosen: Selection, *, whole: bool = False) -> Iterator[list[tuple[in
         words = why_nothing(services().database, chosen)
         raise Conflict(words, code="nothing_approved")
     return chain((first,), groups)
-
-
-def _preset(name: str) -> Preset:
-    try:
-        return read_preset(name, services().settings.presets_dir)
-    except SettingsError as error:
-        raise InvalidRequest([FieldError("/query/preset", "not_allowed", error.message)]) from None
-
-
-def _for_marketplace(
-    preset: Preset, parts: Services, image: ApprovedImage, data: bytes, main: bool
-) -> PreparedPicture:
-    prepared = _render(preset, parts, image, data, image.raw_key, main)
-    is_to_be_signed = parts.parts.signing is not None and image.enhancer == "gemini"
-    if is_to_be_signed and not is_signed(prepared.data):
-        log.error("picture %d is not signed in an export", image.image_id)
-    return prepared
-
-
-def _raw_photo(key: str | None, parts: Services) -> bytes | None:
-    """The stored copy of the raw photo; None if it was removed to save space or can't be read."""
-    try:
-        return parts.storage.get(key) if key is not None else None
-    except NotFound:
-        return None
-    except FetchError as error:
-        log.error("%s: an export does without it", error.message)
-        return None
-
-
-def _render(
-    preset: Preset,
-    parts: Services,
-    image: ApprovedImage | ImageOut,
-    data: bytes,
-    raw_key: str | None,
-    main: bool,
-) -> PreparedPicture:
-    """The picture in the marketplace's form, signed, and its measurement. A picture that a model
-    generated stays marked."""
-    signing = parts.parts.signing if image.enhancer == "gemini" else None
-    needs_raw = preset.measures_enlargement or signing is not None
-    source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
-    known = Provenance(source_type, image.model, image.created_at)
-    source = Source(
-        data,
-        provenance=known if image.enhancer is not None else None,
-        raw=_raw_photo(raw_key, parts) if needs_raw else None,
-        signing=signing,
-    )
-    try:
-        made, measures = parts.pixels.run(render, source, preset.render.spec)
-    except PictureError as error:
-        if signing is None or not error.retryable:  # the child process ended
-            raise
-        made, measures = parts.pixels.run(render, replace(source, signing=None), preset.render.spec)
-    fits_as_main = not fails(check(measures, preset))
-    return PreparedPicture(made, check(measures, preset, main), fits_as_main)
-
-
-@bp.get("/api/products/<int:product_id>/compliance")
-@reads_query(bp, ComplianceQuery)
-@bp.output(ComplianceAnswer, example=examples.COMPLIANCE)
-@bp.doc(operation_id="checkCompliance")
-@needs()
-def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
-    """Check a product's pictures against a marketplace's rules
-
-    Measures each picture of the current round as an export for this marketplace would contain it,
-    signed if a certificate is set. Each rule has a row with the measurement, or the reason why
-    there is none. Rules for main pictures apply only to the picture that exports name first, or
-    with `as_main` to every picture: before approval any of them may become the first.
-    """
-    parts = services()
-    preset = _preset(query.preset)
-    product = parts.catalog.product(product_id)
-    raw_key = None
-    if product.normalised is not None:
-        raw_key = product.normalised.media_url.removeprefix("/media/")
-    first, as_main = find_main(parts.database, product_id), query.as_main == "true"
-    pictures = [
-        ComplianceOut(
-            image_id=image.id,
-            main=image.id == first,
-            rows=_rows(preset, image, raw_key, as_main or image.id == first),
-        )
-        for image in product.images
-        if image.media_url is not None
-    ]
-    data = ComplianceData(
-        preset=query.preset, title=preset.title, checked=preset.checked, pictures=pictures
-    )
-    message = f"Checked against {preset.title}"
-    return conditional(answer(ComplianceAnswer(message=message, data=data)))
-
-
-def _rows(
-    preset: Preset, image: ImageOut, raw_key: str | None, main: bool
-) -> list[ComplianceRowOut]:
-    parts = services()
-    try:
-        data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
-        rows = _render(preset, parts, image, data, raw_key, main).rows
-    except (FetchError, NotFound, PictureError) as error:
-        return [_unreadable(error)]
-    return [ComplianceRowOut.model_validate(row) for row in rows]
-
-
-def _unreadable(error: FetchError | NotFound | PictureError) -> ComplianceRowOut:
-    return ComplianceRowOut(
-        rule="readable",
-        required="a picture",
-        measured=error.message,
-        verdict="fail",
-        advice="Redo the product: the stored picture can't be read.",
-        source="Packshot",
-        confidence="high",
-    )
 
 
 def _stream(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: str) -> Response:

@@ -73,16 +73,8 @@ class RequestLimits:
         if self._read_count(window) + amount > limit:
             return False
         with self.database.write() as session:
-            taken = session.execute(
-                _TAKE,
-                {
-                    "who": window.who,
-                    "what": window.what,
-                    "starts_at": window.starts_at,
-                    "amount": amount,
-                    "limit": limit,
-                },
-            ).scalar()
+            asked = vars(window) | {"amount": amount, "limit": limit}
+            taken = session.execute(_TAKE, asked).scalar()
             if taken == amount:  # a new window: the old ones are deleted now
                 session.execute(_PRUNE, {"before": window.starts_at - 2 * DAY})
         return taken is not None
@@ -90,20 +82,11 @@ class RequestLimits:
     def _read_count(self, window: Window) -> int:
         """The sum so far. It is read first, so that a refusal costs no write."""
         with self.database.read() as session:
-            asked = {"who": window.who, "what": window.what, "starts_at": window.starts_at}
-            return session.execute(_SUM, asked).scalar() or 0
+            return session.execute(_SUM, vars(window)).scalar() or 0
 
     def give_back(self, window: Window, amount: int) -> None:
         with self.database.write() as session:
-            session.execute(
-                _GIVE_BACK,
-                {
-                    "who": window.who,
-                    "what": window.what,
-                    "starts_at": window.starts_at,
-                    "amount": amount,
-                },
-            )
+            session.execute(_GIVE_BACK, vars(window) | {"amount": amount})
 
     def charge(self, who: str, what: str, seconds: int, amount: int, limit: int) -> Window:
         """Take `amount`, or refuse with 429 and Retry-After."""
