@@ -256,7 +256,7 @@ const nothingFailed = () => [
 
 const nothingWaits = () => [
   h("h2", {}, "Nothing is waiting"),
-  h("p", {}, "Everything that was asked for has been made."),
+  h("p", {}, "Products whose pictures are still to be made appear here."),
   h("p", {}, h("a", { class: "button", href: at("/") }, "Review")),
 ];
 

@@ -212,9 +212,11 @@ export class Stage {
   /** Set the size of the square views in the current mode. */
   #fit() {
     // The size is cached: reading it again would cause a second layout.
-    const { columns, side } = PAIRS.includes(this.#mode)
-      ? pairLayout(this.#size, (this.#card?.pictures.length ?? 2) > 1)
-      : tileLayout(this.#size, (this.#card?.pictures.length ?? 3) + 1);
+    const count = this.#card?.pictures.length ?? 3;
+    const { columns, side, strip } = PAIRS.includes(this.#mode)
+      ? pairLayout(this.#size, count)
+      : tileLayout(this.#size, count + 1);
+    this.root.style.setProperty("--strip", strip ? `${Math.floor(strip)}px` : "");
     this.root.style.setProperty("--columns", columns);
     this.#side = Math.max(120, Math.floor(side));
     this.root.style.setProperty("--side", `${this.#side}px`);

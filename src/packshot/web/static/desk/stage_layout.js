@@ -2,16 +2,20 @@
 
 const CAPTION = 34;
 const GAP = 8;
-/** The strip of all pictures below two large ones, with its margin. */
+/** The least and the largest height of the strip of all pictures below two large ones, with its margins. */
 const STRIP = 92;
+const MOST_STRIP = 252;
 
 export const isPhone = () => matchMedia("(max-width: 760px)").matches;
 
-/** Two large ones beside each other, above the strip if there are `several`; on phones one above the other. */
-export function pairLayout({ width, height }, several) {
-  if (isPhone()) return { columns: 1, side: width - 2 * GAP };
-  const tall = height - CAPTION - 2 * GAP - (several ? STRIP : 0);
-  return { columns: 2, side: Math.min((width - 3 * GAP) / 2, tall) };
+/** Two large ones beside each other, above the strip of `count` pictures; on phones one above the other. */
+export function pairLayout({ width, height }, count) {
+  if (isPhone()) return { columns: 1, side: width - 2 * GAP, strip: STRIP };
+  const [wide, tall] = [(width - 3 * GAP) / 2, height - CAPTION - 2 * GAP];
+  if (count < 2) return { columns: 2, side: Math.min(wide, tall), strip: STRIP };
+  // What the large ones leave below them is the strip's, as long as all its pictures fit.
+  const strip = Math.max(STRIP, Math.min(MOST_STRIP, tall - wide, (width - 2 * GAP) / count + GAP / 2));
+  return { columns: 2, side: Math.min(wide, tall - strip), strip };
 }
 
 /** The number of columns that makes `count` tiles largest. */
