@@ -175,6 +175,14 @@ def test_a_spreadsheet_whose_photos_all_came_is_done(shop: Shop, url: str, inbox
     done = run(inbox, url)
     assert (done.exit_code, made(shop)) == (0, {("A1", None): 1}), done.output
     assert below(inbox / "done") == {"A1.jpg", "cat.csv"}
+    put(inbox, "again.csv", b"sku,category,price\nA1,Shoes,5\n")
+    again = run(inbox, url)
+    assert again.exit_code == 0, "nothing of it is new"
+    assert "1 row without a photo: its SKU has products, and nothing differs" in again.output
+    put(inbox, "more.csv", b"sku,category,price\nA1,Shoes,5\nA2,Shoes,6\n")
+    put(inbox, "A2.jpg", photo_bytes(2))
+    assert run(inbox, url).exit_code == 0
+    assert below(inbox / "done") == {"A1.jpg", "cat.csv", "again.csv", "more.csv", "A2.jpg"}
 
 
 def test_a_spreadsheet_names_photos_of_the_folder_only(

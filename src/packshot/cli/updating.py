@@ -178,13 +178,26 @@ def without_unchanged(
 ) -> list[Row]:
     """The rows without those that lack a photo and need none: their SKUs have products, and
     nothing of them differs."""
-    if not any(row.lacks_photo for row in rows):
-        return list(rows)
-    found = Updated()
+    same: set[str] = set()
     with suppress(ApiError, urllib3.exceptions.HTTPError):  # the rows are refused then
-        update_products(client, rows, found, dry_run=True)
+        same = find_unchanged(client, rows)
+    return without_skus(rows, same, report)
+
+
+def find_unchanged(client: Client, rows: Sequence[Row]) -> set[str]:
+    """The SKUs of rows that lack a photo of which Packshot has products as the rows say."""
+    if not any(row.lacks_photo for row in rows):
+        return set()
+    found = Updated()
+    update_products(client, rows, found, dry_run=True)
     differ = {sku for sku, product in found.products if product["changes"] or product["refused"]}
-    same = found.skus - differ - found.refused_skus
+    return found.skus - differ - found.refused_skus
+
+
+def without_skus(
+    rows: Sequence[Row], same: Collection[str], report: Callable[[str], None]
+) -> list[Row]:
+    """The rows without those of these SKUs that lack a photo; says how many these are."""
     left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in same)]
     if done := len(rows) - len(left):
         of = "its SKU has" if done == 1 else "their SKUs have"

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from packshot.cli.retry_notices import RetryNotices
 from packshot.cli.rows import ReadOptions, Row
 from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows
 from packshot.cli.server_errors import error_text
-from packshot.cli.updating import Updated, parts_of, update_part, without_known
+from packshot.cli.updating import Updated, find_unchanged, parts_of, update_part, without_known
 from packshot.cli.watched_batch import WatchedBatch
 from packshot.cli.watched_folder import (
     DONE,
@@ -164,7 +164,12 @@ class Watcher:
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
         if ready := self._settled.take(left):
             batch = WatchedBatch(
-                self.folder, ready, self.read_options, self._print_line, self.update
+                self.folder,
+                ready,
+                self.read_options,
+                self._print_line,
+                self._find_unchanged,
+                self.update,
             )
             planned = batch.plan()
             self.folder.save_plan(planned)
@@ -172,18 +177,27 @@ class Watcher:
         return bool(left)
 
     def _find_skus(self, skus: Sequence[str]) -> set[str]:
+        found, refusal = self._ask(lambda: find_skus(self.client, skus))
+        if refusal:
+            raise refusal
+        return found
+
+    def _find_unchanged(self, rows: Sequence[Row]) -> set[str]:
+        found, _ = self._ask(lambda: find_unchanged(self.client, rows))
+        return found
+
+    def _ask(self, question: Callable[[], Iterable[str]]) -> tuple[set[str], ApiError | None]:
+        """The server's answer, once it gives one, or its refusal."""
         found: set[str] = set()
 
-        def find() -> Exception | None:
+        def ask() -> Exception | None:
             try:
-                found.update(find_skus(self.client, skus))
+                found.update(question())
             except (ApiError, urllib3.exceptions.HTTPError) as error:
                 return error
             return None
 
-        if refusal := self._try_until_answered(find):
-            raise refusal
-        return found
+        return found, self._try_until_answered(ask)
 
     # -- a batch -----------------------------------------------------------------------------------
 

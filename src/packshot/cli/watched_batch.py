@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from packshot.cli.rows import (
     rows_of_photos,
     rows_of_sheet,
 )
-from packshot.cli.updating import facts_in, name_known
+from packshot.cli.updating import facts_in, name_known, without_skus
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
 from packshot.client import ApiError, Json, Photo
 from packshot.spreadsheets import NO_FIT
@@ -36,6 +36,7 @@ class WatchedBatch:
     files: Mapping[str, Stamp]
     read_options: ReadOptions
     report: Report
+    find_unchanged: Callable[[Sequence[Row]], Collection[str]]
     update: bool = False
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -98,11 +99,17 @@ class WatchedBatch:
                 found.why = f"{table}, which came with it, can't be read"
                 continue
             self.facts[table] = facts_in(rows) if self.update else []
-            rows = rows if self.update else list(name_known(rows, self.read_options.find_skus))
+            self.tables_with_rows |= {table} if rows else set()
+            rows = rows if self.update else self._needed(rows)
             self._assign(rows, found, table)
         if found.why is None:
             self._read_rest(found)
         self._leave_out(found)
+
+    def _needed(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows, without those of which Packshot has all."""
+        left = without_skus(rows, self.find_unchanged(rows), self.report)
+        return list(name_known(left, self.read_options.find_skus))
 
     def _report(self, note: str) -> None:
         """Photos that fit no SKU of the spreadsheet are read by their names."""
@@ -147,7 +154,6 @@ class WatchedBatch:
     def _assign(self, rows: Iterable[Row], found: Collected, table: str = "") -> None:
         """Give each row to the file of its photo; without such a file, to the spreadsheet."""
         for row in rows:
-            self.tables_with_rows.add(table)
             path = found.take(row.photo) or self._file_named_by(row.photo)
             if path and not isinstance(row.photo, ZippedPhoto):
                 row = replace(row, photo=UnchangedPhoto(self.folder.path / path, self.files[path]))
