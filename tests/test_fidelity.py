@@ -496,6 +496,23 @@ def test_what_touched_the_product_and_is_gone_never_passes_but_is_no_missing_par
     assert not scoring.load_weights().is_certain(found.measures)
 
 
+@pytest.mark.parametrize(("light", "verdict"), [(None, "warn"), (0.5, "pass"), (0.25, "pass")])
+def test_what_the_picture_adds_at_the_edge_is_named_unless_it_is_a_shadow(
+    light: float | None, verdict: str
+) -> None:
+    """The network takes a hard shadow for a part of the product, too."""
+    crowded, swallowed, likely = with_a_neighbour()
+    photo, _ = sample("bottle-paper")
+    shown = on_new_background(photo, likely)
+    beside = (swallowed > 0.5) & (likely < 0.5)
+    shade = as_bytes(to_srgb(to_linear(shown) * np.float32(light or 1)))
+    shown[beside] = (crowded if light is None else shade)[beside]
+    found = check(RawSide(side_of(photo, likely), None, b""), shown, swallowed)
+    named = [reason.words for reason in found.reasons]
+    assert (found.verdict, found.measures["extra"] > 0.02) == (verdict, light is None)
+    assert ("something was added at the bottom right" in named) == (light is None), named
+
+
 def test_a_handle_in_both_is_not_gone_where_the_network_missed_it() -> None:
     """Most of it is beyond the crop around what the network saw of the picture."""
     photo, likely = sample("bottle-paper")
@@ -578,7 +595,7 @@ def test_weights_follow_their_own_rules() -> None:
     assert used.judge(nothing | {"unjudged": used.unjudged_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"repainted": used.repainted_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"patch": used.patch_warns + 0.1})[0] != "pass"
-    for measure in ("missing", "patch", "repainted"):  # a model's vote clears doubts, not these
+    for measure in ("missing", "extra", "patch", "repainted"):  # a model's vote clears doubts, not these
         assert used.is_certain(nothing | {measure: getattr(used, f"{measure}_warns") + 0.1})
     assert not used.is_certain(nothing | {"unjudged": used.unjudged_warns + 0.001})
     assert used.is_certain(nothing | {"texture": 0.5}) and not used.is_certain(nothing)

@@ -46,6 +46,8 @@ def reasons_of(
         named = ["repainted", *(name for name in named if name not in same)]
     if values["patch"] > weights.patch_warns:
         named.insert(0, "patch")
+    if values["extra"] > weights.extra_warns:
+        named.insert(0, "extra")
     if values["missing"] > weights.missing_warns:
         named.insert(0, "missing")
     if values["letters"] > weights.letters_fail:

@@ -31,6 +31,7 @@ HARD_LIMITS: Final = {
     "unjudged_warns": scoring.UNJUDGED_WARNS,
     "repainted_warns": scoring.REPAINTED_WARNS,
     "light_warns": scoring.LIGHT_WARNS,
+    "extra_warns": scoring.EXTRA_WARNS,
 }
 
 
@@ -180,6 +181,7 @@ def as_toml(found: scoring.Weights, note: str) -> str:
         f"unjudged_warns = {found.unjudged_warns}  # share of the product",
         f"repainted_warns = {found.repainted_warns}  # share of the compared pixels",
         f"light_warns = {found.light_warns}  # EV",
+        f"extra_warns = {found.extra_warns}  # share of the product",
         "",
         "# Where a measure begins to count, where it counts more, and the two weights.",
         "[measures]",

@@ -28,6 +28,7 @@ BAND: Final = 8  # px; the width on each side of a border where colours are comp
 OPENED: Final = 0.02  # of the crop; a thinner sliver is not a part
 AROUND: Final = 15  # px around a piece where its background is measured
 APART: Final = 4.0  # dE; a piece that differs less from its background is invisible
+SAME_HUE: Final = 3.0  # dE; a shadow differs less from its background's colour with less light
 EDGE: Final = 1.2  # dE per px; a visible border is steeper
 BORDERED: Final = 0.15  # of a piece's border; if less of it is visible, there is no border
 RIM: Final = 7  # px by which two masks of the same product may differ along its outline
@@ -73,7 +74,8 @@ def find_parts(
     lost = ours & (raw.likelihood > SURE) & ~theirs
     missing = _keep_attached(lost & (likely < 255 - SURE) & unlike, both, kernel, seen.raw)
     extra = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE) & unlike
-    extra = _keep_attached(extra, both, kernel, seen.relit)
+    added = (piece for piece in _pieces(extra, kernel) if _is_added(piece, masks, seen))
+    extra = np.logical_or.reduce([np.zeros_like(ours), *added])
     unjudged, beside = np.zeros_like(ours), np.zeros_like(ours)
     for piece in _pieces(lost & ~missing, kernel):
         kind = _judge_piece(piece, masks, seen)
@@ -110,6 +112,19 @@ def _keep_attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Fl
         if _is_attached(piece, product, lab):
             kept |= piece
     return kept
+
+
+def _is_added(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> bool:
+    """Whether a piece that only the picture's mask has is something new at the product. Else it is
+    background, or a shadow on it: as its background, but with less light of every colour."""
+    ours, theirs = masks
+    if _contact(piece, ours & theirs) <= CONTACT * float(piece.sum()) ** 0.5:
+        return False
+    here, there = _beside_background(piece, ours | theirs, seen)
+    # Scaling light scales L* + 16, a* and b* alike.
+    scale = (here[0] + 16) / (there[0] + 16)
+    is_shadow = scale < 1 and np.linalg.norm(here[1:] - scale * there[1:]) < SAME_HUE
+    return not is_shadow and float(np.linalg.norm(here - there)) > APART
 
 
 def _pieces(part: Mask, kernel: NDArray[np.uint8]) -> list[Mask]:
@@ -161,14 +176,19 @@ def _span(mask: Mask, axis: int) -> tuple[int, int]:
 
 def _apart_from_background(piece: Mask, product: Mask, seen: Pictures) -> float:
     """dE between the picture's pixels in the piece's place and those around it, 0 without these."""
+    here, there = _beside_background(piece, product, seen)
+    return float(np.linalg.norm(here - there))
+
+
+def _beside_background(piece: Mask, product: Mask, seen: Pictures) -> tuple[Floats, Floats]:
+    """The picture's median Lab in the piece's place, and of the background around it (that of the
+    piece again where none is seen)."""
     bits = piece.astype(np.uint8)
     around = cv2.dilate(bits, disc(2 * AROUND + 1)) > 0
     around &= cv2.dilate((piece | product).astype(np.uint8), disc(2 * NEAR + 1)) == 0
     around &= seen.visible
-    if not around.any():
-        return 0.0
-    here, there = (np.median(seen.enhanced[where], axis=0) for where in (piece, around))
-    return float(np.linalg.norm(here - there))
+    around = around if around.any() else piece
+    return np.median(seen.enhanced[piece], axis=0), np.median(seen.enhanced[around], axis=0)
 
 
 def _bordered(piece: Mask, product: Mask, lab: Floats) -> float:

@@ -24,6 +24,7 @@ MOST: Final = 6.0
 MISSING_FAILS: Final = 0.05
 UNJUDGED_WARNS: Final = 0.02
 REPAINTED_WARNS: Final = 0.001
+EXTRA_WARNS: Final = 0.005
 #: Something of this size that touches the product and differs from it is no handle or strap, but
 #: another object.
 ANOTHER_OBJECT: Final = 0.15
@@ -61,7 +62,7 @@ class Knots:
 
 @dataclass(frozen=True)
 class Weights:
-    """`version` is the day of the fit. A measure beyond one of the last eight fields, the hard
+    """`version` is the day of the fit. A measure beyond one of the last nine fields, the hard
     limits, decides whatever the score is."""
 
     version: str
@@ -77,6 +78,7 @@ class Weights:
     unjudged_warns: float = UNJUDGED_WARNS
     repainted_warns: float = REPAINTED_WARNS
     light_warns: float = LIGHT_WARNS
+    extra_warns: float = EXTRA_WARNS
 
     def parts(self, measures: Mapping[str, float]) -> dict[str, float]:
         """What each measure adds to the score, largest first."""
@@ -92,6 +94,7 @@ class Weights:
         )
         warned = (
             measures["missing"] > self.missing_warns
+            or measures["extra"] > self.extra_warns
             or measures["patch"] > self.patch_warns
             or measures.get("unjudged", 0.0) > self.unjudged_warns
             or self.unjudged_warns < measures.get("beside", 0.0) < ANOTHER_OBJECT
