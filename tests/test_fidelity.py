@@ -595,7 +595,8 @@ def test_weights_follow_their_own_rules() -> None:
     assert used.judge(nothing | {"unjudged": used.unjudged_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"repainted": used.repainted_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"patch": used.patch_warns + 0.1})[0] != "pass"
-    for measure in ("missing", "extra", "patch", "repainted"):  # a model's vote clears doubts, not these
+    # A model's vote clears doubts, not these.
+    for measure in ("missing", "extra", "patch", "repainted"):
         assert used.is_certain(nothing | {measure: getattr(used, f"{measure}_warns") + 0.1})
     assert not used.is_certain(nothing | {"unjudged": used.unjudged_warns + 0.001})
     assert used.is_certain(nothing | {"texture": 0.5}) and not used.is_certain(nothing)
