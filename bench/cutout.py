@@ -418,7 +418,7 @@ def tried(case: Case, model: Path | None) -> Outcome:
     return Outcome(
         case,
         trusted,
-        cut is not None and cut.fair and not cut.trusted and not against,
+        cut is not None and cut.offered and not cut.trusted and not trust.FATAL & {*against},
         against,
         sureness,
         "nothing found" if cut is None else cut.why(),
@@ -489,7 +489,7 @@ def _judged_again(outcome: Outcome, sure: float, threshold: float) -> Outcome:
     assert outcome.sureness is not None
     allowed = not network_trust.doubts(outcome.sureness) and not outcome.against
     trusted = allowed and sure >= threshold
-    flagged = allowed and not trusted and sure >= network_trust.FAIR
+    flagged = allowed and not trusted and sure >= network_trust.OFFERED
     return replace(outcome, trusted=trusted, flagged=flagged)
 
 

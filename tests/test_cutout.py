@@ -18,6 +18,7 @@ from packshot.enhancers.local import (
     outline,
     recipes,
     sheet,
+    trust,
 )
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import CutProduct
@@ -147,7 +148,7 @@ def test_a_cut_along_no_edges_is_refused(background: Bytes) -> None:
     """Cut through the bag, where the photo has no edge."""
     picture, truth = scene(background)
     truth[:, :230] = False
-    assert outline.EDGELESS in said_of(picture, truth)
+    assert trust.EDGELESS in said_of(picture, truth)
 
 
 def checked_cloth(shape: tuple[int, ...]) -> Bytes:

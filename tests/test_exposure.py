@@ -61,6 +61,15 @@ def test_a_dark_photo_is_lifted_as_far_as_its_lightest_part_allows() -> None:
     assert 0.4 < exposure(darker(lit, 2.0)) < exposure(darker(lit, 3.0)) <= 1.5
 
 
+def test_a_scene_of_many_things_without_anything_light_is_dark() -> None:
+    """A plain dark wall may be all there is to see; of many things, one is light."""
+    random = np.random.default_rng(4)
+    colours = random.integers(20, 245, (12, 16, 3)).astype(np.uint8)
+    scene = np.asarray(cv2.resize(colours, (640, 480), interpolation=cv2.INTER_NEAREST), np.uint8)
+    assert exposure(scene) == exposure(darker(scene, 0.3)) == 0.0
+    assert 0.6 < exposure(darker(scene, 1.0)) <= 1.0
+
+
 def test_grey_sheet_without_anything_lighter_is_taken_for_paper_with_care() -> None:
     dull = darker(box((235, 235, 233), (150, 60, 40), None), 1.5)
     assert 0.5 < exposure(dull) <= 1.0

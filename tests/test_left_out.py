@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop, cutout, edges, findings, left_out, recipes, trust
+from packshot.enhancers.local import (
+    backdrop,
+    cutout,
+    edges,
+    findings,
+    left_out,
+    outline,
+    recipes,
+    trust,
+)
 from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures.arrays import Mask, as_bytes
 from packshot.pictures.imaging import encode_array
@@ -81,6 +90,18 @@ def test_a_picture_with_such_a_part_names_its_place() -> None:
     found = replace(found, cut=trusted, treatment="cut")
     said = recipes.warning(found, "white", recipes.make(found, "white"))
     assert said is not None and "A part at the top was added" in said
+
+
+@pytest.mark.parametrize(("sole", "doubted"), [((246, 246, 247), True), ((255, 255, 255), False)])
+def test_a_photo_on_white_is_not_cut_out_where_much_beside_the_cut_is_not_white(
+    sole: Colour, doubted: bool
+) -> None:
+    """A white sole looks like a shadow there; the photo's own pixels on white lose nothing."""
+    photo = np.full((*SHAPE, 3), 255, np.uint8)
+    photo[450:500, 200:520] = sole
+    photo[BODY] = (150, 60, 40)
+    said = outline.find_doubts(photo, backdrop.measure(photo), cut(photo)).doubts
+    assert (outline.LEFT_ON_WHITE in said) == doubted
 
 
 def test_a_part_that_the_frame_cuts_off_is_a_doubt() -> None:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Analysis, Brief, Photo, Picture
-from packshot.enhancers.local import findings, recipes, sheet, upright
+from packshot.enhancers.local import findings, recipes, sheet, trust, upright
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import EnhancerError
@@ -22,6 +22,7 @@ from packshot.pictures.provenance import EDITED
 from packshot.settings import Settings
 
 Bytes = NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
 
 def here(function: Callable[..., object], *args: object) -> object:
@@ -152,6 +153,29 @@ def test_an_unevenly_lit_backdrop_is_evened_and_light_parts_stay_below_white() -
     assert abs(left - right) <= 4 < int(np.median(photo[:, :20])) - int(np.median(photo[:, 620:]))
     assert not (made == 255).all(axis=2).any()
     assert "even" not in recipes.titles(replace(found_mug(), treatment="scene"))
+
+
+@pytest.mark.parametrize("ends", [((120, 160, 235), (205, 190, 130)), ((255,) * 3, (236,) * 3)])
+def test_a_sky_above_sand_and_a_white_sheet_are_not_evened(ends: tuple[Colour, Colour]) -> None:
+    """The first became grey and dark, the second got dark corners."""
+    down = np.linspace(0, 1, 480)[:, None, None]
+    sheet = np.array(ends[0]) * (1 - down) + np.array(ends[1]) * down + np.zeros((480, 640, 1))
+    sheet[180:300, 240:400] = (150, 40, 40)
+    found = findings.measure(encode_array(sheet.astype(np.uint8)), PictureOptions())
+    assert found.backdrop.plain
+    assert "even" not in recipes.titles(replace(found, treatment="scene"))
+
+
+def test_a_doubtful_cut_is_offered_with_its_doubt_and_a_hopeless_one_is_not() -> None:
+    found = findings.measure(encode_array(mug(backdrop=(90, 95, 110))), PictureOptions())
+    assert found.cut is not None and found.cut.trusted
+    for doubt, offered in ((trust.FADING, True), (trust.EDGE, False)):
+        cut = replace(found.cut, doubts=(doubt,))
+        assert not cut.trusted and cut.offered == offered
+    doubted = replace(found, treatment="unsure", cut=replace(found.cut, doubts=(trust.FADING,)))
+    assert recipes.titles(doubted)[:2] == ["natural", "white"]
+    said = recipes.warning(doubted, "white", recipes.make(doubted, "white"))
+    assert said is not None and f"not certain ({trust.FADING})" in said
 
 
 def found_mug() -> findings.Findings:

@@ -27,10 +27,10 @@ class CutOut:
     mask: Mask
     method: str  # flood, lit, saliency, colour, centre, network or rembg
     confidence: float  # 0..1: the chance that it is good enough to cut by
-    doubts: tuple[str, ...]  # in words; any doubt means: do not cut
+    doubts: tuple[str, ...]  # in words; any doubt means: do not cut without a warning
     extent: Mask  # everything that may belong to the product
     threshold: float = trust.THRESHOLD  # least confidence for a cut without a warning
-    fair_from: float = 2.0  # least confidence for a cut with a warning; 2: never
+    offered_from: float = trust.THRESHOLD  # least confidence for a cut with a warning
     parts: Mask | None = None  # what the mask lacked at first; finer than the mask, which has it
 
     @property
@@ -39,14 +39,14 @@ class CutOut:
         return self.confidence >= self.threshold and not self.doubts
 
     @property
-    def fair(self) -> bool:
+    def offered(self) -> bool:
         """Whether a cut by this mask may be shown to a reviewer, with a warning."""
-        return self.confidence >= self.fair_from and not self.doubts
+        return self.confidence >= self.offered_from and not trust.FATAL & {*self.doubts}
 
     @property
     def likely(self) -> bool:
         """Whether the mask, doubts aside, probably shows where the product is."""
-        return self.confidence >= min(self.threshold, self.fair_from)
+        return self.confidence >= trust.LIKELY
 
     def with_parts(self, parts: Mask) -> CutOut:
         """The same with parts of the product that the mask lacked."""
@@ -84,7 +84,7 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
     found = from_likelihood(likelihood(rgb), maps, masks, name)
     if found is None or classical is None:
         return found or classical
-    if found.trusted or found.fair:
+    if found.likely and (found.trusted or found.offered):
         return found
     return replace(found, extent=found.extent | classical.extent)
 
@@ -120,7 +120,7 @@ def from_likelihood(
         network_trust.doubts(measured),
         _reach(at_size) | mask,
         network_trust.THRESHOLD,
-        network_trust.FAIR,
+        network_trust.OFFERED,
     )
 
 

@@ -42,6 +42,8 @@ LIT = 0.45  # linear light; hardly anything of a photo that may be too dark is l
 HARDLY = 0.002  # which is a share of the frame
 DOUBT = 0.75  # EV that may be lacking without evidence
 PEAK = 0.9  # linear light that the lightest part of a dark photo is brought to
+DULL, BRIGHT_ENOUGH = 0.6, 0.75  # linear light of a scene's lightest part: surely too dark, and not
+MAX_FOR_DULL = 1.0  # EV
 METERED = 0.13  # mean linear light: a camera meters a frame a little lighter than this
 
 
@@ -57,14 +59,18 @@ def estimate(small: Bytes, backdrop: Backdrop, balance: Floats, black: float) ->
     """What the photo lacks after the white balance and without haze.
 
     The evidence is a neutral backdrop that nothing in the frame outshines, so that it is probably
-    white; or else a frame that is dark on the whole and in which nothing is light.
+    white; or else a frame that is dark on the whole, or a scene, and in which nothing is light.
     """
     before = to_linear(small)
     clear = np.maximum(before - black, 0) / (1 - black)
     light, brightest = clear * balance @ LUMA, highest(clear)
     metered = max(METERED, float((before @ LUMA).mean()))  # gives back what the haze took
     lacking = float(np.log2(metered / max(float(light.mean()), 0.01)))
-    wanted = max(0.0, min(lacking, _room(brightest, 99.9, PEAK)))
+    room = _room(brightest, 99.9, PEAK)
+    wanted = max(0.0, min(lacking, room))
+    if not backdrop.plain:  # many things, none of them light: good photos of scenes have highlights
+        dull = _ramp(float(np.percentile(brightest, 99.9)), BRIGHT_ENOUGH, DULL)
+        wanted = max(wanted, dull * min(room, MAX_FOR_DULL))
     paper = _light_of_paper(light, backdrop, balance)
     if paper is not None:
         lacking = float(np.log2(PAPER / paper))

@@ -196,9 +196,9 @@ def _with_cut(found: Findings, cut: CutOut, small: Bytes) -> Findings:
 
 
 def _with_light_parts(found: Findings, small: Bytes) -> Findings:
-    """Add what has clear edges to the extent of a product that was not cut out: in front of a pale
-    backdrop masks lose light parts, and a crop or a blur would, too."""
-    if found.cut is None or found.treatment in ("cut", "unsure") or not _is_pale(found.backdrop):
+    """Add what has clear edges to the extent of a product that was not cut out for certain: in
+    front of a pale backdrop masks lose light parts, and a crop or a blur would, too."""
+    if found.cut is None or found.treatment == "cut" or not _is_pale(found.backdrop):
         return found
     extent = found.cut.extent
     edged = outline.find_edges(small).astype(np.float32)
@@ -237,19 +237,22 @@ def _measure_transparent(rgba: NDArray[np.uint8], options: PictureOptions) -> Fi
 def _choose_treatment(
     rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, options: PictureOptions
 ) -> tuple[Treatment, str]:
-    """A trusted cut-out, else one for a reviewer to check, else whitening if that is safe, else
-    the original scene."""
+    """A trusted cut-out, else whitening if that is safe, else a cut-out for a reviewer to check,
+    else the original scene."""
     if cut is None:
         return "scene", "background kept (no cut-out found)"
     if options.has_adjustment("keep_background"):
         return "scene", f"background kept as asked ({cut.why()})"
     if cut.trusted:
         return "cut", cut.why()
-    if options.has_adjustment("cut_out") or (cut.fair and not _is_pale(backdrop)):
-        return "unsure", f"cut out to be checked ({cut.why()})"
+    to_check: tuple[Treatment, str] = ("unsure", f"cut out to be checked ({cut.why()})")
+    if options.has_adjustment("cut_out"):
+        return to_check
     may_whiten = backdrop.light_grey and not options.has_adjustment("keep_light")
     if may_whiten and flatfield.is_safe(rgb, backdrop, cut.extent):
         return "whiten", f"backdrop whitened without a mask ({cut.why()})"
+    if cut.offered:
+        return to_check
     return "scene", f"background kept ({cut.why()})"
 
 

@@ -17,7 +17,7 @@ from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.near import slope_of
-from packshot.pictures.arrays import Bytes, Floats, Mask, shrink
+from packshot.pictures.arrays import Bytes, Floats, Mask, lowest, shrink
 
 SIDE = 512  # px; sizes below are at this size
 NOISE = 3.5  # a slope of this many times the border's median is an edge
@@ -25,7 +25,6 @@ NOISE = 3.5  # a slope of this many times the border's median is an edge
 MIN_EDGE, MAX_ASKED = 0.5, 1.5
 MAX_EDGELESS, MAX_EDGELESS_ON_PALE = 0.06, 0.02  # of the outline
 FAINT, MAX_FAINT = 1.0, 0.02  # delta E per pixel, and of the outline: most cuts have none
-EDGELESS = "its outline follows no edge of the photo"
 MAX_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
 MIXED = "it has the background's colours along its outline"
 #: Deeper than this inside the product, colours are its own; within this outside, they are the
@@ -34,6 +33,8 @@ BAND = 0.08
 #: A colour is the background's if more than COMMON of the pixels around the product have it, and
 #: it is more than MORE times as common there as inside.
 COMMON, MORE = 0.01, 4
+LEFT_ON_WHITE = "something beside it may be a part of it"
+NOT_WHITE, MAX_BESIDE = 250, 0.15  # a byte in any channel; of the cut's area: a sole, a reflection
 FAINT_ON_WHITE = "a part of its outline is hardly visible"  # a white backdrop needs no cut
 LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
@@ -60,7 +61,8 @@ class CutDoubts:
 
 def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubts:
     """Compare a product that was cut out of a photo with the photo's edges."""
-    lab = trust.smooth_lab(shrink(rgb, SIDE))
+    small = shrink(rgb, SIDE)
+    lab = trust.smooth_lab(small)
     inside = product.in_frame(rgb.shape, lab.shape) > 127
     slope = slope_of(lab, 0.8)
     edge = least_edge(slope)
@@ -74,12 +76,19 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     edgeless = _edgeless_share(inside, slope, min(edge, MAX_ASKED))
     faint = _edgeless_share(inside, slope, FAINT) > MAX_FAINT
     reasons = (
-        (edgeless > (MAX_EDGELESS_ON_PALE if pale else MAX_EDGELESS), EDGELESS),
+        (edgeless > (MAX_EDGELESS_ON_PALE if pale else MAX_EDGELESS), trust.EDGELESS),
         (bool(left_out.any()), LEFT_OUT),
         (not backdrop.plain and _mixed_share(lab, inside) > MAX_MIXED, MIXED),
         (faint and backdrop.white, FAINT_ON_WHITE),
+        (backdrop.white and _share_beside(small, inside) > MAX_BESIDE, LEFT_ON_WHITE),
     )
     return CutDoubts(tuple(words for applies, words in reasons if applies), left_out, faint)
+
+
+def _share_beside(small: Bytes, inside: Mask) -> float:
+    """How much of a picture on white the cut leaves out, over the cut's area."""
+    beside = (lowest(small) < NOT_WHITE) & ~_around(inside, NEAR)
+    return float(beside.sum() / max(1, inside.sum()))
 
 
 def find_edges(rgb: Bytes) -> Mask:

@@ -23,7 +23,7 @@ TITLES: dict[Treatment, tuple[str, ...]] = {
         "tight", "dark", "bright", "crisp", "detail",
     ),
     "unsure": (
-        "natural", "white", "soft", "close", "bright",
+        "natural", "white", "even", "close", "soft", "bright",
         "crisp", "studio", "sunny", "deep", "plain",
     ),
     "whiten": (
@@ -109,10 +109,7 @@ def warning(findings: Findings, title: str, made: FramedPicture) -> str | None:
 def _warn_of_background(findings: Findings, title: str) -> list[str]:
     on_new_background = title in CUT
     if findings.treatment == "unsure" and on_new_background:
-        return [
-            "The cut-out is not certain: compare the outline with the photo. A part of the product"
-            " may be missing, or a part of the background may be left."
-        ]
+        return [_warn_of_doubts(findings.cut)]
     if findings.treatment == "cut" and on_new_background:
         return [*_warn_of_part(findings.cut), *_warn_of_cut(findings)]
     if findings.treatment == "whiten" and on_new_background:
@@ -125,6 +122,14 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
     if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
     return []
+
+
+def _warn_of_doubts(cut: CutOut | None) -> str:
+    said = f" ({'; '.join(cut.doubts)})" if cut is not None and cut.doubts else ""
+    return (
+        f"The cut-out is not certain{said}: compare the outline with the photo. A part of the"
+        " product may be missing, or a part of the background may be left."
+    )
 
 
 def _warn_of_whitening(findings: Findings) -> list[str]:

@@ -21,7 +21,9 @@ ALIKE = 0.9  # of the larger window: windows that share more show the same
 BLURRED = 0.05  # of the picture: where "soft" blurs less, it shows the same as "natural"
 EVENED = (0.7, 1.5)  # times a pixel's code: the most that "even" darkens and lightens
 LIGHTEST = 250.0  # a code; evening makes nothing lighter than this
-DIM, UNEVEN = 30.0, 5.0  # L of a backdrop; darker ones show no light, smaller ranges are even
+DIM, NEARLY_WHITE = 30.0, 96.0  # L of a backdrop; darker ones show no light, lighter ones are even
+UNEVEN = 5.0  # L; smaller ranges are even
+TURNS = 8.0  # of a or b over a backdrop: more is no light, but two things: a sky over the ground
 FADE = 0.015  # of the mask's longer side: how gradually the blur begins
 
 
@@ -122,7 +124,9 @@ def _is_unevenly_lit(findings: Findings) -> bool:
     """Whether a backdrop shows the light that falls on it, and that it is not the same all over."""
     backdrop = findings.backdrop
     surface = backdrop.small_surface()
-    if not backdrop.plain or backdrop.lightness < DIM or np.ptp(surface[..., 0]) < UNEVEN:
+    if not backdrop.plain or not DIM < backdrop.lightness < NEARLY_WHITE:
+        return False
+    if np.ptp(surface[..., 0]) < UNEVEN or np.ptp(surface[..., 1:], axis=(0, 1)).max() > TURNS:
         return False
     size = (SURFACE_SIDE, SURFACE_SIDE)
     off = to_lab(resize(findings.rgb, *size))[..., 0] - surface[..., 0]

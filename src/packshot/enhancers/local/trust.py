@@ -18,6 +18,8 @@ from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, to_lab, to_l
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
 SMALL = "it is too small in the frame"
+EDGELESS = "its outline follows no edge of the photo"
+FATAL = frozenset((EDGE, PIECES, SMALL, EDGELESS))  # a cut with such a doubt is not even offered
 MAX_TEXTURE = 2.0  # L per pixel; a smooth backdrop has less
 LIGHT = 70.0  # L; light parts of a product may be lost in a backdrop lighter than this
 FADING = "a light part of it may be lost"
@@ -27,6 +29,7 @@ MAX_HOLLOW = 0.002  # of the mask
 MIN_LIGHT = 0.2  # of the backdrop's; darker is no shade
 SAME_COLOUR = 1.0  # delta E of means
 THRESHOLD = 0.85  # least confidence for a cut; bench/cutout.py measures what passes
+LIKELY = 0.6  # least confidence, doubts aside, to take a mask for the product's place
 
 
 @dataclass(frozen=True)
