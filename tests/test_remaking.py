@@ -39,7 +39,7 @@ from packshot.work import pipeline
 from packshot.work.batching import Batching
 from packshot.work.checker import checking_pixels
 from packshot.work.claim import Claim
-from packshot.work.locking import PixelLock
+from packshot.work.pixel_lock import PixelLock
 from packshot.work.remaking import Remaker
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"

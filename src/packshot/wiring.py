@@ -47,8 +47,8 @@ from packshot.work.claims import Claims
 from packshot.work.judging import Judging
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.ledger import DatabaseLedger
-from packshot.work.locking import PixelLock
 from packshot.work.parts import Parts
+from packshot.work.pixel_lock import PixelLock
 from packshot.work.raw_images import RawImages
 from packshot.work.remaking import Remaker
 from packshot.work.take_claims import TakeClaims

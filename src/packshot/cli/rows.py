@@ -23,6 +23,7 @@ from packshot.spreadsheets import (
     ENDINGS,
     LEFT_OUT,
     NO_SKU_COLUMN,
+    SHEET_ENDINGS,
     TABLE_BYTES,
     DecimalSign,
     Import,
@@ -44,8 +45,6 @@ from packshot.spreadsheets import (
 from packshot.spreadsheets.photo_files import is_system_file
 from packshot.spreadsheets.table import list_first
 
-#: Files that are read as spreadsheets, or refused as spreadsheets with a message.
-SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
 #: The ending of texts, some of which are tables.
 TEXT = ".txt"
 #: What an error of a row's photo begins with.
@@ -160,7 +159,7 @@ def is_spreadsheet(path: Path) -> bool:
     if ending == TEXT and path.is_file():
         with suppress(OSError), path.open("rb") as file:
             return is_text_table(file.read(TABLE_BYTES))
-    return ending in SPREADSHEETS and not path.is_dir()
+    return ending in SHEET_ENDINGS and not path.is_dir()
 
 
 def with_own_spreadsheet(paths: Sequence[Path]) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from packshot.enhancers.adjustments import ADJUSTMENTS
 from packshot.lanes import Lane
 from packshot.pictures.provenance import COMPLETED_BY_A_MODEL, EDITED, Provenance
 
@@ -44,7 +45,7 @@ class Brief:
     wanted: int
     instructions: str | None = None  # the reviewer's words, on a redo
     complaints: tuple[str, ...] = ()  # why the previous pictures were rejected
-    adjustments: tuple[str, ...] = ()  # of ADJUSTMENTS, on a redo; see `sum_up`
+    adjustments: tuple[str, ...] = ()  # on a redo; see `adjustments.sum_up`
     lane: Lane = "standard"  # for the calls that are sent now
     take: int = 1  # 2 and more: a picture whose fidelity check failed is made again
     facts: tuple[str, ...] = ()  # of the photo, which the take before got wrong
@@ -57,49 +58,6 @@ class Brief:
             ADJUSTMENTS[name] + (f" By {n} steps." if n > 1 else "") for name, n in times.items()
         ]
         return " ".join([*words, self.instructions] if self.instructions else words)
-
-
-#: What a reviewer can ask for on a redo without free words, and what it means. The local enhancer
-#: carries them out itself; others get these words.
-ADJUSTMENTS: Final = {
-    "lighter": "Make the picture lighter.",
-    "darker": "Make the picture darker.",
-    "warmer": "Make the light warmer.",
-    "cooler": "Make the light cooler.",
-    "keep_light": "Leave light and colour as they are in the photo.",
-    "tighter": "Show the product larger, with less room around it.",
-    "looser": "Show the product smaller, with more room around it.",
-    "keep_background": "Keep the photo's own background.",
-    "cut_out": "Cut the product out, on a plain white background.",
-    "straighten": "Straighten the picture: upright lines upright, level lines level.",
-}
-#: What one redo can't ask for together.
-OPPOSITES: Final = (
-    ("lighter", "darker"),
-    ("warmer", "cooler"),
-    ("tighter", "looser"),
-    ("keep_background", "cut_out"),
-)
-LIGHT_STEPS: Final = ("lighter", "darker", "warmer", "cooler")
-STEPS: Final = (*LIGHT_STEPS, "tighter", "looser")  # can be asked for again, for more
-
-
-def sum_up(rounds: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """The adjustments of successive rounds as those of one, since each round begins with the photo:
-    steps add up, opposite ones cancel out, and of the other choices the last one counts."""
-    opposite = {a: b for pair in OPPOSITES for a, b in (pair, pair[::-1])}
-    asked: list[str] = []
-    for adjustments in rounds:
-        if "keep_light" in adjustments:
-            asked = [name for name in asked if name not in LIGHT_STEPS]
-        for name in adjustments:
-            other = opposite.get(name, "")
-            cancels = other in asked
-            if cancels:
-                asked.remove(other)
-            if (name in STEPS and not cancels) or name not in (*STEPS, *asked):
-                asked.append(name)
-    return tuple(asked)
 
 
 class VariantPlan(BaseModel):
@@ -370,5 +328,5 @@ class Enhancer(Protocol):
         ...
 
 
-# Runs a module-level function in a pixel process: run(function, *args) -> result.
+#: Runs a module-level function in a pixel process: run(function, *args) -> result.
 RunPixels = Callable[..., object]

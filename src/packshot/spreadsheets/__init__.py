@@ -37,7 +37,7 @@ from packshot.spreadsheets.plan import (
     plan_import,
 )
 from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
-from packshot.spreadsheets.reading import TABLE_BYTES, is_text_table, read_table
+from packshot.spreadsheets.reading import SHEET_ENDINGS, TABLE_BYTES, is_text_table, read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetLimits, SheetProblem
 
@@ -49,6 +49,7 @@ __all__ = [
     "LEFT_OUT",
     "NO_FIT",
     "NO_SKU_COLUMN",
+    "SHEET_ENDINGS",
     "TABLE_BYTES",
     "ArchiveLimits",
     "DecimalSign",

@@ -66,6 +66,18 @@ _ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,
 _ENCODED_TWICE: Final = re.compile(r"(?:Ã[\xa1-\xbfŸ]|Â[\xa1-\xbf]|â€[™œ“¦])\w{0,20}")
 _WORD_BEGINS: Final = re.compile(r"\w*\Z")
 _ENTRIES: Final = 5_000
+#: Endings of names that say "spreadsheet", also of those that are refused.
+SHEET_ENDINGS: Final = (
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".xlsx",
+    ".xlsm",
+    ".xls",
+    ".xlsb",
+    ".ods",
+    ".numbers",
+)
 #: The lines that show whether a text is a table, and bytes that hold them.
 _TABLE_LINES: Final = 3
 TABLE_BYTES: Final = 65_536

@@ -27,7 +27,7 @@ from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
 from packshot.settings import Settings
-from packshot.spreadsheets import ENDINGS
+from packshot.spreadsheets import ENDINGS, SHEET_ENDINGS, TABLE_BYTES
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
 from packshot.spreadsheets.view_words import place_of_view, view_key
 from packshot.web.api.product_schemas import MAX_PRODUCTS
@@ -49,6 +49,7 @@ LIMITS: Final = {
     "photo_pixels": limits.MAX_PIXELS,
     "shortest_side": limits.MIN_SIDE,
     "most_aspect": limits.MAX_ASPECT,
+    "table_bytes": TABLE_BYTES,
     "request_products": MAX_PRODUCTS,
     "request_bytes": MAX_JSON_BYTES,
 }
@@ -258,7 +259,13 @@ def upload() -> Response:
     settings = services().settings
     # Without Gemini there is nothing to lock.
     lock = None if settings.enhancer_name == "local" else settings.pixel_lock == "on"
-    data = {"endings": ENDINGS, "lanes": _lanes(settings), "pixel_lock": lock, "limits": LIMITS}
+    data = {
+        "endings": ENDINGS,
+        "sheet_endings": SHEET_ENDINGS,
+        "lanes": _lanes(settings),
+        "pixel_lock": lock,
+        "limits": LIMITS,
+    }
     return _page("desk/upload.html", "upload", None, data)
 
 

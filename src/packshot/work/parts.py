@@ -16,7 +16,7 @@ from packshot.storage import Storage
 from packshot.work.claim import Claim
 from packshot.work.claims import Claims
 from packshot.work.keep_trying import KeepTrying
-from packshot.work.locking import PixelLock
+from packshot.work.pixel_lock import PixelLock
 
 
 @dataclass(frozen=True)

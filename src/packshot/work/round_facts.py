@@ -16,7 +16,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
-from packshot.enhancers.contract import sum_up
+from packshot.enhancers.adjustments import sum_up
 from packshot.lanes import LANES, Lane
 from packshot.products.batch_items import late_requests
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from packshot.enhancers.contract import LIGHT_STEPS, VariantPlan
+from packshot.enhancers.adjustments import LIGHT_STEPS
+from packshot.enhancers.contract import VariantPlan
 from packshot.enhancers.local import edges, on_white, scenes
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.findings import Findings, Treatment

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from packshot.enhancers.contract import ADJUSTMENTS, OPPOSITES
+from packshot.enhancers.adjustments import ADJUSTMENTS, OPPOSITES
 from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT

@@ -2,18 +2,16 @@
 
 import { bytes } from "../words.js";
 import { whyUnusable } from "./check.js";
-import { LIMITS } from "./limits.js";
+import { isSheet, LIMITS } from "./limits.js";
 import { entriesOf } from "./zip.js";
 
-const SHEET = /\.(csv|tsv|tab|xlsx|xlsm|xls|xlsb|ods|numbers)$/i;
 const ZIP = /\.zip$/i;
-const TABLE_BYTES = 65_536;
 const TABLE_LINES = 3;
 
 /** A .txt whose first lines have as many separators each, as marketplaces export them. */
 async function isTextTable(path, file) {
   if (!/\.txt$/i.test(path)) return false;
-  const beginning = new Uint8Array(await file.slice(0, TABLE_BYTES).arrayBuffer());
+  const beginning = new Uint8Array(await file.slice(0, LIMITS.table_bytes).arrayBuffer());
   const marked = beginning[0] === 0xff && beginning[1] === 0xfe;
   const text = new TextDecoder(marked ? "utf-16le" : "latin1").decode(beginning);
   const lines = text
@@ -44,7 +42,7 @@ export class Chosen {
   async add(given) {
     for (const { path, file } of given) {
       if (ZIP.test(path)) await this.#addZip(file);
-      else if (SHEET.test(path) || (await isTextTable(path, file))) this.#addSheet(file);
+      else if (isSheet(path) || (await isTextTable(path, file))) this.#addSheet(file);
       else await this.#addPhoto({ path, size: file.size, file, read: async () => file });
     }
   }
