@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sqlite3
 import time
 import weakref
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ from alembic.script import ScriptDirectory
 from servers.postgres import Postgres
 from servers.tcp_proxy import TcpProxy
 from sqlalchemy import func, insert, make_url, select, text
+from sqlalchemy.exc import OperationalError
 from support.processes import in_a_child
 from support.products import BOX
 
 from packshot.database.engine import Database
+from packshot.database.failures import as_unavailable
 from packshot.database.models import Product
 from packshot.database.tables import MIGRATIONS, bring_to_head, newest_revision, problem_with_tables
 from packshot.errors import Unavailable
@@ -217,6 +220,28 @@ def test_the_newest_revision_is_the_migrations_head(database_url: str) -> None:
     assert "packshot migrate" in (problem_with_tables(database) or "")
     with database.write_rows() as rows:  # as the next test wants to find it
         rows.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("database or disk is full", "make room"),
+        ("attempt to write a readonly database", "may write to SQLite's file"),
+    ],
+)
+def test_a_commit_that_fails_is_no_missing_connection(said: str, advice: str) -> None:
+    """SQLAlchemy names no statement for a COMMIT, nor for a connection."""
+    failed = OperationalError(None, None, sqlite3.OperationalError(said))
+    words = as_unavailable(failed).message
+    assert words.startswith(f"the database answered: {said}; ")
+    assert advice in words
+
+
+def test_a_nearly_full_disk_of_sqlites_is_a_problem(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    assert problem_with_tables(database) is None
+    assert "3.0 MB left" in (problem_with_tables(database, lambda folder: 3_000_000) or "")
     database.close()
 
 

@@ -36,6 +36,11 @@ ADVICE_BY_WORDS: Final = (
         " raise default_pool_size",
     ),
     ("statement pooling", "set PgBouncer's pool_mode to transaction"),
+    ("disk is full", "make room on the disk of SQLite's file"),
+    (
+        "readonly database|unable to open database",
+        "check that this user may write to SQLite's file and its folder",
+    ),
 )
 #: Characters of the server's words in a message: host names of a cloud take a hundred of them.
 LONGEST_QUOTE: Final = 400
@@ -70,7 +75,9 @@ def as_unavailable(error: Exception) -> Unavailable:
             " and restore a backup of it"
         )
     advice = _advice(said, code)
-    if isinstance(error, DBAPIError) and error.statement is None and code is None:
+    is_sqlite = isinstance(getattr(error, "orig", None), sqlite3.Error)
+    # Without a statement PostgreSQL's driver failed to connect; SQLite's also fails to commit.
+    if isinstance(error, DBAPIError) and error.statement is None and not (code or is_sqlite):
         return Unavailable(
             f"no connection to the database: {said}; {advice or 'check DATABASE_URL'}"
         )
@@ -79,7 +86,7 @@ def as_unavailable(error: Exception) -> Unavailable:
             f"the database refuses the role of DATABASE_URL: {said}; as the owner of its tables"
             " GRANT it the right, or make it their owner"
         )
-    if code is not None or isinstance(getattr(error, "orig", None), sqlite3.Error):
+    if code is not None or is_sqlite:
         return Unavailable(f"the database answered: {said}{advice and '; '}{advice}")
     return Unavailable(f"the database does not answer: {said}")
 

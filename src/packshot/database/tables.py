@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+#: With less room on SQLite's disk a change may fail; reading goes on.
+MIN_FREE_BYTES: Final = 20_000_000
 
 
 @contextmanager
@@ -120,8 +123,18 @@ def _alembic(connection: Connection, applied: list[str]) -> Config:
     return config
 
 
-def problem_with_tables(database: Database) -> str | None:
+def problem_with_tables(
+    database: Database,
+    free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+) -> str | None:
     """Why this program can't work with the tables, in the words of the start; None when it can."""
+    if database.is_sqlite:
+        folder = Path(database.url.database or "").absolute().parent
+        if folder.is_dir() and (free := free_bytes(folder)) < MIN_FREE_BYTES:
+            return (
+                f"the disk of SQLite's file, in {folder}, has only {free / 1e6:.1f} MB left: make"
+                " room, nothing is lost"
+            )
     with database.read_rows() as rows:
         try:
             if _is_at_head(rows):
