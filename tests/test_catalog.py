@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -299,6 +300,14 @@ def test_a_redo_gets_the_reasons_of_the_rejected_pictures(catalog: Catalog, clai
     catalog.review(product_id, "rejected", who="ann", note="less blue")
     catalog.enhance(product_id, who="ann", instructions="less blue")
     assert taken(claims, product_id).complaints == ("text damaged: the E is an F", "edges")
+
+
+def test_the_batches_of_a_filter_come_newest_first_with_their_times(catalog: Catalog) -> None:
+    first, second = catalog.create([BOX, BOX]), catalog.create([BOX])
+    found = catalog.facets(Filter("pending"))
+    assert list(found.batches.items()) == [(second.batch_id, 1), (first.batch_id, 2)]
+    created = catalog.product(first.products[0].id).created_at
+    assert datetime.fromisoformat(found.batch_times[first.batch_id]) == created
 
 
 def test_slow_counts_are_cached_for_each_filter(catalog: Catalog, database: Database) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, Literal, TypeVar
 
@@ -116,6 +117,7 @@ class Facets:
     enhancers: dict[str, int]
     doubts: dict[str, int]  # "yes", "no" and "after_approval"
     batches: dict[str, int]
+    batch_times: dict[str, str]  # when each batch was created, ISO 8601
 
 
 def count_facets(session: Session, chosen: Filter) -> Facets:
@@ -129,13 +131,15 @@ def count_facets(session: Session, chosen: Filter) -> Facets:
         by_category.group_by(Product.category).order_by(func.count().desc()).limit(FACETS)
     ).all()
     reasons = dict(_reasons(session, chosen)) if chosen.status in {APPROVED, REJECTED} else {}
+    batches = _count_batches(session, chosen)
     return Facets(
         _as_dict(statuses),
         _as_dict(categories),
         reasons,
         _as_dict(_count_enhancers(session, chosen)),
         _count_doubts(session, chosen),
-        _as_dict(_count_batches(session, chosen)),
+        {batch: count for batch, count, _ in batches},
+        {batch: created.isoformat() for batch, _, created in batches},
     )
 
 
@@ -159,11 +163,16 @@ def _count_doubts(session: Session, chosen: Filter) -> dict[str, int]:
     return {"yes": doubtful, "no": all_of_them - doubtful, "after_approval": found or 0}
 
 
-def _count_batches(session: Session, chosen: Filter) -> Sequence[Row[str, int]]:
-    counts = replace(chosen, batch=None).narrow(select(Product.batch_id, func.count()))
-    newest = counts.where(Product.batch_id.is_not(None)).group_by(Product.batch_id)
-    newest = newest.order_by(func.max(Product.id).desc()).limit(BATCHES)
-    return session.execute(newest).all()  # type: ignore[return-value]
+def _count_batches(session: Session, chosen: Filter) -> Sequence[Row[str, int, datetime]]:
+    """The newest batches: each with its number of products, and when it was created."""
+    last = func.max(Product.id)
+    counts = select(Product.batch_id, func.count().label("products"), last.label("last"))
+    counts = replace(chosen, batch=None).narrow(counts).where(Product.batch_id.is_not(None))
+    newest = counts.group_by(Product.batch_id).order_by(last.desc()).limit(BATCHES).subquery()
+    # Read after the grouping, which the index answers alone: its products were created at once.
+    dated = select(newest.c.batch_id, newest.c.products, Product.created_at)
+    dated = dated.join(Product, Product.id == newest.c.last).order_by(newest.c.last.desc())
+    return session.execute(dated).all()
 
 
 def list_products(

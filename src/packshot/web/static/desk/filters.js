@@ -21,7 +21,10 @@ const doubtCounts = (counts) =>
     .filter(([value, n]) => n || value !== "after_approval");
 const doubtWords = (value) => DOUBTS[value] ?? value;
 const enhancerWords = (name) => ({ local: "Local enhancer", gemini: "Gemini" })[name] ?? name;
-const batchWords = (id) => `Batch ${id.slice(0, 8)}`;
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+/** A batch by the time of its upload; one that has no products here by its number. */
+const batchWords = (times) => (id) =>
+  id in times ? `Uploaded ${moment.format(new Date(times[id]))}` : `Batch ${id.slice(0, 8)}`;
 
 const countOf = (statuses, status) =>
   status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
@@ -84,7 +87,7 @@ export class Filters {
       this.#inPanel && this.#category(state),
       offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
       offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
-      offer("batch", "Batch", "All batches", Object.entries(state.batches), batchWords),
+      offer("batch", "Batch", "All uploads", Object.entries(state.batches), batchWords(state.batch_times)),
       this.#order(),
     ].filter(Boolean);
     if (!this.#inPanel) return h("div", { class: "more-filters" }, choices);

@@ -56,7 +56,7 @@ export class Card {
   }
 
   #rawFrame() {
-    const alt = `${this.product.category}, raw photo`;
+    const alt = `${subjectOf(this.product)}, raw photo`;
     return h(
       "figure",
       { class: "frame raw" },
@@ -81,7 +81,7 @@ export class Card {
       h(
         "div",
         { class: "view" },
-        image(picture, LARGE, `${this.product.category}, enhanced: ${pictureTitle(picture)}`, {
+        image(picture, LARGE, `${subjectOf(this.product)}, enhanced: ${pictureTitle(picture)}`, {
           class: "picture",
           decoding: "sync",
           fits,
@@ -278,6 +278,9 @@ function doubtMark(picture) {
     h("span", { class: "unseen" }, `Warning: ${doubt}`),
   );
 }
+
+/** What a picture shows, for those who can't see it. */
+const subjectOf = ({ name, sku, category }) => name ?? sku ?? category;
 
 const thumbLabel = (picture) =>
   `Picture ${numberOf(picture)}: ${pictureTitle(picture)}${doubtOf(picture) ? ", has a warning" : ""}`;
