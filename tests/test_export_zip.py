@@ -13,9 +13,11 @@ import zipfile
 from collections.abc import Generator
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import urllib3
 from click.testing import CliRunner
@@ -516,13 +518,34 @@ def test_packshots_own_csv_is_read_back_as_it_was(shop: Shop) -> None:
     assert {"-A1", "Pan, +lid; =b", "@home"} <= set(table.records[-1].cells)
 
 
-@pytest.mark.parametrize("as_format", ["csv", "zip"])
+def test_the_workbook_keeps_what_excel_changes_in_a_csv(shop: Shop) -> None:
+    """Leading zeros, an EAN, a comma as decimal sign, what looks like a formula."""
+    facts = {"EAN": "4006381333931", "Size": "1,5", "Note": "a<b> & ü 🪴"}
+    approved(shop, sku="00123", name="=cmd", price=1249, mrp=Decimal("1399.90"), attributes=facts)
+    data = download(shop).read("products.xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(data)).active
+    names, values = ([*row] for row in sheet.iter_rows())
+    cells = {name.value: cell for name, cell in zip(names, values, strict=True)}
+    assert {name: cells[name].value for name in ("sku", "name", "EAN", "Size")} == {
+        "sku": "00123", "name": "=cmd", "EAN": "4006381333931", "Size": "1,5",
+    }  # fmt: skip
+    assert cells["name"].data_type == "s"
+    assert [cells["EAN"].number_format, cells["price"].number_format] == ["@", "0.00"]
+    [row] = read_products(read_table(data, "products.xlsx")).rows
+    assert (row.sku, row.name, row.price) == ("00123", "=cmd", Decimal(1249))
+    assert row.mrp == Decimal("1399.90")
+    assert dict(row.attributes) == facts
+
+
+@pytest.mark.parametrize("as_format", ["csv", "xlsx", "zip"])
 def test_packshots_own_exports_correct_only_what_a_seller_gave(shop: Shop, as_format: str) -> None:
     """Their prices are corrected in a spreadsheet and given back with --update."""
     approved(shop, sku="A", price=9, attributes={"Brand": "B"})
     data = download(shop).read("products.csv")
     if as_format == "csv":
         data = shop.ask("GET", "/api/export?format=csv").get_data()
+    if as_format == "xlsx":
+        data = download(shop).read("products.xlsx")
     rows = read_products(read_table(data, "products.csv")).rows
     assert {(row.sku, row.raw_image, row.path) for row in rows} == {("A", None, None)}
     assert all(row.price == 9 for row in rows)

@@ -27,9 +27,12 @@ _DEVICES: Final = frozenset(
 #: Files that a ZIP has beside its pictures: no picture or folder may have such a name.
 MANIFEST: Final = "manifest.json"
 SPREADSHEET: Final = "products.csv"
+WORKBOOK: Final = "products.xlsx"
 COMPLIANCE: Final = "compliance.csv"
 LEFT_OUT: Final = "LEFT-OUT.txt"
-_OWN: Final = frozenset(each.casefold() for each in (MANIFEST, SPREADSHEET, COMPLIANCE, LEFT_OUT))
+_OWN: Final = frozenset(
+    each.casefold() for each in (MANIFEST, SPREADSHEET, WORKBOOK, COMPLIANCE, LEFT_OUT)
+)
 #: Invisible characters that choose the form of the letters around them (Unicode 16, section 23.2).
 JOINERS: Final = "\u200c\u200d"
 #: MAIN and PT01 to PT08: Amazon accepts no more pictures of a SKU (seller central JV4FNMT7563SF5F).

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from itertools import chain, tee
 from pathlib import PurePosixPath
@@ -29,6 +30,7 @@ from packshot.marketplaces.names import (
     LEFT_OUT,
     MANIFEST,
     SPREADSHEET,
+    WORKBOOK,
     NameTemplate,
     UniqueNames,
     amazon_code,
@@ -36,6 +38,7 @@ from packshot.marketplaces.names import (
 from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, own_name, plain
 from packshot.products.seller_fields import SellerFields
+from packshot.spreadsheets.written_workbook import MOST_ROWS, workbook_pieces
 from packshot.storage import Storage
 from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
 
@@ -47,8 +50,9 @@ IN_MEMORY: Final = 1_000_000
 #: Files that are read and made while an earlier one is sent: a store and the pixel processes answer
 #: more slowly than a ZIP is written.
 AHEAD: Final = 4
-#: The product's columns in products.csv; its attributes follow.
+#: The product's columns in both spreadsheets; its attributes follow.
 SELLERS: Final = tuple(name for name in SellerFields.model_fields if name != "attributes")
+MONEY: Final = ("mrp", "price", "discount")
 
 
 @dataclass
@@ -60,6 +64,7 @@ class _Records:
     compliance: IO[str]
     complete: bool
     attributes: dict[str, None] = field(default_factory=dict)  # names, in order of appearance
+    products: int = 0
     pictures: int = 0
     signed: int = 0
     left_out: list[str] = field(default_factory=list)
@@ -123,7 +128,7 @@ def zip_pieces(
             yield from _group_pieces(archive, group, files, names, records, ending)
         _end_manifest(records, notes)
         archive.add(_read(manifest), MANIFEST)
-        archive.add(_spreadsheet(records), SPREADSHEET)
+        _add_spreadsheets(archive, records)
         _add_remarks(archive, records)
         yield from archive.finalize()
 
@@ -358,23 +363,36 @@ def _note_rows(
 ) -> None:
     for product_id, pictures in by_product.items():
         image = next(image for _, image in group if image.product_id == product_id)
+        records.products += 1
         attributes = image.attributes or {}
         records.attributes |= dict.fromkeys(attributes)
         row = [product_id, {name: getattr(image, name) for name in SELLERS}, attributes, pictures]
         records.rows.write(json.dumps(row, default=plain) + "\n")
 
 
-def _spreadsheet(records: _Records) -> Iterator[bytes]:
+def _add_spreadsheets(archive: ZipStream, records: _Records) -> None:
     """A row for each product: its fields, its attributes, and in the last two columns a line for
-    each picture. UTF-8 with a BOM, which Excel needs."""
-    extra = list(records.attributes)
-    yield b"\xef\xbb\xbf" + csv_line(["id", *SELLERS, *extra, "pictures", "alt_texts"]).encode()
+    each picture. The CSV is in UTF-8 with a BOM, for programs; the workbook for Excel."""
+    names = ["id", *SELLERS, *records.attributes, "pictures", "alt_texts"]
+    archive.add(_csv(names, _product_rows(records)), SPREADSHEET)
+    if records.products <= MOST_ROWS:
+        archive.add(workbook_pieces(names, _product_rows(records)), WORKBOOK)
+
+
+def _csv(names: Sequence[str], rows: Iterator[list[Any]]) -> Iterator[bytes]:
+    yield csv_line(names).encode("utf-8-sig")
+    for row in rows:
+        yield csv_line(row).encode()
+
+
+def _product_rows(records: _Records) -> Iterator[list[Any]]:
     records.rows.seek(0)
     for line in records.rows:
-        product_id, sellers, attributes, pictures = json.loads(line)
-        cells = [product_id, *sellers.values(), *(attributes.get(name) for name in extra)]
-        names, texts = ("\n".join(each[place] for each in pictures) for place in (0, 1))
-        yield csv_line([*cells, names, texts]).encode()
+        product_id, sellers, attributes, pictures = json.loads(line, parse_float=Decimal)
+        for name in MONEY:
+            sellers[name] = None if sellers[name] is None else Decimal(sellers[name])
+        cells = [product_id, *sellers.values(), *map(attributes.get, records.attributes)]
+        yield [*cells, *("\n".join(each[place] for each in pictures) for place in (0, 1))]
 
 
 def _read(file: IO[str]) -> Iterator[bytes]:

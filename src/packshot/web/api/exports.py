@@ -81,15 +81,15 @@ def export_approved(query: ExportQuery) -> Response:
 
     The approved pictures of approved products' current rounds. In CSV, text that a spreadsheet
     would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
-    own names, `manifest.json` and `products.csv`. If something fails on the way, it ends early
-    and can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
-    with the public addresses of the pictures, or those that a ZIP's pictures have once they were
-    uploaded at `pictures_at`. The header `Packshot-Found-After-Approval` is the
-    number of pictures that were approved before their fidelity check found a change: look at them
-    (`GET /api/products?doubt=after_approval`). The header `Packshot-Same-View` names products of
-    one SKU with the same view, or without one, `8 9, 11 12`: their pictures are numbered as those
-    of one product. Of more than 20 groups it names 20, and then how many more there are (`9 more`).
-    `HEAD` returns both alone.
+    own names, `manifest.json`, `products.csv` and, for Excel, `products.xlsx`. If something fails
+    on the way, it ends early and can't be opened. `shopify` and `woocommerce` are files for the
+    importers of these shops, with the public addresses of the pictures, or those that a ZIP's
+    pictures have once they were uploaded at `pictures_at`. The header
+    `Packshot-Found-After-Approval` is the number of pictures that were approved before their
+    fidelity check found a change: look at them (`GET /api/products?doubt=after_approval`). The
+    header `Packshot-Same-View` names products of one SKU with the same view, or without one, `8 9,
+    11 12`: their pictures are numbered as those of one product. Of more than 20 groups it names 20,
+    and then how many more there are (`9 more`). `HEAD` returns both alone.
     """
     chosen = query.as_selection()
     same = find_same_views(services().database, chosen)

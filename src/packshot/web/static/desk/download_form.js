@@ -16,7 +16,7 @@ const FORMATS = [
 ];
 const SHOPS = ["shopify", "woocommerce"];
 const HINTS = {
-  zip: "A ZIP has the pictures under your names, products.csv and manifest.json.",
+  zip: "A ZIP has the pictures under your names, products.xlsx and .csv, and manifest.json.",
   shopify: "Upload the ZIP's pictures under Content, Files, and give the address of one of them here.",
   woocommerce: "Upload the ZIP's pictures to the media library, and give the address of one of them here.",
 };
