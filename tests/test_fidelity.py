@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import needs_module
 
-from packshot.fidelity import close_ups, comparing, scoring
+from packshot.fidelity import close_ups, comparing, explaining, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.comparing import RawSide
@@ -245,16 +245,24 @@ def stretched(rgb: Bytes) -> Bytes:
     return np.asarray(cv2.resize(rgb, None, fx=1.08, fy=1.0), np.uint8)
 
 
+def lengthened(rgb: Bytes) -> Bytes:
+    return np.asarray(cv2.resize(rgb, None, fx=1.0, fy=1.09), np.uint8)
+
+
 def mirrored(rgb: Bytes) -> Bytes:
     return np.ascontiguousarray(rgb[:, ::-1])
 
 
 @pytest.mark.parametrize(
-    ("damage", "verdict", "code"),
-    [(stretched, "fail", "stretched"), (mirrored, "fail", "mirrored")],
+    ("damage", "code", "words"),
+    [
+        (stretched, "stretched", "the product is 8 % wider for its height than in the photo"),
+        (lengthened, "stretched", "the product is 9 % narrower for its height than in the photo"),
+        (mirrored, "mirrored", "the product is mirrored"),
+    ],
 )
 def test_a_distorted_product_fails(
-    bottle: RawSide, damage: Callable[[Bytes], Bytes], verdict: str, code: str
+    bottle: RawSide, damage: Callable[[Bytes], Bytes], code: str, words: str
 ) -> None:
     photo, likely = sample("bottle-paper")
     as_bytes = np.dstack([on_new_background(photo, likely), (likely * 255).astype(np.uint8)])
@@ -262,7 +270,8 @@ def test_a_distorted_product_fails(
     found = check(
         bottle, np.ascontiguousarray(changed[..., :3]), changed[..., 3].astype(np.float32) / 255
     )
-    assert (found.verdict, found.reasons[0].code) == (verdict, code)
+    said = found.reasons[0]
+    assert (found.verdict, said.code, said.words) == ("fail", code, words)
 
 
 def test_another_texture_is_placed(bottle: RawSide) -> None:
@@ -291,7 +300,7 @@ def ring_printed_on(rgb: Bytes) -> Bytes:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(painted_over, "a detail is gone"), (ring_printed_on, "a detail was added")],
+    [(painted_over, explaining.GONE), (ring_printed_on, explaining.ADDED)],
 )
 def test_a_small_place_that_is_completely_another_never_passes(
     change: Callable[[Bytes], Bytes], said: str
@@ -302,7 +311,7 @@ def test_a_small_place_that_is_completely_another_never_passes(
     found = check(side, on_new_background(change(photo), likely), likely)
     assert found.verdict in ("warn", "fail")
     named = [reason.words for reason in found.reasons]
-    assert f"{said} at the left" in named and "a detail differs at the left" not in named
+    assert f"{said} at the left" in named and "fine detail differs at the left" not in named
 
 
 def faint_word(rgb: Bytes, likely: Floats) -> tuple[Bytes, Floats]:
@@ -325,8 +334,8 @@ def small_bite(rgb: Bytes, likely: Floats) -> tuple[Bytes, Floats]:
     ("change", "said"),
     [
         (lambda *photo: photo, None),
-        (faint_word, "a detail was added"),
-        (small_bite, "a part is missing at the top right"),
+        (faint_word, explaining.ADDED),
+        (small_bite, "a part of the product is missing at the top right"),
     ],
 )
 def test_a_dark_product_hides_no_small_change(
@@ -429,7 +438,9 @@ def test_a_missing_part_is_placed(bottle: RawSide) -> None:
     cut[: rows[0] + int(0.12 * (rows[-1] - rows[0]))] = 0  # the cap
     found = check(bottle, on_new_background(photo, cut), cut)
     assert found.verdict in ("warn", "fail")
-    assert "a part is missing at the top" in [reason.words for reason in found.reasons]
+    assert "a part of the product is missing at the top" in [
+        reason.words for reason in found.reasons
+    ]
 
 
 def without_cap(likely: Floats, share: float = 0.12) -> Floats:
@@ -447,7 +458,9 @@ def test_a_cap_as_light_as_the_backdrop_is_missed_when_it_is_gone(bottle: RawSid
     found = check(bottle, gone, cut)
     assert found.verdict == "fail"
     assert found.measures["missing"] > 0.05
-    assert "a part is missing at the top" in [reason.words for reason in found.reasons]
+    assert "a part of the product is missing at the top" in [
+        reason.words for reason in found.reasons
+    ]
 
 
 def test_a_part_that_is_there_is_not_missed_because_the_network_did_not_see_it(

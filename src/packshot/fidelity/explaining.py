@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from packshot.fidelity import facts
+from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.comparing import Comparison
 from packshot.fidelity.measures import Colours, swatch
 from packshot.fidelity.scoring import Weights
@@ -18,10 +19,16 @@ from packshot.pictures.arrays import Floats, Mask, to_lab
 
 #: A measure becomes a reason if it adds at least this share of the score.
 WORTH_NAMING: Final = 0.18
+ALONG: Final = 0.85  # of a shift; if the vividness takes as much, the shade stayed
+GREYISH: Final = 6.0  # a*b* units; a colour with less has no vividness worth a word
 SEEN: Final = 2.0  # units of a* or b* that a person sees side by side
 UNJUDGED: Final = "of the product could not be judged"
 BESIDE: Final = "of the photo's product was left out, perhaps another object"
 LIGHT_NAMED: Final = 0.6  # EV
+GONE: Final = "print, a seam or another detail is gone"
+ADDED: Final = "print, a hard highlight or another detail was added"
+#: Share of a stretch along the product's width or height from which it is called by that name.
+UPRIGHT: Final = 0.7
 MAX_PLACES: Final = 3  # of one kind
 Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
@@ -64,10 +71,10 @@ def _light(compared: Comparison) -> Iterator[Reason]:
     assert compared.maps is not None
     stops = compared.maps.colours.light
     if abs(stops) >= LIGHT_NAMED:
-        words = f"the product is {abs(stops):.1f} EV {'lighter' if stops > 0 else 'darker'}"
-        yield _reason(
-            "light", f"{words} than in the photo", _around(compared.maps.product), compared
-        )
+        way = "lighter" if stops > 0 else "darker"
+        words = f"the product is {abs(stops):.1f} EV {way} than in the photo"
+        words = f"{words} ({2.0**stops:.1f} times its light)"
+        yield _reason("light", words, _around(compared.maps.product), compared)
 
 
 def _unjudged(compared: Comparison, weights: Weights) -> Iterator[Reason]:
@@ -93,7 +100,7 @@ def _of_measure(
     if name in ("letters", "text_drop", "text_unlike"):
         yield from _text(compared)
     elif name == "stretch":
-        words = f"the proportions changed by {values['stretch']:.0f} %"
+        words = _describe_stretch(compared.found, values["stretch"])
         product = _around(maps.product & ~maps.parts.extra)
         fact = facts.describe_proportions(
             (product[2] - product[0]) / max(1, product[3] - product[1])
@@ -110,16 +117,29 @@ def _of_measure(
         yield from _places(mask, name, "texture or shape differs", compared)
     elif name in ("missing", "extra"):
         mask = maps.parts.missing if name == "missing" else maps.parts.extra
-        said = "a part is missing" if name == "missing" else "something was added"
+        said = "a part of the product is missing" if name == "missing" else "something was added"
         yield from _places(mask, name, said, compared)
     elif name == "repainted":
-        for mask, said in ((maps.repainted.gone, "is gone"), (maps.repainted.added, "was added")):
-            yield from _places(mask, name, f"a detail {said}", compared)
+        for mask, said in ((maps.repainted.gone, GONE), (maps.repainted.added, ADDED)):
+            yield from _places(mask, name, said, compared)
     else:
         heat = maps.patch if name == "patch" else maps.detail
         mask = heat > max(weights.measures[name].high, 0.6 * float(heat.max()))
-        said = "something differs" if name == "patch" else "a detail differs"
+        said = (
+            "the colour or light of a place differs" if name == "patch" else "fine detail differs"
+        )
         yield from _places(mask, name, said, compared)
+
+
+def _describe_stretch(found: Alignment | None, percent: float) -> str:
+    """Name the direction where the product became wider or narrower, and not skewed."""
+    assert found is not None
+    across, down = np.linalg.norm(found.linear(), axis=0)
+    wider = 100 * (float(across / down) - 1)
+    if abs(wider) < UPRIGHT * percent:
+        return f"the product is skewed by {max(1, round(percent))} %"
+    way = "wider" if wider > 0 else "narrower"
+    return f"the product is {max(1, round(percent))} % {way} for its height than in the photo"
 
 
 def _colour(compared: Comparison) -> Reason:
@@ -141,6 +161,9 @@ def _describe_shift(colours: Colours) -> str:
     _, a, b = now - was
     if max(abs(a), abs(b)) < SEEN:
         return ""
+    vivid = float(np.linalg.norm(now[1:]) - np.linalg.norm(was[1:]))
+    if abs(vivid) > ALONG * float(np.hypot(a, b)) and np.linalg.norm(was[1:]) > GREYISH:
+        return "more vivid" if vivid > 0 else "paler"
     if abs(a) >= abs(b):
         return "redder" if a > 0 else "greener"
     return "yellower" if b > 0 else "bluer"
@@ -155,7 +178,8 @@ def _text(compared: Comparison) -> Iterator[Reason]:
         yield _of_line(f'printed text differs: "{line.line.text}" {now}', line, compared)
     if not differing and lines:
         worst = max(lines, key=lambda line: line.unlike + line.drop)
-        yield _of_line(f'printed text looks different: "{worst.line.text}"', worst, compared)
+        words = f'printed text reads the same, but looks different: "{worst.line.text}"'
+        yield _of_line(words, worst, compared)
 
 
 def _of_line(words: str, line: SecondReading, compared: Comparison) -> Reason:

@@ -23,7 +23,7 @@ PROBLEMS: Final = {
     "shown_twice": "the product is shown more than once",
     "no_common_view": "the product could not be aligned with the photo: it was turned, has too "
     "little detail, or is another product",
-    "little_overlap": "what was found in the two pictures hardly overlaps",
+    "little_overlap": "the product's outlines in photo and picture hardly overlap",
     "detail_only": "the picture shows only a part of the product",
     "no_product": "no product was found in the picture",
     "no_raw_product": "no product was found in the photo",

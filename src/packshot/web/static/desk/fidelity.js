@@ -12,6 +12,13 @@ const WORDS = {
   not_comparable: ["Product not comparable", "warn"],
 };
 
+/** Verdict -> what to do now. */
+const NEXT = {
+  warn: "Compare these places in photo and picture. Approve it if the product is the same.",
+  fail: "Reject it, or approve it if you see that the product is the same.",
+  not_comparable: "Nothing was compared: look whether it shows the same product.",
+};
+
 /** Reasons about the whole product: a frame around all of it says nothing. */
 const WHOLE = new Set(["colour", "light", "stretched", "blurred"]);
 
@@ -60,6 +67,7 @@ export function aboutFidelity(picture) {
     { class: "fidelity" },
     verdictBadge(picture),
     reasons.length > 0 && h("ul", {}, reasons),
+    NEXT[fidelity.verdict] && h("p", { class: "hint" }, NEXT[fidelity.verdict]),
     compared && h("p", { class: "hint" }, compared),
     remakeLine(picture),
   );
