@@ -113,7 +113,7 @@ class Shop:
             self.work()
             if not self.statuses()[PENDING]:
                 return
-            turn_after_the_pause(self)
+            run_after_the_pause(self)
         raise AssertionError(f"not made: {self.statuses()}, {self.jobs()}")
 
     # -- what became of it -----------------------------------------------------------------------
@@ -224,9 +224,9 @@ def test_analyses_come_first_then_pictures_and_no_product_is_claimed_meanwhile(s
         ("pending", 0, None)
     ] * 3
     assert all(each.batched_at for each in waiting)
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "running")]
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "done")]
     assert shop.work() == 3
     shop.finish()
@@ -275,10 +275,10 @@ def test_what_waits_is_gathered_until_it_is_old_enough(shop: Shop) -> None:
     shop.create(1)
     shop.work()
     patient = shop.process(gather_seconds=60.0)
-    patient.turn()
+    patient.run()
     assert shop.jobs() == []
     shop.change(BatchItem, asked_at=now(-61))
-    patient.turn()
+    patient.run()
     assert shop.jobs() == [("analysis", "running")]
 
 
@@ -333,9 +333,9 @@ def test_a_job_is_no_larger_than_the_days_budget(make: Make) -> None:
     )  # two analyses of about $0.0027
     shop.create(3)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     assert [item.state for item in shop.rows(BatchItem)].count("sent") == 2
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.statuses() == {"pending": 3}
     assert len(shop.jobs()) == 1
 
@@ -346,7 +346,7 @@ def test_a_jobs_calls_take_nothing_from_the_requests_per_minute(make: Make) -> N
     shop = make(gemini_rpm=3)
     shop.create(5)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     shop.create(1, lane="standard")
     shop.work()
     assert shop.outcomes()["standard", "ok"] == 3
@@ -467,11 +467,11 @@ def test_a_late_job_is_cancelled_and_its_missing_answers_are_requested(shop: Sho
     shop.work()
     shop.fake.batches.misbehave("stuck")
     shop.fake.batches.answered_before_cancel = 1
-    shop.batching.turn()
-    shop.batching.turn()
+    shop.batching.run()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "running")]
     shop.change(BatchJob, deadline=now(-1))
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.fake.batches.asked["cancel"] == 1
     shop.fake.batches.answered_before_cancel = 0
     shop.finish()
@@ -487,7 +487,7 @@ def test_requests_in_no_job_by_their_deadline_continue_as_standard(make: Make) -
     shop.create(1)
     shop.work()
     shop.change(BatchItem, asked_at=now(-101))
-    shop.process(gather_seconds=1000.0).turn()
+    shop.process(gather_seconds=1000.0).run()
     shop.finish()
     assert shop.jobs() == []
     assert shop.outcomes() == {("standard", "ok"): 3}
@@ -501,19 +501,19 @@ def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
     """Not cancelled, not listed, not answered: its product goes on an hour past the deadline."""
     shop.create(1)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     lane = cast(Any, shop.batching.lane)
     reachable, lane._client = lane._client, BatchClient("AIza-key", "http://127.0.0.1:9")
     shop.change(BatchJob, deadline=now(-3500), not_before=now(-1))
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "running")]
     shop.change(BatchJob, deadline=now(-3700), not_before=now(-1))
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "deleting")]
     assert "is given up" in caplog.text
     lane._client = reachable
     shop.finish()
-    turn_after_the_pause(shop)
+    run_after_the_pause(shop)
     assert shop.jobs()[0] == ("analysis", "done")
     assert shop.paid()["standard", "1/1/analysis"] == 1
 
@@ -553,7 +553,7 @@ def test_a_job_that_the_list_shows_late_is_not_created_twice(make: Make) -> None
     shop.fake.batches.misbehave("create_lost")
     shop.fake.batches.misbehave("unlisted", times=3)
     for _ in range(4):
-        shop.batching.turn()
+        shop.batching.run()
     shop.finish()
     assert Counter(job.display_name for job in shop.fake.batches.jobs).most_common(1)[0][1] == 1
     shop.audit(products=1)
@@ -578,7 +578,7 @@ def test_two_jobs_of_one_name_are_suspended_and_reported(
     shop.fake.batches.misbehave("twins")
     shop.fake.batches.misbehave("create_lost")
     for _ in range(3):
-        shop.batching.turn()
+        shop.batching.run()
     assert shop.jobs() == [("analysis", "aside")]
     names = [job.name for job in shop.fake.batches.jobs]
     assert all(name in caplog.text for name in names)
@@ -640,7 +640,7 @@ def test_an_outage_makes_jobs_wait_and_nothing_else(shop: Shop) -> None:
     url = shop.fake.url
     lane = cast(Any, shop.batching.lane)
     lane._client = BatchClient("AIza-key", "http://127.0.0.1:9")
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "gathered")]
     lane._client = BatchClient("AIza-key", url)
     shop.finish()
@@ -657,9 +657,9 @@ def test_a_cancelled_product_is_not_sent(shop: Shop) -> None:
     first, second = shop.create(2)
     shop.work()
     shop.services.catalog.cancel(first, who="ann")
-    shop.batching.turn()
+    shop.batching.run()
     shop.services.catalog.cancel(second, who="ann")
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.work() == 0
     assert shop.paid() == {("batch", f"{second}/1/analysis"): 1}
     assert shop.statuses() == {"failed": 2}
@@ -684,7 +684,7 @@ def test_what_was_cancelled_after_it_was_gathered_is_not_sent_either(shop: Shop)
 def test_a_redo_waits_for_what_is_in_a_job_and_pays_for_the_rest_at_once(shop: Shop) -> None:
     [product_id] = shop.create(1)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     shop.services.catalog.cancel(product_id, who="ann")
     shop.services.catalog.enhance(product_id, who="ann")
     shop.finish()
@@ -702,11 +702,11 @@ def test_the_answers_of_a_deleted_product_are_stored_nowhere(shop: Shop) -> None
     [product_id] = shop.create(1)
     shop.work()
     for _ in range(2):
-        shop.batching.turn()
+        shop.batching.run()
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     shop.services.deletions.delete_product(product_id)
-    shop.batching.turn()
+    shop.batching.run()
     assert sorted(shop.jobs()) == [("analysis", "done"), ("picture", "done")]
     assert list(shop.services.storage.list("answers/")) == []
     assert shop.spent() == shop.billed()
@@ -719,7 +719,7 @@ def test_without_gemini_products_stop_waiting_for_jobs(shop: Shop) -> None:
     shop.work()
     assert shop.statuses() == {"pending": 1}
     services = shop.services
-    Batching(services.batching.jobs, None, services.parts, services.catalog.sender.send).turn()
+    Batching(services.batching.jobs, None, services.parts, services.catalog.sender.send).run()
     [product] = shop.rows(Product)
     assert product.queued_at is not None
 
@@ -730,7 +730,7 @@ def test_a_copy_of_the_database_leaves_the_jobs_to_the_original(shop: Shop) -> N
     """It would delete the files that the original still needs."""
     shop.create(1)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "running")]
     files = dict(shop.fake.batches.files)
     shop.batching.jobs.end_all()
@@ -787,9 +787,9 @@ def test_what_google_does_not_have_for_a_moment_is_not_paid_for_again(
 def test_failed_downloads_do_not_give_up_answers_that_come_late(shop: Shop, fault: str) -> None:
     shop.create(1)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     shop.fake.batches.misbehave("download_cut", times=batching.LOOKS)
-    turn_after_the_pause(shop, times=batching.LOOKS)
+    run_after_the_pause(shop, times=batching.LOOKS)
     assert shop.jobs() == [("analysis", "collecting")]
     shop.fake.batches.misbehave(fault)
     shop.finish()
@@ -801,9 +801,9 @@ def test_failed_downloads_do_not_give_up_answers_that_come_late(shop: Shop, faul
 def test_failed_polls_do_not_give_up_a_job_that_is_missing_for_a_moment(shop: Shop) -> None:
     shop.create(1)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     shop.fake.batches.misbehave("get_overloaded", times=batching.LOOKS)
-    turn_after_the_pause(shop, times=batching.LOOKS)
+    run_after_the_pause(shop, times=batching.LOOKS)
     assert shop.jobs() == [("analysis", "running")]
     shop.fake.batches.misbehave("look_missing")
     shop.fake.batches.misbehave("unlisted")
@@ -818,9 +818,9 @@ def test_failed_lists_do_not_create_a_job_again(shop: Shop) -> None:
     shop.create(1)
     shop.work()
     shop.fake.batches.misbehave("create_lost")
-    shop.batching.turn()
+    shop.batching.run()
     shop.fake.batches.misbehave("get_overloaded", times=batching.FEWEST_LISTS)
-    turn_after_the_pause(shop, times=batching.FEWEST_LISTS)
+    run_after_the_pause(shop, times=batching.FEWEST_LISTS)
     assert shop.jobs() == [("analysis", "creating")]
     shop.fake.batches.misbehave("unlisted")
     shop.finish()
@@ -835,7 +835,7 @@ def test_an_error_of_ours_about_one_answer_stops_no_other(
 ) -> None:
     shop.create(2)
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     lane, booked = shop.batching.lane, []
 
     class Odd:
@@ -848,7 +848,7 @@ def test_an_error_of_ours_about_one_answer_stops_no_other(
         def __getattr__(self, name: str) -> Any:
             return getattr(lane, name)
 
-    shop.process(lane=Odd()).turn()
+    shop.process(lane=Odd()).run()
     assert "a surprise" in caplog.text
     assert shop.jobs() == [("analysis", "done")]
     shop.finish()
@@ -867,8 +867,8 @@ def test_google_may_take_its_time(shop: Shop) -> None:
     shop.create(1)
     shop.work()
     shop.fake.batches.misbehave("look_slow")
-    shop.batching.turn()
-    shop.batching.turn()
+    shop.batching.run()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "done")]
     assert shop.fake.batches.asked["look"] == 1
 
@@ -899,7 +899,7 @@ def test_pauses_grow_while_google_takes_no_more_jobs(shop: Shop) -> None:
     shop.fake.batches.misbehave("create_limited", times=3)
     pauses = []
     for _ in range(3):
-        slow.turn()
+        slow.run()
         with shop.services.database.read() as session:
             job, moment = session.execute(select(BatchJob, now())).one()
         pauses.append(round((job.not_before - moment).total_seconds()))
@@ -926,7 +926,7 @@ def test_a_job_is_created_again_only_after_a_create_under_way_has_surely_ended(s
     shop.change(BatchJob, lease_until=now(-1), changed_at=now(-3600))
     waited = 0.0
     while shop.fake.batches.asked["create"] == 0 and waited < 1000:
-        other.turn()
+        other.run()
         with shop.services.database.read() as session:
             job, moment = session.execute(select(BatchJob, now())).one()
         if job.state == batch_jobs.CREATING:
@@ -966,8 +966,8 @@ def test_the_lease_is_renewed_while_saved_answers_are_read_again(shop: Shop) -> 
 
     lane = shop.batching.lane
     slow = shop.process(lane=Slow())
-    slow.turn()
-    slow.turn()
+    slow.run()
+    slow.run()
     assert len(seen) == 2 + 4 and all(seen)  # before and after the one piece, and each line
 
 
@@ -993,7 +993,7 @@ def test_requests_that_wait_for_the_budget_never_continue_at_the_full_price(make
     shop.work()
     shop.change(BatchItem, asked_at=now(-2000))
     for _ in range(2):
-        shop.batching.turn()
+        shop.batching.run()
     assert Counter(item.state for item in shop.rows(BatchItem)) == {"answered": 2, "waiting": 1}
     assert shop.work() == 2  # their pictures wait for the budget, too
     shop.services.batching.jobs.ledger.daily_budget = Decimal(1)
@@ -1010,7 +1010,7 @@ def test_what_is_cancelled_before_its_job_is_created_is_not_sent(shop: Shop) -> 
     first, second = shop.create(2)
     shop.work()
     shop.fake.batches.misbehave("create_limited")
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "uploaded")]
     shop.services.catalog.cancel(first, who="ann")
     shop.finish()
@@ -1025,9 +1025,9 @@ def test_a_refused_job_whose_process_is_killed_is_not_created_later(shop: Shop) 
     shop.create(2)
     shop.work()
     shop.fake.batches.misbehave("create_refused")
-    assert turn_and_die(shop, "jobs", "hand_to_single_calls", after=True)
+    assert run_and_die(shop, "jobs", "hand_to_single_calls", after=True)
     for _ in range(6):
-        shop.batching.turn()
+        shop.batching.run()
     shop.finish()
     assert shop.paid()["batch", "1/1/analysis"] == 0
     shop.audit(products=2)
@@ -1042,7 +1042,7 @@ def test_another_photo_gets_nothing_that_was_made_of_the_first_one(shop: Shop, t
     wrong, other = shop.create(2)
     for _ in range(turns):
         shop.work()
-        shop.batching.turn()
+        shop.batching.run()
     shop.services.catalog.cancel(wrong, who="ann")
     shop.services.storage.put("uploads/right", photo_bytes(side=280), "image/jpeg")
     shop.services.catalog.correct(wrong, {"raw_image": "/media/uploads/right"}, who="ann")
@@ -1051,7 +1051,7 @@ def test_another_photo_gets_nothing_that_was_made_of_the_first_one(shop: Shop, t
     standard = {key: count for (lane, key), count in shop.paid().items() if lane == "standard"}
     assert standard == {f"{wrong}/1/{place}": 1 for place in ("analysis", 0, 1)}
     assert shop.paid()["batch", f"{other}/1/1"] == 1
-    shop.batching.turn()
+    shop.batching.run()
     assert list(shop.services.storage.list("answers/")) == []
     assert shop.spent() >= shop.billed()
 
@@ -1062,14 +1062,14 @@ def test_pictures_of_a_round_that_was_replaced_are_stored_nowhere(shop: Shop) ->
     [product_id] = shop.create(1)
     shop.work()
     for _ in range(2):
-        shop.batching.turn()
+        shop.batching.run()
     shop.work()
-    shop.batching.turn()
+    shop.batching.run()
     assert ("picture", "running") in shop.jobs()
     shop.services.catalog.cancel(product_id, who="ann")
     shop.services.catalog.enhance(product_id, who="ann", instructions="lighter")
     shop.finish()
-    shop.batching.turn()
+    shop.batching.run()
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert list(shop.services.storage.list("answers/")) == []
     assert shop.spent() == shop.billed()
@@ -1126,10 +1126,10 @@ def dying_process(shop: Shop, part: str, step: str, after: bool) -> Batching:
     return shop.process(jobs=parts["jobs"], lane=parts["lane"], parts=story)
 
 
-def turn_and_die(shop: Shop, part: str, step: str, after: bool) -> bool:
+def run_and_die(shop: Shop, part: str, step: str, after: bool) -> bool:
     """One turn of a process that dies when it comes to the step; then its leases end."""
     try:
-        dying_process(shop, part, step, after).turn()
+        dying_process(shop, part, step, after).run()
     except Killed:
         return True
     finally:
@@ -1146,7 +1146,7 @@ def test_killed_at_every_step_one_after_the_other_nothing_is_lost_or_paid_twice(
     for after in (False, True):
         for part, step in PLACES:
             shop.work()
-            deaths += turn_and_die(shop, part, step, after)
+            deaths += run_and_die(shop, part, step, after)
     shop.finish()
     assert deaths >= 8
     shop.audit(products=2)
@@ -1166,7 +1166,7 @@ def test_killed_at_one_step_again_and_again_nothing_is_lost_or_paid_twice(
     deaths = 0
     for _ in range(20):
         shop.work()
-        deaths += turn_and_die(shop, part, step, after)
+        deaths += run_and_die(shop, part, step, after)
         if deaths == 3:
             break
     shop.finish()
@@ -1221,13 +1221,13 @@ def test_killed_while_it_deletes_a_job_at_google_nothing_is_lost_or_left(
     for _ in range(4):
         shop.work()
         try:
-            shop.process(lane=LaneThatDies(shop, number, after)).turn()
+            shop.process(lane=LaneThatDies(shop, number, after)).run()
         except Killed:
             deaths += 1
         shop.change(BatchJob, lease_until=now(-1), not_before=now(-1))
     assert deaths or number > 3
     shop.finish()
-    shop.batching.turn()
+    shop.batching.run()
     shop.audit(products=2)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert_nothing_left_at_google(shop)
@@ -1238,7 +1238,7 @@ def test_what_can_not_be_deleted_at_once_is_deleted_later(shop: Shop) -> None:
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=3)
     shop.finish()
-    turn_after_the_pause(shop)
+    run_after_the_pause(shop)
     shop.audit(products=1)
     assert_nothing_left_at_google(shop)
 
@@ -1252,10 +1252,10 @@ def test_a_refused_job_is_left_with_one_log_line_and_without_its_files(
     shop.fake.batches.misbehave("delete_refused", times=1000)
     shop.finish()
     shop.audit(products=1)
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.fake.batches.files == {}
     for _ in range(batch_leftovers.REFUSALS):
-        shop.batching.turn()
+        shop.batching.run()
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert len(shop.fake.batches.listed()) == 2
     for job in shop.rows(BatchJob):
@@ -1269,14 +1269,14 @@ def test_an_outage_of_two_days_delays_a_deletion_and_uses_up_no_refusal(
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     shop.finish()
-    turn_after_the_pause(shop, times=2 * batch_leftovers.REFUSALS)
+    run_after_the_pause(shop, times=2 * batch_leftovers.REFUSALS)
     assert set(shop.jobs()) == {("analysis", "deleting"), ("picture", "deleting")}
     shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS + 60))
-    turn_after_the_pause(shop)
+    run_after_the_pause(shop)
     assert "can't be deleted" not in caplog.text
     shop.fake.batches._orders.clear()  # the outage is over
     shop.fake.batches.misbehave("delete_refused", times=2 * batch_leftovers.REFUSALS)
-    turn_after_the_pause(shop, times=batch_leftovers.REFUSALS + 1)
+    run_after_the_pause(shop, times=batch_leftovers.REFUSALS + 1)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert_nothing_left_at_google(shop)
 
@@ -1291,16 +1291,16 @@ def test_after_an_outage_of_two_days_a_job_is_left_with_one_log_line(
     shop.finish()
     shop.audit(products=1)
     shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS - 60))
-    turn_after_the_pause(shop, times=2)
+    run_after_the_pause(shop, times=2)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     for job in shop.rows(BatchJob):
         assert caplog.text.count(f"{job.display_name} ({job.name}) can't be deleted") == 1
 
 
-def turn_after_the_pause(shop: Shop, times: int = 1) -> None:
+def run_after_the_pause(shop: Shop, times: int = 1) -> None:
     for _ in range(times):
         shop.change(BatchJob, not_before=now(-1))
-        shop.batching.turn()
+        shop.batching.run()
 
 
 @only_sqlite
@@ -1309,10 +1309,10 @@ def test_a_job_that_names_its_answers_late_is_not_paid_for_again(shop: Shop) -> 
     shop.create(1)
     shop.work()
     shop.fake.batches.misbehave("output_late", times=batching.LOOKS)
-    shop.batching.turn()
+    shop.batching.run()
     shop.change(BatchJob, looks=100)
     shop.finish()
-    shop.batching.turn()
+    shop.batching.run()
     assert shop.outcomes() == {("batch", "ok"): 3}
     shop.audit(products=1)
     assert_nothing_left_at_google(shop)
@@ -1326,7 +1326,7 @@ def test_a_paid_job_that_never_names_its_answers_is_not_deleted(
     shop.work()
     shop.fake.batches.misbehave("output_late", times=batching.LOOKS + 3)
     for _ in range(batching.LOOKS + 2):
-        shop.batching.turn()
+        shop.batching.run()
     [job] = shop.rows(BatchJob)
     assert job.state == "done"
     assert f"the answers of {job.display_name} were never read" in caplog.text
@@ -1355,7 +1355,7 @@ def test_jobs_that_are_being_deleted_keep_no_other_from_beginning(
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     for _ in range(3):
         shop.work()
-        shop.batching.turn()
+        shop.batching.run()
     assert shop.jobs() == [("analysis", "deleting"), ("picture", "running")]
 
 
@@ -1366,9 +1366,9 @@ def test_a_job_that_still_runs_is_not_deleted(shop: Shop, caplog: pytest.LogCapt
     shop.create(1)
     shop.work()
     shop.fake.batches.misbehave("stuck")
-    shop.batching.turn()
+    shop.batching.run()
     shop.change(BatchJob, deadline=now(-3700), not_before=now(-1))
-    shop.batching.turn()
+    shop.batching.run()
     [job] = shop.rows(BatchJob)
     assert job.state == "done"
     assert f"{job.display_name} still runs at Gemini: {job.name}" in caplog.text
@@ -1385,7 +1385,7 @@ def test_two_processes_never_work_on_one_job(shop: Shop) -> None:
     shop.work()
     first, second = shop.process(), shop.process()
     for _ in range(12):
-        both = [threading.Thread(target=each.turn) for each in (first, second)]
+        both = [threading.Thread(target=each.run) for each in (first, second)]
         for each in both:
             each.start()
         for each in both:
@@ -1430,4 +1430,4 @@ def test_a_turn_ends_with_the_database(shop: Shop) -> None:
             raise Unavailable("the database is away")
 
     with pytest.raises(Unavailable):
-        shop.process(jobs=Away()).turn()
+        shop.process(jobs=Away()).run()

@@ -279,7 +279,7 @@ def test_the_most_doubtful_come_first_and_webhooks_and_exports_say_the_verdict(
 
 
 @only_sqlite
-def test_processes_of_a_machine_take_turns_with_checks(desk: Desk, tmp_path: Path) -> None:
+def test_processes_of_a_machine_run_onces_with_checks(desk: Desk, tmp_path: Path) -> None:
     """So that four of gunicorn's processes don't need the memory of four children at once."""
     ours, theirs = (MachineLimit("checks", 1, tmp_path) for _ in range(2))
     desk.checker.machine_limit = ours

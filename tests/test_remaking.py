@@ -159,7 +159,7 @@ class Studio:
         lane = self.services.batching.lane
         batching = Batching(jobs, lane, parts, list, gather_seconds=0.0, first_look=0.0)
         for _ in range(8):
-            batching.turn()
+            batching.run()
 
     @property
     def product(self) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def next_key(turns: Turns) -> KeyName:
     return turns.order({"ann": False, "bob": False})[0][0]
 
 
-def test_keys_take_turns_by_the_time_that_their_products_take(clock: Clock) -> None:
+def test_keys_run_onces_by_the_time_that_their_products_take(clock: Clock) -> None:
     """One key's products take 30 s, the other's 1 s: each gets half of the only slot's time."""
     turns, seconds = Turns(clock), dict[KeyName, float]({"ann": 30.0, "bob": 1.0})
     used = dict.fromkeys(seconds, 0.0)

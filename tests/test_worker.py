@@ -41,7 +41,7 @@ from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.run_alone import RunAlone
-from packshot.work.worker import LONGEST_TURN_SECONDS, Worker
+from packshot.work.worker import LONGEST_RUN_SECONDS, Worker
 
 LEASE = 3.0
 
@@ -732,11 +732,11 @@ def test_a_receiver_that_hangs_is_reported(shop: Shop) -> None:
     worker.start()
     until(lambda: worker.slots._idle._value == 0)
     assert worker.problem() is None
-    moment[0] = LONGEST_TURN_SECONDS + LEASE
-    worker.loops.turn_began["heartbeat"] = moment[0]
+    moment[0] = LONGEST_RUN_SECONDS + LEASE
+    worker.loops.run_began["heartbeat"] = moment[0]
     assert worker.problem() == "the worker's receiver has been stuck for 183 s: restart"
     queue.released.set()
     until(lambda: worker.problem() is None)
-    worker.loops.turn_began["heartbeat"] = 0.0
+    worker.loops.run_began["heartbeat"] = 0.0
     assert "heartbeat has been stuck" in str(worker.broken())
     assert "heartbeat has been stuck" in str(watch(worker, None))  # a worker on its own ends

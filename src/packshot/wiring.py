@@ -221,7 +221,7 @@ def connect_parts(
         with_checks=settings.fidelity == "on",
         keep_trying=keep_trying,
         # One is read while each pixel process works on another.
-        reading_turns=threading.Semaphore(settings.pixel_processes + 1),
+        own_readers=threading.Semaphore(settings.pixel_processes + 1),
         batches=choose_batches(enhancer) is not None,
         stopping=stopping,
     )

@@ -139,7 +139,7 @@ class Pixels:
         try:
             while True:
                 child = self._ready(child)
-                with contextlib.suppress(_Retired), self._turn(hurried=wait is not None):
+                with contextlib.suppress(_Retired), self._machine_place(hurried=wait is not None):
                     # Not earlier: each waiting thread would have its photo in memory twice.
                     return child.ask(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL), deadline)
         except PictureError:
@@ -149,7 +149,7 @@ class Pixels:
         finally:
             self._free.put(child)
 
-    def _turn(self, hurried: bool) -> contextlib.AbstractContextManager[None]:
+    def _machine_place(self, hurried: bool) -> contextlib.AbstractContextManager[None]:
         if self._machine_limit is None:
             return contextlib.nullcontext()
         longest = min(self._limit_seconds, HURRIED_SECONDS) if hurried else self._limit_seconds

@@ -65,7 +65,7 @@ Send = Callable[[Sequence[int]], object]
 
 
 class Batching:
-    """One per process; `turn` does what is due and returns."""
+    """One per process; `run` does what is due and returns."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Batching:
         self.surely_not_created, self.chance = surely_not_created, chance
         self.stopping: threading.Event = parts.stopping
 
-    def turn(self) -> None:
+    def run(self) -> None:
         """Make jobs of waiting requests, and take each job that is due as far as it goes."""
         if self._lane is None:
             self._notify(self.jobs.queue_forgotten(wait_at_most=0.0))

@@ -20,18 +20,18 @@ class Loops:
     def __init__(self, outage: Outage, clock: Callable[[], float], chance: Chance) -> None:
         self.outage, self.clock, self.chance = outage, clock, chance
         self.threads: dict[str, threading.Thread] = {}
-        self.turn_began: dict[str, float] = {}
+        self.run_began: dict[str, float] = {}
 
     def begin(
         self, name: str, work: Callable[[], object], every: float, over: threading.Event
     ) -> None:
         """Run `work` every `every` seconds (0: without a pause) until `over` is set."""
-        self.turn_began[name] = self.clock()
+        self.run_began[name] = self.clock()
         self.threads[name] = start_thread(name, lambda: self._run(name, work, every, over))
 
     def stuck(self, name: str, longest: float) -> str | None:
         """A sentence when a run and its pause take longer than `longest` seconds, else None."""
-        seconds = self.clock() - self.turn_began.get(name, self.clock())
+        seconds = self.clock() - self.run_began.get(name, self.clock())
         if seconds <= longest:
             return None
         return f"the worker's {name} has been stuck for {seconds:.0f} s: restart"
@@ -40,12 +40,12 @@ class Loops:
         self, name: str, work: Callable[[], object], every: float, over: threading.Event
     ) -> None:
         while not over.is_set():
-            self.turn_began[name] = self.clock()
-            if pause := self._take_turn(name, work, every):
+            self.run_began[name] = self.clock()
+            if pause := self._run_once(name, work, every):
                 over.wait(add_jitter(pause, self.chance))
 
-    def _take_turn(self, name: str, work: Callable[[], object], every: float) -> float:
-        """Do the work once; return the seconds until the next turn."""
+    def _run_once(self, name: str, work: Callable[[], object], every: float) -> float:
+        """Do the work once; return the seconds until the next run."""
         try:
             work()
         except Unavailable as error:

@@ -38,7 +38,7 @@ def load_photo(claim: Claim, parts: Parts) -> Photo:
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     # A signature names the normalised copy itself, so it must be the one that the enhancer gets.
     smaller_side = parts.enhancer.sees_side if parts.signing is None else None
-    with turn_to_read(claim, parts):
+    with limit_own_readers(claim, parts):
         with claim.progress.time("fetch"):
             raw = parts.read_raw(claim.raw_image)
         with claim.progress.time("normalise"):
@@ -49,11 +49,11 @@ def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     return Photo(seen.data, seen.mime_type, seen.width, seen.height)
 
 
-def turn_to_read(claim: Claim, parts: Parts) -> AbstractContextManager[object]:
+def limit_own_readers(claim: Claim, parts: Parts) -> AbstractContextManager[object]:
     """Wait until the pixel processes need another photo of our own storage: one that is read sooner
     only takes memory. Downloads don't wait, because a slow one would stop the others."""
     is_own = parts.storage.own_key(claim.raw_image) is not None
-    return parts.reading_turns if is_own else nullcontext()
+    return parts.own_readers if is_own else nullcontext()
 
 
 def save_digest(claim: Claim, data: bytes, parts: Parts, raw: bytes | None = None) -> None:

@@ -35,8 +35,8 @@ class Parts:
     with_checks: bool = False  # whether recorded pictures get a fidelity check
     #: Repeats the saving of paid answers.
     keep_trying: KeepTrying = field(default_factory=KeepTrying)
-    #: For raw images in our own storage, see `normalised_copy.turn_to_read`.
-    reading_turns: threading.Semaphore = field(default_factory=partial(threading.Semaphore, 2))
+    #: For raw images in our own storage, see `normalised_copy.limit_own_readers`.
+    own_readers: threading.Semaphore = field(default_factory=partial(threading.Semaphore, 2))
     batches: bool = False  # whether requests of the batch lane go into batch jobs
     #: Set when this process is about to end.
     stopping: threading.Event = field(default_factory=threading.Event)

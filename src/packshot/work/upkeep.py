@@ -47,7 +47,7 @@ class Upkeep:
         loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, finished)
         loops.begin("deletions", self.deletions.remove_due, REMOVE_EVERY_SECONDS, finished)
         loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, finished)
-        loops.begin("batches", self.batching.turn, BATCHES_EVERY_SECONDS, finished)
+        loops.begin("batches", self.batching.run, BATCHES_EVERY_SECONDS, finished)
         if self.webhooks.urls:
             deliver = partial(self.webhooks.deliver, finished.is_set)
             loops.begin("messenger", deliver, DELIVER_EVERY_SECONDS, finished)

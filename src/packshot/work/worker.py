@@ -32,7 +32,7 @@ log = logging.getLogger("packshot.worker")
 GRACE_SECONDS: Final = 25.0
 #: Seconds after which the receiver or the heartbeat counts as hanging: whatever it waits for has
 #: a shorter limit.
-LONGEST_TURN_SECONDS: Final = 180.0
+LONGEST_RUN_SECONDS: Final = 180.0
 
 
 class Worker:
@@ -101,7 +101,7 @@ class Worker:
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead or not threads:
             return f"the worker is not running ({', '.join(dead) or 'not started'}): restart"
-        longest = LONGEST_TURN_SECONDS + self.lease_seconds / RENEWALS
+        longest = LONGEST_RUN_SECONDS + self.lease_seconds / RENEWALS
         stuck = (self.loops.stuck(name, longest) for name in ("receiver", "heartbeat"))
         return next(filter(None, stuck), None) or self.hanging.problem()
 

@@ -255,7 +255,7 @@ def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Respons
     """
     facts = [_facts(each) for each in given.products]
     dry_run = query.dry_run == "true"
-    corrector = Corrector(caller().name, only_submits=not caller().may("review"))
+    corrector = Corrector(caller().name, only_submits=caller().only_submits)
     database, idempotency = services().database, _idempotency(facts)
     if dry_run:
         found = preview_corrections(database, facts, corrector)
@@ -328,7 +328,7 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
         correction.model_dump(exclude_unset=True),
         who=caller().name,
         if_version=wanted_version(),
-        only_submits=not caller().may("review"),
+        only_submits=caller().only_submits,
         allow_duplicate=query.on_duplicate == "allow",
     )
     message = f"Product {product_id} is corrected"
@@ -361,7 +361,7 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
             given.raw_image,
             who=caller().name,
             if_version=wanted_version(),
-            only_submits=not caller().may("review"),
+            only_submits=caller().only_submits,
         )
     except PackshotError:
         give_back(1)

@@ -122,7 +122,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
             instructions=wish.instructions,
             adjustments=wish.adjustments,
             if_version=wanted_version(),
-            only_submits=not caller().may("review"),
+            only_submits=caller().only_submits,
         )
     except PackshotError:
         give_back(charged)
@@ -147,7 +147,7 @@ def cancel_product(product_id: int, nothing: CancelIn) -> Response:
         product_id,
         who=caller().name,
         if_version=wanted_version(),
-        only_submits=not caller().may("review"),
+        only_submits=caller().only_submits,
     )
     return product_answer(view, f"Product {product_id} is cancelled")
 

@@ -23,6 +23,11 @@ class Caller:
         """Whether the caller has one of these scopes; `admin` has all. True when none are given."""
         return not scopes or "admin" in self.scopes or bool(self.scopes & set(scopes))
 
+    @property
+    def only_submits(self) -> bool:
+        """Whether the caller may change only the products that it created itself."""
+        return not self.may("review")
+
 
 def services() -> Services:
     return cast("Services", current_app.extensions["packshot"])
