@@ -570,6 +570,9 @@ REFUSALS = [
 ]
 
 
+GOOD = {"Attributes": {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:queue"}}
+
+
 @pytest.mark.parametrize(("code", "status", "names"), REFUSALS)
 @pytest.mark.usefixtures("credentials")
 def test_a_refusal_names_what_to_fix(code: str, status: int, names: str) -> None:
@@ -578,11 +581,11 @@ def test_a_refusal_names_what_to_fix(code: str, status: int, names: str) -> None
         with pytest.raises(NotConfigured, match=names) as caught:
             sqs.send([1])
         assert "\n" not in caught.value.message
-        server.answers = [Answer({"Attributes": {}})]
+        server.answers = [Answer(GOOD)]
         assert names in (sqs.health() or "")  # what a request met is reported too...
         server.answers = [Answer({"Successful": [{"Id": "0"}], "Failed": []})]
         sqs.send([1])
-        server.answers = [Answer({"Attributes": {}})]
+        server.answers = [Answer(GOOD)]
         assert sqs.health() is None  # ...until it works again
 
 
@@ -628,8 +631,16 @@ def test_a_wrong_queue_url_is_named() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
+def test_a_web_page_in_place_of_sqs_is_named() -> None:
+    """Every call seems to succeed, and no product ever comes."""
+    with CannedAws(Answer("<html>sign in</html>")) as server:
+        queue = SqsQueue(f"{server.endpoint}/1/q", "us-east-1", 60, endpoint_url=server.endpoint)
+        assert "not as AWS does; check AWS_ENDPOINT_URL" in (queue.health() or "")
+
+
+@pytest.mark.usefixtures("credentials")
 def test_a_fifo_queue_is_refused_by_the_health_report() -> None:
-    with CannedAws(Answer({"Attributes": {}})) as server:
+    with CannedAws(Answer(GOOD)) as server:
         url = "https://sqs.us-east-1.amazonaws.com/123456789012/product.fifo"
         sqs = SqsQueue(url, "us-east-1", LEASE, endpoint_url=server.endpoint)
         assert "Standard" in (sqs.health() or "")

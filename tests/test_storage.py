@@ -475,6 +475,9 @@ REFUSALS = [
 ]
 
 
+STORED = Answer("", headers={"ETag": '"1"'})
+
+
 @pytest.mark.parametrize(("code", "status", "names"), REFUSALS)
 @pytest.mark.usefixtures("credentials")
 def test_a_refusal_names_what_to_fix(code: str, status: int, names: str) -> None:
@@ -484,7 +487,7 @@ def test_a_refusal_names_what_to_fix(code: str, status: int, names: str) -> None
             storage.put(KEY, PICTURE, JPEG)
         server.answers = [Answer(""), s3_error(code, status)]  # the bucket as such is fine
         assert names in (storage.health() or "")
-        server.answers = [Answer("")]
+        server.answers = [STORED]
         storage.put(KEY, PICTURE, JPEG)
         assert storage.health() is None
 
@@ -496,7 +499,7 @@ def test_a_bucket_in_another_region_is_named() -> None:
         with pytest.raises(NotConfigured, match="AWS_REGION=ap-south-1"):
             storage.put(KEY, PICTURE, JPEG)
         # boto3 follows by itself, but the addresses in `image_url` would lead nowhere
-        server.answers = [Answer("", headers={"x-amz-bucket-region": "ap-south-1"})]
+        server.answers = [Answer("", headers={"ETag": "1", "x-amz-bucket-region": "ap-south-1"})]
         assert "AWS_REGION=ap-south-1" in (storage.health() or "")
 
 
@@ -549,6 +552,16 @@ def test_a_delete_that_s3_refuses_for_one_key_is_not_passed_over() -> None:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
         with pytest.raises(NotConfigured, match="s3:DeleteObject"):
             storage.delete(["a"])
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_web_page_in_place_of_s3_has_stored_nothing(status: int) -> None:
+    with CannedAws(Answer("<html>sign in</html>", status)) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        with pytest.raises(Unavailable, match="not as AWS does; check AWS_ENDPOINT_URL"):
+            storage.put_new(KEY, b"x", "image/jpeg")
+        assert "not as AWS does" in (storage.health() or "")
 
 
 @pytest.mark.usefixtures("credentials")

@@ -255,6 +255,14 @@ def what_failed(error: Exception, where: str = "it") -> str:
     return f"a request to {where} failed"
 
 
+def unlike_aws(resource: Resource, status: str = "") -> Unavailable:
+    """The error for an answer that AWS, or a service that stands for it, never gives."""
+    return Unavailable(
+        f"{resource.words} answered{status}, but not as AWS does; check AWS_ENDPOINT_URL and the"
+        " proxies"
+    )
+
+
 def _credential_errors() -> tuple[type[Exception], ...]:
     from botocore import exceptions as boto
 
@@ -284,6 +292,8 @@ def _refusal(error: ClientError, resource: Resource, permission: str) -> Unavail
     if advice := _advice(error, code, resource, permission):
         kind, words = advice
         return NotConfigured(words, code=kind)
+    if not code:  # a page of a proxy, or of another service
+        return unlike_aws(resource, f" {status_of(error)}")
     named = "" if code == str(status_of(error)) else f" {code}"
     return Unavailable(f"{resource.words} answered {status_of(error)}{named}: {_short(error)}")
 

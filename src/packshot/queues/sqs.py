@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from packshot.aws import Connection, Resource
+from packshot.aws import Connection, Resource, unlike_aws
 from packshot.backoff import backoff, no_jitter
 from packshot.errors import NotConfigured, Unavailable
 from packshot.queues.contract import Depth, Message
@@ -254,7 +254,9 @@ class SqsQueue:
     def _attributes(self, url: str) -> dict[QueueAttributeNameType, str]:
         with self._sqs.client_for("sqs:GetQueueAttributes") as sqs:
             answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-        return answer.get("Attributes", {})
+        if not answer.get("Attributes"):
+            raise unlike_aws(self._sqs.resource)
+        return answer["Attributes"]
 
     def dead_letter_url(self) -> str | None:
         """The dead-letter queue that the redrive policy names; looked up every few minutes."""

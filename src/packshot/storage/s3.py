@@ -20,6 +20,7 @@ from packshot.aws import (
     bucket_region,
     code_of,
     status_of,
+    unlike_aws,
     wrong_region,
 )
 from packshot.errors import Unavailable
@@ -138,8 +139,11 @@ class S3Storage:
     def _put(
         self, s3: S3Client, key: str, data: bytes, content_type: str, **condition: str
     ) -> None:
-        """Put an object, with a checksum: S3 refuses bytes that changed in transit."""
-        self._sums.ask(
+        """Put an object, with a checksum: S3 refuses bytes that changed in transit.
+
+        Every store answers with the object's tag; a web page with status 200 stored nothing.
+        """
+        answer = self._sums.ask(
             lambda sum_of: s3.put_object(
                 Bucket=self._bucket,
                 Key=check_key(key),
@@ -150,6 +154,8 @@ class S3Storage:
                 **condition,  # type: ignore[arg-type]
             )
         )
+        if not answer.get("ETag"):
+            raise unlike_aws(self._s3.resource)
 
     def _cache_control(self, key: str) -> str:
         """A CDN may cache what shops show; only a reviewer's own browser may cache the rest."""
