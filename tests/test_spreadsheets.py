@@ -183,10 +183,10 @@ def test_every_form_gives_the_same_row(data: bytes) -> None:
         (b"%PDF-1.7", "the file is a PDF"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "the file is an old .xls file"),
         (b"<html><table>", "the file is a web page"),
-        (
-            b'<?xml version="1.0"?>\n<rss xmlns:g="x"><channel>',
-            "is a product feed in XML: give it as",
-        ),
+        (b'<?xml version="1.0"?>\n<rss><channel>', "the feed is damaged or was cut short"),
+        (b"<rss><channel></channel></rss>", "the feed has no products"),
+        (b'<!DOCTYPE rss [<!ENTITY a "b">]><rss>&a;</rss>', "has a document type or entities"),
+        (b"<?xml version='1.0'?><catalog></catalog>", "the file is an XML file: save it as"),
         (b'[{"sku": 1}]', "the file is JSON"),
         (b"PK\x03\x04broken", "the ZIP is damaged"),
         (b"https://shop.example/a.jpg,12\n", "row 1 looks like a product"),
@@ -2093,3 +2093,47 @@ def test_categories_of_which_one_has_the_others_in_it_are_one() -> None:
     rows = imported(text).rows
     assert [row.category for row in rows] == ["Home/Cups/Tea", "Shoes, Hats"]
     assert rows[0].attributes == {"category": "Home/Cups/Tea,Home/Cups,Home"}
+
+
+FEED = """<?xml version="1.0" encoding="{encoding}"?>
+<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title>
+<item><title>Plain</title><g:id>G1</g:id><g:title><![CDATA[Café & Tea]]></g:title>
+<link>https://shop.example/g1</link><g:image_link>https://shop.example/a.jpg</g:image_link>
+<g:additional_image_link>https://shop.example/b.jpg?x=1,2</g:additional_image_link>
+<g:additional_image_link>https://shop.example/c.jpg</g:additional_image_link>
+<g:price>15.00 EUR</g:price><g:sale_price>12.00 EUR</g:sale_price>
+<g:availability>in stock</g:availability><g:product_type>Food &gt; Tea</g:product_type>
+<g:shipping><g:country>DE</g:country><g:price>4.95 EUR</g:price></g:shipping></item>
+</channel></rss>
+"""
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1", "UTF-16"])
+def test_a_product_feed_is_read_as_a_table(encoding: str) -> None:
+    found = imported(FEED.format(encoding=encoding).encode(encoding), defaults={"category": "x"})
+    first = {"sku": "G1", "name": "Café & Tea", "category": "Food > Tea"}
+    first |= {"price": "12.00", "mrp": "15.00"}
+    rest = {"link": "https://shop.example/g1", "availability": "in stock"}
+    rest |= {"shipping": "DE, 4.95 EUR"}
+    pictures = ("a.jpg", "b.jpg?x=1,2", "c.jpg")
+    assert products(found) == [
+        (
+            1,
+            {
+                **first,
+                "raw_image": f"https://shop.example/{name}",
+                "view": view,
+                "attributes": rest,
+            },
+        )
+        for name, view in zip(pictures, "123", strict=True)
+    ]
+
+
+def test_an_atom_feed_is_read_too() -> None:
+    entry = "<entry><id>urn:1</id><g:id>A1</g:id><title>Mug</title><link href='https://x.example'/>"
+    feed = "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:g='http://base.google.com/ns/1.0'>"
+    text = f"{feed}{entry}<g:image_link>{ADDRESS}</g:image_link></entry></feed>"
+    found = imported(text, "feed.xml", defaults={"category": "Cups"})
+    expected = {"sku": "A1", "name": "Mug", "category": "Cups", "raw_image": ADDRESS}
+    assert products(found) == [(1, {**expected, "attributes": {"link": "https://x.example"}})]

@@ -896,6 +896,8 @@ def test_a_text_that_is_a_table_is_a_spreadsheet(tmp_path: Path) -> None:
         (b"a\tb\n", False),
         (b"", False),
         (b"\x00\x01\t\t\n\x02\t\t\n", False),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<rss xmlns:g="x">', True),
+        (b'<?xml version="1.0"?>\n<Clip><Camera>C100</Camera></Clip>', False),
     ],
 )
 def test_texts_that_are_tables(text: bytes, is_table: bool) -> None:

@@ -315,7 +315,7 @@ def test_the_same_rows_as_a_csv() -> None:
     [
         ("xl/workbook.bin", "binary workbook"),
         ("Index/Document.iwa", "Apple Numbers"),
-        ("content.xml", "OpenDocument"),
+        ("content.xml", "OpenDocument file, but no spreadsheet"),
         ("word/document.xml", "text document"),
         ("photo.jpg", "is a ZIP, not a spreadsheet"),
     ],
@@ -438,3 +438,116 @@ def test_hidden_sheets_and_columns_are_named_and_hidden_rows_counted() -> None:
     assert "other sheets were not read: 'Old (hidden)'" in notes
     assert "1 hidden row is read like the others" in notes
     assert f"1 hidden column is read like the others: {HEADER[1]}" in notes
+
+
+ODS_NAMES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "table", "text", "style")
+)
+ODS_MIME = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+def ods(*tables: str, mimetype: str = ODS_MIME, manifest: str = "", doctype: str = "") -> bytes:
+    styles = '<style:style style:name="gone"><style:table-properties table:display="false"/>'
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", mimetype)
+        archive.writestr("META-INF/manifest.xml", manifest)
+        archive.writestr(
+            "content.xml",
+            f"{doctype}<office:document-content {ODS_NAMES}>{styles}</style:style><office:body>"
+            f"<office:spreadsheet>{''.join(tables)}</office:spreadsheet></office:body>"
+            "</office:document-content>",
+        )
+    return file.getvalue()
+
+
+def ods_table(*rows: str, name: str = "Products", style: str = "") -> str:
+    row = "".join(each if each.startswith("<") else ods_row(*each.split("|")) for each in rows)
+    return f'<table:table table:name="{name}" table:style-name="{style}">{row}</table:table>'
+
+
+def ods_cell(text: str, more: str = "") -> str:
+    return f"<table:table-cell {more}><text:p>{text}</text:p></table:table-cell>"
+
+
+def ods_row(*cells: str, more: str = "") -> str:
+    all_cells = "".join(one if one.startswith("<") else ods_cell(one) for one in cells)
+    return f"<table:table-row {more}>{all_cells}</table:table-row>"
+
+
+def ods_number(value: str, shown: str, kind: str = "float") -> str:
+    return ods_cell(shown, f'office:value-type="{kind}" office:value="{value}"')
+
+
+def test_an_open_document_is_read_as_a_workbook() -> None:
+    comment = "<office:annotation><text:p>ask Ana</text:p></office:annotation>"
+    link = '<text:a xlink:href="https://x.example/a.jpg" xmlns:xlink="l">photo</text:a>'
+    empty = '<table:table-cell table:number-columns-repeated="16000"/>'
+    table = ods_table(
+        "sku|category|image|mrp|price|gst",
+        '<table:table-row table:number-rows-repeated="3"><table:table-cell/></table:table-row>',
+        ods_row(
+            *(ods_number("42", "00042"), f"<table:table-cell>{comment}<text:p>Cups</text:p>"),
+            "</table:table-cell>" + ods_cell(link),
+            *(ods_number("1299", "1.299,00 €", "currency"), ods_number("11.8881", "11,89")),
+            *(ods_number("0.18", "18%", "percentage"), empty),
+        ),
+        ods_row("A<text:s/>B<text:line-break/>C", "Hats", "b.jpg", "", "#N/A", ""),
+    )
+    hidden = ods_table("sku|price", "X|1", name="Old", style="gone")
+    found = imported(ods(hidden, ods_table("Notes", name="Info"), table))
+    [row] = [row for row in found.rows if row.ready]
+    assert (row.row, row.sku, row.category, row.raw_image) == (
+        *(5, "00042", "Cups", "https://x.example/a.jpg"),
+    )
+    assert [str(one) for one in (row.mrp, row.price, row.gst)] == ["1299", "11.89", "18"]
+    assert found.form == "OpenDocument spreadsheet, sheet 'Products'"
+    assert reported(found, "error") == [
+        (6, "price", "holds the error #N/A: correct it in the spreadsheet")
+    ]
+    notes = [detail for _, _, detail in reported(found, "note")]
+    assert "other sheets were not read: 'Info', 'Old (hidden)'" in notes
+
+
+def test_merged_and_hidden_cells_of_an_open_document() -> None:
+    merged = ods_cell("A", 'table:number-rows-spanned="2"')
+    table = ods_table(
+        '<table:table-column/><table:table-column table:visibility="collapse"/>',
+        "sku|category|image",
+        ods_row(merged, "Cups", "a.jpg"),
+        ods_row("<table:covered-table-cell/>", "Cups", "b.jpg", more='table:visibility="filter"'),
+    )
+    found = imported(ods(table))
+    assert [(row.row, row.sku, row.filename) for row in found.rows] == [
+        *((2, "A", "a.jpg"), (3, "A", "b.jpg")),
+    ]
+    assert [detail for _, _, detail in reported(found, "note")] == [
+        "1 hidden column is read like the others: category",
+        "1 hidden row is read like the others",
+        "cells merged over several rows count for each of these rows",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (ods(mimetype="application/vnd.oasis.opendocument.text"), "but no spreadsheet"),
+        (ods(manifest="<manifest:encryption-data/>"), "protected with a password"),
+        (ods(ods_table()), "no visible sheet"),
+        (ods("<table:table>"), "is damaged"),
+        (ods(doctype='<!DOCTYPE a [<!ENTITY b "c">]>'), "is damaged"),
+        (ods(ods_table("<table:table-row table:number-rows-repeated='x'/>")), "is damaged"),
+        (
+            ods(ods_table(ods_row("a", more="table:number-rows-repeated='30000'"))),
+            "more than 20,000 rows",
+        ),
+        (
+            ods(ods_table(ods_row(ods_cell("a", "table:number-columns-repeated='600'")))),
+            "at most 500 columns",
+        ),
+    ],
+)
+def test_an_open_document_that_can_not_be_read(data: bytes, message: str) -> None:
+    with pytest.raises(SpreadsheetError, match=message):
+        read_table(data, "a.ods")

@@ -46,7 +46,7 @@ from packshot.spreadsheets.photo_files import is_system_file
 from packshot.spreadsheets.table import list_first
 
 #: The ending of texts, some of which are tables.
-TEXT = ".txt"
+TEXTS = (".txt", ".xml")
 #: What an error of a row's photo begins with.
 PHOTO = "photo"
 #: The most rows named in one note.
@@ -154,9 +154,9 @@ def _unnamed_photos(rows: Sequence[Row], photos: PhotoFiles) -> Iterator[str]:
 
 
 def is_spreadsheet(path: Path) -> bool:
-    """By its ending; a text by its first lines."""
+    """By its ending; a text, or XML, by its first lines."""
     ending = path.suffix.lower()
-    if ending == TEXT and path.is_file():
+    if ending in TEXTS and path.is_file():
         with suppress(OSError), path.open("rb") as file:
             return is_text_table(file.read(TABLE_BYTES))
     return ending in SHEET_ENDINGS and not path.is_dir()

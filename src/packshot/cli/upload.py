@@ -108,9 +108,10 @@ def upload(
 
     A server must answer at the start; if it goes away later, it is tried for ten minutes.
 
-    A spreadsheet is a CSV of any kind, a .txt with tabs as Amazon's, or an .xlsx file. Its columns
-    are recognised by their names, or said with --column; a picture is an address, or a file beside
-    the spreadsheet; other columns are kept as attributes. Exits with 1 if a row or product failed.
+    A spreadsheet is a CSV of any kind, a .txt with tabs as Amazon's, an .xlsx or .ods file, or
+    a product feed in XML, as for Google Shopping. Its columns are recognised by their names, or
+    said with --column; a picture is an address, or a file beside the spreadsheet; other columns are
+    kept as attributes. Exits with 1 if a row or product failed.
     """
     console = Console(stderr=as_json)
     paths = tuple(with_own_spreadsheet(paths))

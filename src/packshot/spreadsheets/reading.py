@@ -18,6 +18,7 @@ from packshot.spreadsheets.csv_text import (
     without_backslashes,
     without_outer_quotes,
 )
+from packshot.spreadsheets.product_feed import is_product_feed, read_product_feed
 from packshot.spreadsheets.table import (
     SheetLimits,
     SheetProblem,
@@ -58,7 +59,7 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _ZIP_KINDS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (lambda name: name == "xl/workbook.bin", "is a binary workbook (.xlsb)"),
     (lambda name: name.startswith("Index/") or name == "Index.zip", "is an Apple Numbers file"),
-    (lambda name: name == "content.xml", "is an OpenDocument spreadsheet (.ods)"),
+    (lambda name: name == "content.xml", "is an OpenDocument file, but no spreadsheet"),
     (lambda name: name.startswith("word/"), "is a text document"),
 )
 _ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,20}")
@@ -84,7 +85,7 @@ TABLE_BYTES: Final = 65_536
 
 
 def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) -> Table:
-    """The rows of a CSV, TSV or .xlsx file that are not empty.
+    """The rows of a CSV, TSV, .xlsx or .ods file, or of a product feed in XML, that are not empty.
 
     `filename` only settles what the content leaves open (tabs for .tsv). Raises SpreadsheetError
     for another kind of file, one that is damaged, and one beyond the limits.
@@ -96,6 +97,8 @@ def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) ->
         raise SpreadsheetError(f"the file is larger than {limits.bytes:,} bytes: split it")
     if data.startswith(_ZIP):
         return _read_zip(data, limits)
+    if is_product_feed(data):
+        return read_product_feed(data, limits)
     _refuse_others(data)
     if filename.lower().endswith(_WORKBOOKS) and not is_text_table(data[:TABLE_BYTES]):
         raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
@@ -104,7 +107,10 @@ def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) ->
 
 def is_text_table(beginning: bytes) -> bool:
     """Whether a `.txt` is a table, as marketplaces export them: its first lines have as many tabs
-    each, or as many semicolons or commas. `beginning` may end within a line."""
+    each, or as many semicolons or commas; or whether it is a product feed, as is an `.xml`.
+    `beginning` may end within a line."""
+    if is_product_feed(beginning):
+        return True
     encoding = "utf-16" if beginning[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
     text = beginning.decode(encoding, "ignore").lstrip("\ufeff")
     if _CONTROLS.search(text):
@@ -120,10 +126,13 @@ def is_text_table(beginning: bytes) -> bool:
 
 
 def _read_zip(data: bytes, limits: SheetLimits) -> Table:
-    from packshot.spreadsheets.workbook import read_workbook  # openpyxl takes 0.2 s to import
+    from packshot.spreadsheets.open_document import is_open_document, read_open_document
+    from packshot.spreadsheets.workbook import read_workbook
 
     archive = open_zip(io.BytesIO(data), _ENTRIES)
     names = archive.namelist()
+    if is_open_document(archive):
+        return read_open_document(archive, limits)
     for is_kind, what in _ZIP_KINDS:
         if any(map(is_kind, names)):
             raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")
@@ -141,11 +150,6 @@ def _refuse_others(data: bytes) -> None:
         if data.startswith(beginning):
             raise SpreadsheetError(f"the file {what}, not a spreadsheet that can be read")
     start = data[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
-    if "<rss" in start or "<feed" in start:
-        raise SpreadsheetError(
-            "the file is a product feed in XML: give it as CSV or TSV, as shops export it for"
-            " Google, too"
-        )
     for words, what in () if _CONTROLS.search(start) else _TEXTS:
         if start.startswith(words):
             raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")

@@ -100,6 +100,16 @@ def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     # openpyxl reads no links, formulas and merged cells of a sheet that it reads row by row.
     extras = read_extras(archive, sheet._worksheet_path)
     records = list(_records(sheet, extras, limits))
+    pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
+    kept, notes = finish_sheet(records, extras, limits)
+    notes += note_sheets(extras, others, further, pictures)
+    return Table(kept, f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
+
+
+def finish_sheet(
+    records: list[Record], extras: SheetExtras, limits: SheetLimits
+) -> tuple[tuple[Record, ...], list[SheetProblem]]:
+    """The rows that are not empty, with merged cells and without invisible characters; notes."""
     records = _with_merged(records, extras, limits)
     invisible = 0
     for index, record in enumerate(records):
@@ -107,11 +117,7 @@ def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
         if count:
             records[index], invisible = replace(record, cells=cells), invisible + count
     kept = drop_empty(records)
-    notes = [
-        *(*invisible_note(invisible), *_notes(archive, extras, others, further)),
-        *_note_hidden_columns(kept, extras),
-    ]
-    return Table(kept, f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
+    return kept, [*invisible_note(invisible), *_note_hidden_columns(kept, extras)]
 
 
 def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
@@ -129,7 +135,7 @@ def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list
         if not any(map(any, rows)):
             continue
         if sheet.sheet_state == "visible":
-            scores.append((_score(rows), sheet))
+            scores.append((score_sheet(rows), sheet))
         else:
             hidden.append(f"{sheet.title} (hidden)")
     if not scores:
@@ -140,16 +146,18 @@ def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list
     return best, [*(title for _, title in others), *hidden], further
 
 
-def _score(rows: Sequence[Sequence[str]]) -> int:
+def score_sheet(rows: Sequence[Sequence[str]]) -> int:
     """How many fields the header names; 0 if nothing is below it, as on a sheet of instructions."""
     counts = [count_recognised(row) for row in rows]
     best = max(counts)
     return best if counts.index(best) + 1 < len(rows) else 0
 
 
-def _notes(
-    archive: zipfile.ZipFile, extras: SheetExtras, others: list[str], further: list[str]
+def note_sheets(
+    extras: SheetExtras, others: Sequence[str], further: Sequence[str], pictures: int
 ) -> Iterator[SheetProblem]:
+    """Notes on what is not read, and on hidden and merged cells. `others` and `further` are names
+    of sheets: all that have cells, and those that seem to have products."""
     if others:
         names = ", ".join(repr(name) for name in others[:10])
         yield SheetProblem(None, None, f"other sheets were not read: {names}", "note")
@@ -157,7 +165,6 @@ def _notes(
         names = list_first([repr(name) for name in further])
         detail = f"sheets with the same columns may have products, too: save {names} as files"
         yield SheetProblem(None, None, detail, "note")
-    pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
     if pictures:
         found = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
         was, them = ("was", "it as a file") if pictures == 1 else ("were", "them as files")

@@ -66,7 +66,11 @@ def configure(app: APIFlask) -> None:
 MULTIPART: Final[dict[str, Json]] = {
     "upload": {"file": {"type": "string", "format": "binary", "description": ACCEPTED_WORDS}},
     "import": {
-        "spreadsheet": {"type": "string", "format": "binary", "description": "CSV, TSV or .xlsx"},
+        "spreadsheet": {
+            "type": "string",
+            "format": "binary",
+            "description": "CSV, TSV, .xlsx, .ods or a product feed in XML",
+        },
         "photos": {
             "type": "array",
             "items": {"type": "string"},

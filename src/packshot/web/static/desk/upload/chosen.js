@@ -7,13 +7,16 @@ import { entriesOf } from "./zip.js";
 
 const ZIP = /\.zip$/i;
 const TABLE_LINES = 3;
+const FEED_BEGINNING = 2_000;
 
-/** A .txt whose first lines have as many separators each, as marketplaces export them. */
+/** A .txt whose first lines have as many separators each, as marketplaces export them, or a product feed in XML. */
 async function isTextTable(path, file) {
-  if (!/\.txt$/i.test(path)) return false;
+  if (!/\.(txt|xml)$/i.test(path)) return false;
   const beginning = new Uint8Array(await file.slice(0, LIMITS.table_bytes).arrayBuffer());
   const marked = beginning[0] === 0xff && beginning[1] === 0xfe;
   const text = new TextDecoder(marked ? "utf-16le" : "latin1").decode(beginning);
+  const start = text.slice(0, FEED_BEGINNING).replace(/^(ï»¿|\ufeff)?\s*/, "");
+  if (start.startsWith("<")) return /<(rss|feed)/i.test(start);
   const lines = text
     .split(/\r\n|\r|\n/)
     .slice(0, TABLE_LINES)

@@ -5,7 +5,7 @@ import { dropped, picked } from "./files.js";
 
 /** An element that calls `take([{path, file}])`; the whole page takes drops while `ready()`. */
 export function dropZone(endings, take, ready) {
-  const accept = ["image/*", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ...endings].join(",");
+  const accept = ["image/*", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".ods", ".xml", ...endings].join(",");
   const files = chooser({ accept, "aria-label": "Photos, a ZIP or a spreadsheet" }, take);
   const folder = chooser({ webkitdirectory: true, "aria-label": "A folder of photos" }, take);
   const zone = h(

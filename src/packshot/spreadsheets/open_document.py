@@ -1,0 +1,236 @@
+"""An OpenDocument spreadsheet (.ods) -> a table: the values a person sees, of one sheet."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.sheet_extras import SheetExtras
+from packshot.spreadsheets.table import (
+    CellKind,
+    Record,
+    SheetLimits,
+    Table,
+    column_letter,
+    too_many,
+)
+from packshot.spreadsheets.workbook import finish_sheet, note_sheets, score_sheet
+
+_CONTENT: Final = "content.xml"
+_SEARCHED_ROWS: Final = 30
+_NAME: Final = re.compile(r"\{[^}]*\}")
+_CENTS: Final = re.compile(r"[.,]\d\d\D*\Z")
+_NUMBERS: Final = frozenset({"float", "currency", "percentage"})
+_DAMAGED: Final = "the spreadsheet is damaged: open it in a spreadsheet program and save it again"
+
+
+def is_open_document(archive: zipfile.ZipFile) -> bool:
+    """Whether a ZIP is an OpenDocument spreadsheet, and not a text or a drawing."""
+    if _CONTENT not in archive.namelist() or "mimetype" not in archive.namelist():
+        return False
+    info = archive.getinfo("mimetype")
+    return info.file_size < 200 and b"opendocument.spreadsheet" in archive.read(info)
+
+
+def read_open_document(archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
+    """The visible sheet that names most fields. Raises SpreadsheetError."""
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError
+
+    if archive.getinfo(_CONTENT).file_size > limits.unpacked_bytes:
+        raise too_many(limits)
+    try:
+        manifest = "META-INF/manifest.xml"
+        if manifest in archive.namelist() and b"encryption-data" in archive.read(manifest):
+            raise SpreadsheetError("the file is protected with a password: remove it")
+        if archive.read(_CONTENT).count(b"<") > limits.all_tags:
+            raise too_many(limits)
+        sheets = list(_sheets(archive, limits))
+    except (
+        DefusedXmlException,
+        ParseError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        ValueError,
+    ):
+        raise SpreadsheetError(_DAMAGED) from None
+    return _choose(sheets, archive, limits)
+
+
+@dataclass
+class _Sheet:
+    name: str
+    hidden: bool = False
+    records: list[Record] = field(default_factory=list)
+    extras: SheetExtras = field(default_factory=SheetExtras)
+    row: int = 0
+    column: int = 0
+
+
+def _choose(sheets: Sequence[_Sheet], archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
+    filled = [sheet for sheet in sheets if sheet.records]
+    visible = [sheet for sheet in filled if not sheet.hidden]
+    if not visible:
+        raise SpreadsheetError("the file has no visible sheet with anything on it")
+    scores = [
+        score_sheet([record.cells for record in sheet.records[:_SEARCHED_ROWS]])
+        for sheet in visible
+    ]
+    most = max(scores)
+    best = visible[scores.index(most)]
+    hidden = [f"{sheet.name} (hidden)" for sheet in filled if sheet.hidden]
+    others = [*(sheet.name for sheet in visible if sheet is not best), *hidden]
+    further = [
+        sheet.name
+        for sheet, score in zip(visible, scores, strict=True)
+        if sheet is not best and score >= max(2, most)
+    ]
+    pictures = sum(name.startswith("Pictures/") for name in archive.namelist())
+    kept, notes = finish_sheet(best.records, best.extras, limits)
+    notes += note_sheets(best.extras, others, further, pictures)
+    return Table(kept, f"OpenDocument spreadsheet, sheet {best.name!r}", tuple(notes))
+
+
+def _sheets(archive: zipfile.ZipFile, limits: SheetLimits) -> Iterator[_Sheet]:
+    from defusedxml.ElementTree import iterparse
+
+    sheet = _Sheet("")
+    hidden_styles: set[str] = set()
+    cells_read = 0
+    with archive.open(_CONTENT) as file:
+        for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
+            name = _plain(element.tag)
+            if event == "start" and name == "table":
+                sheet = _Sheet(_get(element, "name"), _get(element, "style-name") in hidden_styles)
+            elif event == "end" and name == "style":
+                hidden_styles |= _hidden_style(element)
+            elif event == "end" and name == "table-column":
+                _add_column(sheet, element)
+            elif event == "end" and name == "table-row":
+                cells_read += _add_row(sheet, element, limits)
+                if len(sheet.records) > limits.rows or cells_read > limits.cells * 2:
+                    raise too_many(limits)
+                element.clear()
+            elif event == "end" and name == "table":
+                yield sheet
+                element.clear()
+
+
+def _hidden_style(style: Any) -> set[str]:
+    hidden = any(_get(child, "display") == "false" for child in style)
+    return {_get(style, "name")} if hidden else set()
+
+
+def _add_column(sheet: _Sheet, column: Any) -> None:
+    first = sheet.column
+    sheet.column += max(1, int(_get(column, "number-columns-repeated") or 1))
+    if _get(column, "visibility") in ("collapse", "filter"):
+        sheet.extras.hidden_columns.append((first, sheet.column - 1))
+
+
+def _add_row(sheet: _Sheet, row: Any, limits: SheetLimits) -> int:
+    """Add a row as often as it is repeated; returns how many cells it has."""
+    number = sheet.row + 1
+    repeated = max(1, int(_get(row, "number-rows-repeated") or 1))
+    sheet.row += repeated
+    record = _record(number, row, sheet.extras, limits)
+    if record is None:
+        return 0
+    sheet.extras.hidden_rows += repeated * (_get(row, "visibility") in ("collapse", "filter"))
+    for at in range(min(repeated, limits.rows + 1)):
+        sheet.records.append(
+            Record(number + at, record.cells, record.kinds, record.links, record.formats)
+        )
+    return len(record.cells) * repeated
+
+
+def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> Record | None:
+    cells: list[str] = []
+    kinds: dict[int, CellKind] = {}
+    links: dict[int, str] = {}
+    formats: dict[int, str] = {}
+    place = 0
+    for cell in row:
+        if _plain(cell.tag) not in ("table-cell", "covered-table-cell"):
+            continue
+        repeated = max(1, int(_get(cell, "number-columns-repeated") or 1))
+        covered = _plain(cell.tag) == "covered-table-cell"  # by a merged cell
+        text, kind = ("", None) if covered else _text_of(cell)
+        link = "" if covered else _link_of(cell)
+        if text or link:
+            if place + repeated > limits.columns:
+                where = f"row {number} has a cell in column {column_letter(place + repeated - 1)}"
+                raise SpreadsheetError(f"{where}; at most {limits.columns} columns can be read")
+            cells += [""] * (place - len(cells)) + [text] * repeated
+            for index in range(place, place + repeated):
+                kinds |= {index: kind} if kind else {}
+                links |= {index: link} if link else {}
+                formats |= {index: "0.00"} if kind and _CENTS.search(_shown(cell)) else {}
+        if text and (rows := int(_get(cell, "number-rows-spanned") or 1)) > 1:
+            extras.merged.append((place, number, number + rows - 1))
+        place += repeated
+    return Record(number, tuple(cells), kinds, links, formats) if cells else None
+
+
+def _text_of(cell: Any) -> tuple[str, CellKind | None]:
+    """A cell's value as text, and what it is if not a text."""
+    kind, shown = _get(cell, "value-type"), _shown(cell)
+    if kind in _NUMBERS:
+        return _number(_get(cell, "value"), shown, kind == "percentage"), "number"
+    if kind == "date":
+        return _get(cell, "date-value").replace("T00:00:00", "").replace("T", " "), "date"
+    if kind == "boolean":
+        return _get(cell, "boolean-value").upper(), None
+    is_error = any("value-type" in name and value == "error" for name, value in cell.attrib.items())
+    return shown, "error" if is_error or shown.startswith(("#N/A", "Err:")) else None
+
+
+def _number(value: str, shown: str, percent: bool) -> str:
+    """The exact number, but with the zeros before it that the program shows: 00042."""
+    try:
+        exact = Decimal(value) * (100 if percent else 1)
+    except InvalidOperation:
+        return shown
+    exact = Decimal(f"{exact:.15g}")
+    if shown.isdecimal() and Decimal(shown) == exact:
+        return shown
+    text = f"{exact.normalize():f}" if exact.is_finite() else shown
+    return f"{text}%" if percent else text
+
+
+def _shown(cell: Any) -> str:
+    """The lines of a cell, without its comment."""
+    return "\n".join(_line(child) for child in cell if _plain(child.tag) == "p").strip()
+
+
+def _line(paragraph: Any) -> str:
+    signs = {"s": " ", "tab": "\t", "line-break": "\n"}
+    pieces = [paragraph.text or ""]
+    for child in paragraph:
+        name = _plain(child.tag)
+        if name == "s":
+            pieces.append(" " * min(100, int(_get(child, "c") or 1)))
+        else:
+            pieces.append(signs.get(name) or _line(child))
+        pieces.append(child.tail or "")
+    return "".join(pieces)
+
+
+def _link_of(cell: Any) -> str:
+    return next((_get(each, "href") for each in cell.iter() if _plain(each.tag) == "a"), "")
+
+
+def _plain(tag: Any) -> str:
+    return _NAME.sub("", str(tag))
+
+
+def _get(element: Any, name: str) -> str:
+    """An attribute by its name without a namespace."""
+    return next((str(v) for key, v in element.attrib.items() if _plain(key) == name), "")
