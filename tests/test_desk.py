@@ -1382,7 +1382,7 @@ def test_a_search_says_its_order_and_what_was_not_found(shop: DeskShop, open_des
     expect(page.get_by_label("Order")).to_have_value("")
     expect(page.get_by_label("Order").locator("option").first).to_have_text("By the term found")
     expect(page.locator(".empty")).to_contain_text(
-        "No SKU, file name or word of a name begins with “zzz”."
+        "No SKU, file name, barcode or word of a name begins with “zzz”."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,20 +82,33 @@ def test_a_search_finds_words_inside_names_with_and_without_accents(
     assert skus(catalog, q=q) == ["UÑAS"]
 
 
-def test_products_from_before_are_found_by_the_words_of_their_names(catalog: Catalog) -> None:
-    """The migration has its own copy of how terms are made, which must make the same."""
+def test_a_search_finds_barcodes_and_no_other_attribute(catalog: Catalog) -> None:
+    codes = {"EAN": "4006381333931", "Code-barres": "978-3-16-148410-0", "Stock": "400"}
+    catalog.create([MUG, replace(MUG, sku="EAN-1", attributes=codes)])
+    for q in ("4006381333931", "400638", "978-3-16", "9783161484100"):
+        assert skus(catalog, q=q) == ["EAN-1"], q
+    found = catalog.products(Filter(q="EAN-1")).products[0].id
+    catalog.correct(found, {"attributes": {"Stock": "400", "EAN": "73513537"}}, who="me")
+    assert [skus(catalog, q=q) for q in ("400", "73513537")] == [[], ["EAN-1"]]
+
+
+def test_products_from_before_are_found_by_words_of_names_and_barcodes(catalog: Catalog) -> None:
+    """The migrations have their own copies of how terms are made, which must make the same."""
     name = "Łódź: Ø 3 cm, kolczyki-kółka z bursztynem; Größe İ"
-    catalog.create([MUG, NewProduct("Rings", "https://shop.example/r.jpg", sku="É 1", name=name)])
-    migration = ScriptDirectory(str(MIGRATIONS)).get_revision("0028")
-    assert migration is not None
+    codes = {"GTIN, UPC, EAN oder ISBN": "978-3-16 Ł", "variantBarcode": "42", "Größe": "9"}
+    ring = NewProduct("Rings", "https://shop.example/r.jpg", sku="É 1", name=name)
+    catalog.create([MUG, replace(ring, attributes=codes)])
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    migrations = [scripts.get_revision(each) for each in ("0028", "0030")]
     every = select(ProductTerm.product_id, ProductTerm.term).order_by(ProductTerm.term)
     with catalog.database.write() as session:
         made = session.execute(every).all()
         session.execute(delete(ProductTerm))
         context = MigrationContext.configure(session.connection())
         with Operations.context(context):
-            migration.module.upgrade()
-            migration.module.upgrade()
+            for migration in (*migrations, *migrations):
+                assert migration is not None
+                migration.module.upgrade()
         assert session.execute(every).all() == made
 
 

@@ -132,7 +132,8 @@ class Product(Base):
 
 
 class ProductTerm(Base):
-    """A word that a product is found by: its SKU, name and file name, as `search_term` writes them.
+    """A word that a product is found by: its SKU, name, file name and barcodes, as `search_term`
+    writes them.
 
     The collation "C" orders by code points on both databases, so a beginning is a range of the key.
     """

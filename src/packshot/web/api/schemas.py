@@ -213,8 +213,8 @@ class ListQuery(StrictModel):
         BeforeValidator(_unset),
         _text(r"^.{0,200}$"),
         Field(
-            description="the beginning of a SKU, a file name or a word of a name, ignoring case and"
-            " accents"
+            description="the beginning of a SKU, a file name, a barcode or a word of a name,"
+            " ignoring case and accents"
         ),
     ] = None
     reason: Annotated[

@@ -54,6 +54,6 @@ function watchHelpAndSearch() {
   search.addEventListener("keydown", ({ key }) => key === "Escape" && search.blur());
   shortcuts.add(EVERYWHERE, [
     { keys: ["?"], shown: "?", words: "This list", run: showHelp },
-    { keys: ["/"], shown: "/", words: "Find by SKU, name or number", run: () => search.focus() },
+    { keys: ["/"], shown: "/", words: "Find by SKU, name, EAN or number", run: () => search.focus() },
   ]);
 }

@@ -113,7 +113,7 @@ export class Tiles {
       (category ? ` in ${category}` : "") +
       (reason ? ` because of ${reasonWords(reason).toLowerCase()}` : "");
     const of = status ? ` of those that are ${STATUS[status].toLowerCase()}` : "";
-    if (q) return `No SKU, file name or word of a name${of}${where} begins with “${q}”.`;
+    if (q) return `No SKU, file name, barcode or word of a name${of}${where} begins with “${q}”.`;
     if (status === "pending_review") return `No products to review${where}.`;
     return status ? `No products are ${STATUS[status].toLowerCase()}${where}.` : `No products${where}.`;
   }
