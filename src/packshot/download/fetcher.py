@@ -38,6 +38,7 @@ from packshot.download.failures import (
     too_large,
     unreachable,
 )
+from packshot.download.families import Families
 from packshot.download.request_headers import RequestHeaders
 from packshot.errors import FetchError
 
@@ -107,6 +108,7 @@ class Fetcher:
         self._headers = headers or RequestHeaders()
         self._resolver = resolver
         self._connector = connector
+        self._families = Families()
         self._given_tls = tls
 
     @functools.cached_property
@@ -204,16 +206,19 @@ class Fetcher:
     def _open_socket(self, page: ParsedUrl, deadline: Deadline) -> socket.socket:
         """A socket to the first address that answers, after all of them were checked."""
         failures: list[OSError] = []
-        addresses = self._checked_addresses(page, deadline)
-        for address in addresses:
+        addresses = self._families.in_turn(self._checked_addresses(page, deadline))
+        for number, address in enumerate(addresses):
             seconds = min(self._limits.connect, deadline.remaining())
             if seconds <= 0:
                 raise timed_out(page, deadline.seconds)
             try:
-                return self._connector(address, page.port, seconds)
+                connected = self._connector(address, page.port, seconds)
             except OSError as error:
                 check_resources(error)
                 failures.append(error)
+            else:
+                self._families.note(addresses[:number], address)
+                return connected
         raise unreachable(page, addresses, failures, self._limits.connect) from failures[-1]
 
     def _checked_addresses(self, page: ParsedUrl, deadline: Deadline) -> Sequence[str]:
