@@ -22,10 +22,10 @@ from packshot.enhancers.contract import (
 )
 from packshot.errors import Unavailable
 from packshot.pictures import imaging
+from packshot.products.answers import FullProduct
 from packshot.products.catalog import Catalog
 from packshot.products.intake import Created
 from packshot.products.seller_fields import NewProduct
-from packshot.products.views import ProductView
 from packshot.queues.contract import Depth, Message
 
 
@@ -148,10 +148,10 @@ class SentCatalog(Catalog):
         self.sender.flush()
         return created
 
-    def enhance(self, product_id: int, **options: Any) -> ProductView:
-        view = super().enhance(product_id, **options)
+    def enhance(self, product_id: int, **options: Any) -> FullProduct:
+        changed = super().enhance(product_id, **options)
         self.sender.flush()
-        return view
+        return changed
 
 
 class SlowQueue(FakeQueue):

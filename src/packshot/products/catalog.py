@@ -19,6 +19,15 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.lanes import Lane
+from packshot.products.answers import (
+    CorrectionOut,
+    DecisionOut,
+    FullProduct,
+    LastDecisionOut,
+    RoundOut,
+    read_product,
+    read_products,
+)
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
@@ -33,15 +42,6 @@ from packshot.products.redo import check_may_redo, redo
 from packshot.products.review import NewDecision, decide_image, review_product
 from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import SlowAnswers
-from packshot.products.views import (
-    CorrectionOut,
-    DecisionOut,
-    LastDecisionOut,
-    ProductView,
-    RoundOut,
-    view_of,
-    views_of,
-)
 from packshot.queues.contract import Depth, Queue
 from packshot.queues.sender import Sender
 from packshot.webhooks.outbox import Outbox
@@ -55,7 +55,7 @@ FILTERS_KEPT = 64
 class Page:
     """Some products, newest first, and the cursor of the next page."""
 
-    products: list[ProductView]
+    products: list[FullProduct]
     next_cursor: str | None
 
 
@@ -129,19 +129,19 @@ class Catalog:
         """A page of products, newest first."""
         with self.database.read() as session:
             found, next_cursor = list_products(session, chosen, limit, cursor)
-            return Page(views_of(session, found), next_cursor)
+            return Page(read_products(session, found), next_cursor)
 
-    def product(self, product_id: int, all_rounds: bool = False) -> ProductView:
+    def product(self, product_id: int, all_rounds: bool = False) -> FullProduct:
         """One product with its pictures. Raises NotFound."""
         with self.database.read() as session:
-            return view_of(session, get_product(session, product_id), all_rounds)
+            return read_product(session, get_product(session, product_id), all_rounds)
 
     def history(self, product_id: int) -> list[DecisionOut]:
         """Every decision on a product's pictures, newest first. Raises NotFound."""
         with self.database.read() as session:
             return decisions_of(session, product_id)
 
-    def last_decisions(self, who: str, limit: int) -> list[tuple[ProductView, LastDecisionOut]]:
+    def last_decisions(self, who: str, limit: int) -> list[tuple[FullProduct, LastDecisionOut]]:
         """The latest decisions of `who` that can be undone, newest first, each with its product."""
         with self.database.read() as session:
             return last_decisions(session, who, limit)
@@ -198,12 +198,12 @@ class Catalog:
         reason: str | None = None,
         note: str | None = None,
         if_version: int | None = None,
-    ) -> ProductView:
+    ) -> FullProduct:
         """Decide on one picture, or undo the decision (`pending`). Raises NotFound, Conflict."""
         decision = NewDecision(status, who, reason, note)
         with self.database.write() as session:
             product = decide_image(session, image_id, decision, if_version, self.outbox)
-            return _view_now(session, product)
+            return _read_now(session, product)
 
     def change_image(
         self,
@@ -211,7 +211,7 @@ class Catalog:
         change: Callable[[Session, Product, ProductImage], None],
         *,
         if_version: int | None = None,
-    ) -> ProductView:
+    ) -> FullProduct:
         """Make another change to one picture (`alt_text.write_alt_text`, `takes.choose`).
 
         Raises as `decide`, and what `change` raises.
@@ -219,7 +219,7 @@ class Catalog:
         with self.database.write() as session:
             product, image = lock_image(session, image_id, if_version)
             change(session, product, image)
-            return _view_now(session, product)
+            return _read_now(session, product)
 
     def review(
         self,
@@ -231,14 +231,14 @@ class Catalog:
         reason: str | None = None,
         note: str | None = None,
         if_version: int | None = None,
-    ) -> ProductView:
+    ) -> FullProduct:
         """Decide on a whole product: approving approves the named pictures and rejects the rest."""
         decision = NewDecision(status, who, reason, note)
         with self.database.write() as session:
             product = review_product(
                 session, product_id, decision, image_ids, if_version, self.outbox
             )
-            return _view_now(session, product)
+            return _read_now(session, product)
 
     def correct(
         self,
@@ -249,7 +249,7 @@ class Catalog:
         if_version: int | None = None,
         only_submits: bool = False,
         allow_duplicate: bool = False,
-    ) -> ProductView:
+    ) -> FullProduct:
         """Correct the seller's data of a product.
 
         Raises NotFound, `correct_product`'s, and NotAllowed as `check_is_own` does.
@@ -258,7 +258,7 @@ class Catalog:
             product = lock_product(session, product_id, if_version)
             check_is_own(product, who, only_submits)
             correct_product(session, product, who, given, allow_duplicate=allow_duplicate)
-            return _view_now(session, product)
+            return _read_now(session, product)
 
     def cancel(
         self,
@@ -267,13 +267,13 @@ class Catalog:
         who: str,
         if_version: int | None = None,
         only_submits: bool = False,
-    ) -> ProductView:
+    ) -> FullProduct:
         """Cancel a pending product. Raises the errors of `correct`."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
             check_is_own(product, who, only_submits)
             cancel_product(session, product, who, self.outbox)
-            return _view_now(session, product)
+            return _read_now(session, product)
 
     def enhance(
         self,
@@ -284,7 +284,7 @@ class Catalog:
         adjustments: Sequence[str] = (),
         if_version: int | None = None,
         only_submits: bool = False,
-    ) -> ProductView:
+    ) -> FullProduct:
         """Redo: resume a failed round, or open the next one with the reviewer's wishes.
 
         Raises Conflict while the product is already waiting for work; NotAllowed if `who`
@@ -294,9 +294,9 @@ class Catalog:
             product = lock_product(session, product_id, if_version)
             check_may_redo(session, product, who, only_submits)
             redo(session, product, self.wanted, who, instructions, adjustments)
-            view = _view_now(session, product)
+            changed = _read_now(session, product)
         self.sender.send([product_id])
-        return view
+        return changed
 
     def replace_photo(
         self,
@@ -306,16 +306,16 @@ class Catalog:
         who: str,
         if_version: int | None = None,
         only_submits: bool = False,
-    ) -> tuple[ProductView, bool]:
+    ) -> tuple[FullProduct, bool]:
         """Make it again from this photo; False if it has it already. Raises as `enhance` does."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
             check_may_redo(session, product, who, only_submits)
             is_another = replace_photo(session, product, raw_image, self.wanted, who)
-            view = _view_now(session, product)
+            changed = _read_now(session, product)
         if is_another:
             self.sender.send([product_id])
-        return view, is_another
+        return changed, is_another
 
     def forget_old(self) -> None:
         """Remove answered idempotency keys after a day, and sessions that are over."""
@@ -325,8 +325,8 @@ class Catalog:
             session.execute(delete(DeskSession).where(DeskSession.expires_at < now()))
 
 
-def _view_now(session: Session, product: Product) -> ProductView:
+def _read_now(session: Session, product: Product) -> FullProduct:
     """The product with this transaction's changes."""
     session.flush()
     session.refresh(product)
-    return view_of(session, product)
+    return read_product(session, product)

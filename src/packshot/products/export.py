@@ -26,12 +26,12 @@ from packshot.database.models import (
 )
 from packshot.marketplaces.names import own_stem
 from packshot.products.alt_text import alt_text, analyses_of
+from packshot.products.answers import Out, columns_of
 from packshot.products.doubt import FOUND_AFTER_APPROVAL
 from packshot.products.media import media_url
 from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
 from packshot.products.seller_fields import SellerFields
-from packshot.products.views import Out, columns_of
 from packshot.spreadsheets.formulas import escape, escape_json
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])

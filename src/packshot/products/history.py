@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import Correction, Decision, ProductImage, Round
+from packshot.products.answers import CorrectionOut, DecisionOut, RoundOut, columns_of
 from packshot.products.lookup import get_product
-from packshot.products.views import CorrectionOut, DecisionOut, RoundOut, columns_of
 
 
 def decisions_of(session: Session, product_id: int) -> list[DecisionOut]:

@@ -15,6 +15,7 @@ from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.models import PENDING, PRODUCTS, ROUNDS, Product, ProductTerm
 from packshot.database.types import now
 from packshot.lanes import Lane
+from packshot.products.answers import FullProduct, as_inserted, read_products
 from packshot.products.duplicates import (
     digests_of_uploads,
     find_duplicates,
@@ -31,7 +32,6 @@ from packshot.products.idempotency import (
 from packshot.products.seller_fields import NewProduct
 from packshot.products.sku_facts import with_facts_of_skus
 from packshot.products.terms import terms_of
-from packshot.products.views import ProductView, new_view, views_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Created:
     """
 
     batch_id: str
-    products: list[ProductView]
+    products: list[FullProduct]
     replayed: bool = False
     skipped: dict[int, int] = field(default_factory=dict)
 
@@ -119,7 +119,7 @@ def _insert_batch(session: Session, rows: list[dict[str, Any]], intake: Intake) 
 
 def _insert_new(
     session: Session, rows: list[dict[str, Any]], batch_id: str, first: FirstRound
-) -> list[ProductView]:
+) -> list[FullProduct]:
     moment: datetime = session.execute(select(now())).scalar_one()
     of_batch = {
         "status": PENDING,
@@ -143,7 +143,7 @@ def _insert_new(
     if terms:
         session.execute(insert(ProductTerm), terms)
     return [
-        new_view(row | of_batch | vars(first) | {"id": product_id})
+        as_inserted(row | of_batch | vars(first) | {"id": product_id})
         for product_id, row in zip(ids, rows, strict=True)
     ]
 
@@ -160,11 +160,11 @@ def _created_before(session: Session, answer: dict[str, Any]) -> Created:
     products = session.scalars(
         select(Product).where(Product.batch_id == answer["batch_id"]).order_by(Product.id)
     ).all()
-    rows = [_as_created(view) for view in views_of(session, products)]
+    rows = [_as_created(product) for product in read_products(session, products)]
     skipped = {int(place): id_ for place, id_ in answer.get("skipped", {}).items()}
     return Created(answer["batch_id"], rows, replayed=True, skipped=skipped)
 
 
-def _as_created(view: ProductView) -> ProductView:
+def _as_created(product: FullProduct) -> FullProduct:
     """The product as the first answer showed it, whatever has happened to it since."""
-    return new_view(dict(view) | {"updated_at": view.created_at})
+    return as_inserted(dict(product) | {"updated_at": product.created_at})

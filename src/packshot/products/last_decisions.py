@@ -17,7 +17,7 @@ from packshot.database.models import (
     Product,
     ProductImage,
 )
-from packshot.products.views import DecidedOut, LastDecisionOut, ProductView, views_of
+from packshot.products.answers import DecidedOut, FullProduct, LastDecisionOut, read_products
 
 #: The most decisions to read for each requested product.
 PICTURES_EACH = 10
@@ -25,7 +25,7 @@ PICTURES_EACH = 10
 
 def last_decisions(
     session: Session, who: str, limit: int
-) -> list[tuple[ProductView, LastDecisionOut]]:
+) -> list[tuple[FullProduct, LastDecisionOut]]:
     """The products that `who` decided on last, newest first, with their earlier statuses.
 
     Only decisions still in force: on pictures of the current round, and without a later decision.
@@ -39,8 +39,8 @@ def last_decisions(
     products = session.scalars(
         select(Product).where(Product.id.in_({rows[0].product_id for rows in by_product}))
     ).all()
-    views = {view.id: view for view in views_of(session, products)}
-    return [(views[rows[0].product_id], _as_out(rows)) for rows in by_product]
+    shown = {product.id: product for product in read_products(session, products)}
+    return [(shown[rows[0].product_id], _as_out(rows)) for rows in by_product]
 
 
 def _decisions_in_force(session: Session, who: str, limit: int) -> Sequence[Decision]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import Product, ProductImage
 from packshot.errors import Conflict, NotAllowed, NotFound
-from packshot.products.views import view_of
+from packshot.products.answers import read_product
 
 
 def get_product(session: Session, product_id: int) -> Product:
@@ -27,7 +27,7 @@ def lock_product(session: Session, product_id: int, if_version: int | None) -> P
         raise Conflict(
             f"product {product_id} was changed in the meantime",
             code="stale",
-            state=view_of(session, product),
+            state=read_product(session, product),
         )
     return product
 

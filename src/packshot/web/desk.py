@@ -23,9 +23,9 @@ from packshot.marketplaces.compliance import NO_MAIN_PICTURE
 from packshot.marketplaces.presets import preset_titles
 from packshot.pictures import limits
 from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.products.answers import FullProduct
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
-from packshot.products.views import ProductView
 from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS, SHEET_ENDINGS, TABLE_BYTES
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
@@ -329,7 +329,7 @@ def _list(filters: Filters) -> dict[str, Any]:
     return {"products": products, "next_cursor": page.next_cursor, "query": query}
 
 
-def _show(product: ProductView) -> dict[str, Any]:
+def _show(product: FullProduct) -> dict[str, Any]:
     """The product as the API shows it."""
     return present(product).model_dump(mode="json")
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from packshot.products.amounts import AmountOut
-from packshot.products.views import (
+from packshot.products.answers import (
     CorrectionOut,
     DecisionOut,
     Out,

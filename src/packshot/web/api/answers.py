@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from packshot.products.views import ProductView
+from packshot.products.answers import FullProduct
 from packshot.web.api.answer_models import (
     ProductAnswer,
     ProductData,
@@ -13,8 +13,8 @@ from packshot.web.requests.endpoints import answer
 from packshot.web.requests.visibility import present
 
 
-def product_answer(view: ProductView, message: str) -> Response:
+def product_answer(product: FullProduct, message: str) -> Response:
     """A product, with its version as the ETag."""
-    response = answer(ProductAnswer(message=message, data=ProductData(product=present(view))))
-    response.set_etag(str(view.version))
+    response = answer(ProductAnswer(message=message, data=ProductData(product=present(product))))
+    response.set_etag(str(product.version))
     return response

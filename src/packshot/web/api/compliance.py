@@ -7,8 +7,8 @@ from flask import Response
 
 from packshot.errors import FetchError, NotFound, PictureError
 from packshot.marketplaces.presets import Preset
+from packshot.products.answers import ImageOut
 from packshot.products.numbers import find_main
-from packshot.products.views import ImageOut
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
     ComplianceAnswer,

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.fidelity.verdicts import Placement, Reason
+from packshot.products.answers import ImageOut
 from packshot.products.fidelity import FidelityOut
 from packshot.products.media import previews
 from packshot.products.object_keys import changes_key
 from packshot.products.pixel_locks import PixelLockOut
-from packshot.products.take_views import RemakeOut, TakeOut
-from packshot.products.views import ImageOut
+from packshot.products.take_answers import RemakeOut, TakeOut
 
 READY_AT: Final = datetime(2026, 11, 23, 10, 0, 40, tzinfo=UTC)
 ENHANCED: Final = "enhanced/123/6f1f7a0e-5a43-5e0b-8f5e-2f0d4b1c9a77.jpg"

@@ -9,16 +9,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.products.export import ApprovedImage, write_lines
-from packshot.products.media import previews
-from packshot.products.seller_fields import SellerFields
-from packshot.products.views import (
+from packshot.products.answers import (
     AT_FIRST,
     CorrectionOut,
     DecisionOut,
     NormalisedOut,
     ProductOut,
 )
+from packshot.products.export import ApprovedImage, write_lines
+from packshot.products.media import previews
+from packshot.products.seller_fields import SellerFields
 from packshot.web.api.answer_models import (
     Answer,
     BulkAnswer,

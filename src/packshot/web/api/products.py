@@ -299,9 +299,9 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 
     The ETag is the product's version: send it as `If-Match`, or as `If-None-Match` for a 304.
     """
-    view = services().catalog.product(product_id, all_rounds=query.rounds == "all")
-    body = ProductAnswer(message="Product", data=ProductData(product=present(view)))
-    return conditional(answer(body), str(view.version))
+    product = services().catalog.product(product_id, all_rounds=query.rounds == "all")
+    body = ProductAnswer(message="Product", data=ProductData(product=present(product)))
+    return conditional(answer(body), str(product.version))
 
 
 @bp.patch(ONE)
@@ -323,7 +323,7 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
     """
     if correction.raw_image is not None:
         _check_address(correction.raw_image)
-    view = services().catalog.correct(
+    product = services().catalog.correct(
         product_id,
         correction.model_dump(exclude_unset=True),
         who=caller().name,
@@ -333,9 +333,9 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
     )
     message = f"Product {product_id} is corrected"
     if correction.model_fields_set & {"sku", "view"}:
-        note = note_on_sku(services().database, product_id, view.sku)
+        note = note_on_sku(services().database, product_id, product.sku)
         message = f"{message}; {note}" if note else message
-    return product_answer(view, message)
+    return product_answer(product, message)
 
 
 @bp.put(f"{ONE}/photo")
@@ -356,7 +356,7 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
     _check_address(given.raw_image)
     give_back = charge_products(1)
     try:
-        view, is_another = services().catalog.replace_photo(
+        product, is_another = services().catalog.replace_photo(
             product_id,
             given.raw_image,
             who=caller().name,
@@ -368,8 +368,8 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
         raise
     if not is_another:
         give_back(1)
-        return product_answer(view, f"Product {product_id} has this photo already")
-    return product_answer(view, f"Product {product_id} is queued for processing")
+        return product_answer(product, f"Product {product_id} has this photo already")
+    return product_answer(product, f"Product {product_id} is queued for processing")
 
 
 def _check_address(raw_image: str) -> None:

@@ -56,13 +56,13 @@ def decide_image(image_id: int, change: ImageChangeIn) -> Response:
     catalog, who, version = services().catalog, caller().name, wanted_version()
     if change.take is not None:
         chosen = partial(choose, who, change.take)
-        view = catalog.change_image(image_id, chosen, if_version=version)
-        return product_answer(view, f"Take {change.take} of picture {image_id} is used")
+        product = catalog.change_image(image_id, chosen, if_version=version)
+        return product_answer(product, f"Take {change.take} of picture {image_id} is used")
     if change.status is None:
         described = partial(write_alt_text, who, change.alt_text)
-        view = catalog.change_image(image_id, described, if_version=version)
-        return product_answer(view, f"Picture {image_id} is described")
-    view = catalog.decide(
+        product = catalog.change_image(image_id, described, if_version=version)
+        return product_answer(product, f"Picture {image_id} is described")
+    product = catalog.decide(
         image_id,
         change.status,
         who=who,
@@ -70,7 +70,7 @@ def decide_image(image_id: int, change: ImageChangeIn) -> Response:
         note=change.note,
         if_version=version,
     )
-    return product_answer(view, f"Picture {image_id} is {change.status}")
+    return product_answer(product, f"Picture {image_id} is {change.status}")
 
 
 @bp.post(f"{ONE_PRODUCT}/review")
@@ -84,7 +84,7 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
 
     Approving approves the named pictures (all, if none are named) and rejects the rest.
     """
-    view = services().catalog.review(
+    product = services().catalog.review(
         product_id,
         decision.status,
         who=caller().name,
@@ -93,7 +93,7 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
         note=decision.note,
         if_version=wanted_version(),
     )
-    return product_answer(view, f"Product {product_id} is {view.status}")
+    return product_answer(product, f"Product {product_id} is {product.status}")
 
 
 @bp.post(f"{ONE_PRODUCT}/enhance")
@@ -116,7 +116,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     charged = 0 if resumed else 1  # a new round costs again
     give_back = charge_products(charged)
     try:
-        view = catalog.enhance(
+        product = catalog.enhance(
             product_id,
             who=caller().name,
             instructions=wish.instructions,
@@ -127,7 +127,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     except PackshotError:
         give_back(charged)
         raise
-    return product_answer(view, f"Product {product_id} is queued for processing")
+    return product_answer(product, f"Product {product_id} is queued for processing")
 
 
 @bp.post(f"{ONE_PRODUCT}/cancel")
@@ -143,13 +143,13 @@ def cancel_product(product_id: int, nothing: CancelIn) -> Response:
     key with only the scope `submit` cancels products it created itself. `If-Match` is optional: 412
     with the current state when it is stale.
     """
-    view = services().catalog.cancel(
+    product = services().catalog.cancel(
         product_id,
         who=caller().name,
         if_version=wanted_version(),
         only_submits=caller().only_submits,
     )
-    return product_answer(view, f"Product {product_id} is cancelled")
+    return product_answer(product, f"Product {product_id} is cancelled")
 
 
 @bp.get("/api/stats")

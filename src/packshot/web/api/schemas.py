@@ -26,12 +26,12 @@ from packshot.enhancers.adjustments import ADJUSTMENTS, OPPOSITES
 from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
+from packshot.products.answers import ImageStatus, ProductStatus
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
 from packshot.products.lists import Doubt, Filter, ListOrder
 from packshot.products.object_keys import MAX_TAKES
 from packshot.products.reasons import RejectionReason
-from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
 from packshot.web.requests.field_errors import field_errors_of
 from packshot.web.requests.reading import (

@@ -19,7 +19,7 @@ from packshot.errors import (
     PictureError,
     Unavailable,
 )
-from packshot.products.views import ProductView
+from packshot.products.answers import FullProduct
 from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import MEANINGS, FieldError, InvalidRequest, Refused
 from packshot.web.requests.visibility import present
@@ -102,7 +102,7 @@ def _of_ours(error: PackshotError) -> Problem:
 
 def _of_conflict(error: Conflict) -> Problem:
     status = MEANINGS[error.code].status
-    if not isinstance(error.state, ProductView):
+    if not isinstance(error.state, FullProduct):
         return Problem(status, error.code, error.message)
     return Problem(
         status,

@@ -7,22 +7,22 @@ from typing import TypeVar
 from flask import request
 
 from packshot.download.addresses import redact
-from packshot.products.views import ImageOut, NormalisedOut, ProductOut, ProductView
+from packshot.products.answers import FullProduct, ImageOut, NormalisedOut, ProductOut
 from packshot.web.requests.context import caller
 from packshot.web.requests.prefix import under_prefix
 
 AnyPicture = TypeVar("AnyPicture", ImageOut, NormalisedOut)
 
 
-def present(view: ProductView) -> ProductOut:
+def present(product: FullProduct) -> ProductOut:
     """A product as the caller may see it.
 
     The query of `raw_image` may be a signature that opens the seller's bucket: only the key that
     submitted it sees it, and an admin does not need it. Without API_KEYS there is only one user.
     """
-    if caller().via != "local" and caller().name != view.submitted_by:
-        view = view.model_copy(update={"raw_image": redact(view.raw_image)})
-    return _with_prefix(ProductOut.model_validate(dict(view)))
+    if caller().via != "local" and caller().name != product.submitted_by:
+        product = product.model_copy(update={"raw_image": redact(product.raw_image)})
+    return _with_prefix(ProductOut.model_validate(dict(product)))
 
 
 def _with_prefix(product: ProductOut) -> ProductOut:

@@ -32,7 +32,7 @@ from packshot.products.media import media_url, previews
 from packshot.products.object_keys import normalised_key
 from packshot.products.pixel_locks import PixelLockOut, pixel_lock_of
 from packshot.products.seller_fields import SellerFields
-from packshot.products.take_views import RemakeOut, read_takes, remake_of
+from packshot.products.take_answers import RemakeOut, read_takes, remake_of
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
 ImageStatus = Literal["pending", "approved", "rejected"]
@@ -127,7 +127,7 @@ class ProductOut(SellerFields, Out):
     images: list[ImageOut]
 
 
-class ProductView(ProductOut):
+class FullProduct(ProductOut):
     """A product with the fields that not every caller sees."""
 
     submitted_by: str | None = None
@@ -196,15 +196,15 @@ def _shared_names(row: type[Base], answer: type[BaseModel]) -> tuple[str, ...]:
     return tuple(answer.model_fields.keys() & row.__table__.columns.keys())
 
 
-def view_of(session: Session, product: Product, all_rounds: bool = False) -> ProductView:
+def read_product(session: Session, product: Product, all_rounds: bool = False) -> FullProduct:
     """The product with the pictures of its current round, or of all."""
-    return views_of(session, [product], all_rounds)[0]
+    return read_products(session, [product], all_rounds)[0]
 
 
-def views_of(
+def read_products(
     session: Session, products: Sequence[Product], all_rounds: bool = False
-) -> list[ProductView]:
-    """Views of many products in a fixed number of queries."""
+) -> list[FullProduct]:
+    """Many products, in a fixed number of queries."""
     ids = [product.id for product in products]
     rounds = {
         (found.product_id, found.number): found
@@ -213,7 +213,7 @@ def views_of(
     costs = _costs(session, ids)
     images = _images(session, products, rounds, costs, all_rounds)
     return [
-        _product_view(each, rounds.get((each.id, each.round)), images[each.id], costs[each.id])
+        _full_product(each, rounds.get((each.id, each.round)), images[each.id], costs[each.id])
         for each in products
     ]
 
@@ -252,10 +252,10 @@ def _image_rows(
     return [row for row in rows if all_rounds or row.round == products[row.product_id].round]
 
 
-def new_view(row: Mapping[str, Any]) -> ProductView:
+def as_inserted(row: Mapping[str, Any]) -> FullProduct:
     """A product just after its `row` was inserted, without reading it back."""
-    given = {name: row[name] for name in ProductView.model_fields.keys() & row.keys()}
-    return ProductView.model_validate(given | AT_FIRST)
+    given = {name: row[name] for name in FullProduct.model_fields.keys() & row.keys()}
+    return FullProduct.model_validate(given | AT_FIRST)
 
 
 #: The fields that are the same for every new product.
@@ -306,11 +306,11 @@ def _reasons(session: Session, images: Sequence[ProductImage]) -> dict[int, str]
     return reasons
 
 
-def _product_view(
+def _full_product(
     product: Product, this_round: Round | None, images: list[ImageOut], costs: Costs
-) -> ProductView:
-    return ProductView(
-        **columns_of(product, ProductView),
+) -> FullProduct:
+    return FullProduct(
+        **columns_of(product, FullProduct),
         wanted=this_round.wanted if this_round else None,
         lane=this_round.lane if this_round else None,
         pixel_lock=this_round.pixel_lock if this_round else None,
