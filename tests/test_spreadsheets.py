@@ -669,6 +669,33 @@ def test_a_remark_that_names_a_photo_is_a_sku() -> None:
     assert [row.photo for row in plan.rows if row.photo] == photos
 
 
+@pytest.mark.parametrize(
+    ("rows", "left_out"),
+    [
+        (["Shoes,,", "A1,Red,9", "Bags & Belts,,", "B1,Blue,9"], [2, 4]),
+        (["WOMEN,,", "A1,Red,9", "B1,Blue,9"], [2]),
+        (["Schuhe,,", "A1,Red,9", "B1,Blue,9", "Röcke,,"], [2, 5]),
+        (["MUG,,", "CUP,Red,9", "BOWL,Blue,9"], []),
+        (["BOTTLE-RED,,", "A1,Red,9", "B1,Blue,9"], []),
+        (["BOTTLE-1,,", "A1,Red,9", "B1,Blue,9"], []),
+        (["Kettles,,", "A1,Red,9", "B1,Blue,9"], [2]),
+        (["Photo,,", "A1,Red,9", "B1,Blue,9"], []),
+        (["A,,", "Shoes,,"], []),
+    ],
+)
+def test_headings_in_the_column_of_skus_are_no_products(
+    rows: list[str], left_out: list[int]
+) -> None:
+    text = "\n".join(["sku,name,price", *rows])
+    choices = ImportChoices(defaults={"category": "Cups"})
+    plan = plan_import(ImportInput(text.encode(), "a.csv", ["photo_2.jpg"], choices))
+    assert plan.found
+    read = [row.row for row in plan.found.rows]
+    assert read == [at for at in range(2, len(rows) + 2) if at not in left_out]
+    said = [one.detail for one in plan.problems if "no product" in one.detail]
+    assert len(said) == bool(left_out)
+
+
 def test_a_sheet_of_one_column_has_no_remarks() -> None:
     found = imported("sku\nRed cup large\nPage 1 of 3\n", defaults={"category": "Cups"})
     assert len(found.rows) == 2

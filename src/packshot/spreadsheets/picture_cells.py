@@ -45,7 +45,7 @@ _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADE
 _BETWEEN_ADDRESSES: Final = re.compile(
     "|".join(
         (
-            rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})",
+            rf"\n|\\n(?={_STARTS_ADDRESS})|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})",
             *(rf"(?<={re.escape(ending)})[^\w\s/?=&%.]{{0,3}}(?=https?://)" for ending in ENDINGS),
         )
     ),

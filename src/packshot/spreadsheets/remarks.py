@@ -21,8 +21,10 @@ _TOTAL: Final = re.compile(
 )
 #: What no SKU is: three words, four groups of signs, `Stand: 1.5.2026`, `* incl. VAT`.
 _SENTENCE: Final = re.compile(
-    r"(?:[^a-z]*[a-z]{2,}){3}|\S+(?: \S+){3}|[^:]+: |[*©]|# ", re.IGNORECASE
+    r"(?:[^\sa-z]*[a-z]{2,}[^\sa-z]*(?:\s+|\Z)){3}|\S+(?: \S+){3}|[^:]+: |[*©]|# ", re.IGNORECASE
 )
+#: A word, or several, without a digit: a heading among SKUs that have one.
+_HEADING: Final = re.compile(r"[^\W\d_]{2,}(?:[ &/,]+[^\W\d_]+)*")
 #: A line between rows, as in Markdown's tables.
 _SIGNS: Final = re.compile(r"[-–—=_*.:|+#~\s]*")
 _SHOWN: Final = 40
@@ -44,6 +46,7 @@ def drop_remarks(
     )
     pictures = [one.index for one in columns if mapping[one.name] in SHARED]
     most = max((sum(map(bool, record.cells)) for record in records), default=0)
+    numbered = sku is not None and _have_digits(records, sku)
     found = [
         record
         for record in records
@@ -53,6 +56,7 @@ def drop_remarks(
             _has_signs_only(record)
             or _is_total(record, sku, category)
             or (most > 1 and _is_remark(record, sku, category))
+            or (numbered and _is_heading(record, sku, stems))
         )
     ]
     if not found or len(found) == len(records):
@@ -87,6 +91,21 @@ def _is_remark(record: Record, sku: int | None, category: int | None) -> bool:
     if len(filled) > 1 or at == category:
         return False
     return at != sku or _SENTENCE.match(cell) is not None
+
+
+def _have_digits(records: Sequence[Record], sku: int) -> bool:
+    """Whether nearly all SKUs of rows with more than a SKU have a digit."""
+    skus = [one.cell(sku) for one in records if one.cell(sku) and sum(map(bool, one.cells)) > 1]
+    return len(skus) > 1 and sum(any(map(str.isdecimal, one)) for one in skus) >= 0.9 * len(skus)
+
+
+def _is_heading(record: Record, sku: int | None, stems: Collection[str]) -> bool:
+    """Whether the row's only cell is a word in the column of SKUs that no photo begins with."""
+    filled = [(at, cell) for at, cell in enumerate(record.cells) if cell]
+    at, cell = filled[0]
+    if len(filled) > 1 or at != sku or not _HEADING.fullmatch(cell):
+        return False
+    return not any(stem.startswith(caseless(cell)) for stem in stems)
 
 
 def _words(record: Record) -> str:
