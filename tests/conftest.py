@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from servers import guard
 from servers.packshot_process import database_at_head
+from servers.settings import forget_settings
 from support.routes import compile_each_route_once
 from support.statements import compile_each_statement_once
 
 from packshot.database.engine import Database
 from packshot.database.tables import bring_to_head
 from packshot.pictures import model_file
-from packshot.settings import Settings
 
 if TYPE_CHECKING:
     from servers.aws import Aws
@@ -35,19 +35,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 #: spend a third of an image test's CPU time waiting for each other.
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
-FOREIGN = ("AWS_", "GEMINI_", "GOOGLE_", "BOTO", "PACKSHOT_")
-
 
 def pytest_configure() -> None:
     """Forget the developer's own settings, for this process and all it starts."""
     gc.disable()  # a third of the time for collecting the tests, and nothing becomes garbage
-    overrides = {name.upper() for name in Settings.model_fields}
-    for name in list(os.environ):
-        if name in overrides or name.startswith(FOREIGN):
-            del os.environ[name]
-    os.environ["AWS_CONFIG_FILE"] = os.devnull
-    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    forget_settings()
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # no library is loaded yet
     # A shell's background job ignores Ctrl-C, and so would the commands that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from string import ascii_lowercase
 
 import psutil
@@ -116,6 +117,13 @@ def make_beside(rig: Rig, bad: list[str], s3: CannedAws) -> list[int]:
     return rows
 
 
+def has_ipv6_route() -> bool:
+    """Whether Linux knows a way to the whole of IPv6: a route with an empty prefix."""
+    routes = Path("/proc/net/ipv6_route")
+    lines = routes.read_text().splitlines() if routes.exists() else []
+    return any(line.split()[1] == "00" and line.split()[-1] != "lo" for line in lines)
+
+
 def processes(pid: int) -> list[psutil.Process]:
     parent = psutil.Process(pid)
     return [parent, *parent.children(recursive=True)]
@@ -139,6 +147,8 @@ def test_bad_rows_of_every_kind_delay_no_other_product(on_defaults: Rig) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_rows_of_one_kind_delay_no_other_product(kind: str, on_defaults: Rig) -> None:
     address, ending = KINDS[kind]
+    if kind == "IPv6 without a route" and has_ipv6_route():
+        pytest.skip("this machine has an IPv6 route: if it leads nowhere, each try takes seconds")
     with CannedAws(NO_SUCH_KEY, by_path=S3_ANSWERS) as s3:
         rows = make_beside(on_defaults, [address(n) for n in range(BAD)], s3)
     assert on_defaults.statuses(rows) == {ending: BAD}

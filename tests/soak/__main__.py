@@ -19,6 +19,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from servers import guard
+from servers.settings import forget_settings
 
 from soak.backlog import backlog
 from soak.kills import kills
@@ -53,6 +54,7 @@ def main() -> int:
     parser.add_argument("--backlog", type=int, default=100_000)
     parser.add_argument("--turns", type=int, default=5, help="for backlog")
     options = parser.parse_args()
+    forget_settings()
     guard.begin()
     broken: list[str] = []
     words = " ".join(sys.argv[1:])

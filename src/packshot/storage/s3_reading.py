@@ -166,7 +166,7 @@ def _unreadable(error: Exception, bucket: str, key: str) -> FetchError:
     answered, passes = what_failed(error), True
     if isinstance(error, ClientError):
         status, code = status_of(error), code_of(error)
-        answered = f"the bucket answered {status} {code}"
+        answered = f"the bucket answered {status} {code}".rstrip()
         passes = status in PASSING_STATUS or code in PASSING_CODES
     return FetchError(
         f"the picture could not be read: s3://{bucket}/{key}: {answered}, though it answers for"
