@@ -2454,7 +2454,7 @@ def test_a_zip_of_photos_without_a_spreadsheet(
         "¥1,299.50",
         "5%",
         "299.50",
-        "299",
+        "299.00",
         "€99.00",
         "€2.10",
     ]
@@ -2494,11 +2494,11 @@ PRICES_IN_YEN = """async () => {
   document.body.dataset.currency = "JPY";
   const { money, percent } = await import("/static/any/desk/words.js?in-yen");
   document.body.dataset.currency = "EUR";
-  const { moneyInList } = await import("/static/any/desk/words.js?in-euros");
+  const euros = await import("/static/any/desk/words.js?in-euros");
   document.body.dataset.currency = "";
   const plain = await import("/static/any/desk/words.js?without");
   return [money(1299), money(1299.5), percent(5), plain.money(299.5), plain.money(299),
-    moneyInList(99), moneyInList(2.1)];
+    euros.money(99), euros.money(2.1)];
 }"""
 
 

@@ -97,7 +97,8 @@ def test_a_currency_that_is_not_shown_is_named(shop: Shop) -> None:
     data = planned(shop, spreadsheet=sheet("SKU,Type,MRP,Price\nA-1,Mugs,₹ 399,₹ 299.50\n"))
     notes = [each for each in data["problems"] if "CURRENCY" in each["detail"]]
     assert [note["level"] for note in notes] == ["note"]
-    assert notes[0]["detail"] == "the sheet's prices are in INR: set CURRENCY=INR to show that"
+    to_set = "to show that, set CURRENCY=INR in .env, and start Packshot again"
+    assert notes[0]["detail"] == f"the sheet's prices are in INR: {to_set}"
     plain = planned(shop, spreadsheet=sheet(SHEET))
     assert not any("CURRENCY" in each["detail"] for each in plain["problems"])
 

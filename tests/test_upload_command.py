@@ -715,7 +715,9 @@ def test_a_photo_that_fits_no_row_is_no_row(shop: Shop, tmp_path: Path) -> None:
     assert f"{refused} is not a known view (A/1); name it as A-1_3.jpg if it belongs" in done.output
     assert "which row 3 names (BOTL-2); name it as BOTL-2.png if it belongs there" in done.output
     assert "note A-1.jpg (A/1): signs such as - and _ differ\n" in done.output
-    assert "note price: the sheet's prices are in PLN: set CURRENCY=PLN to show" in done.output
+    assert (
+        "note price: the sheet's prices are in PLN: to show that, set CURRENCY=PLN" in done.output
+    )
     assert "2 products from 1 of 2 rows look good" in done.output
 
 

@@ -12,7 +12,10 @@ def currency_note(found: Import, shown: str | None) -> SheetProblem | None:
         named = [code for code in convention.currencies if code != shown]
         if len(named) == len(convention.currencies) == 1:
             currency = named[0] if len(named[0]) == 3 else "its code"
-            detail = f"the sheet's prices are in {named[0]}: set CURRENCY={currency} to show that"
+            detail = (
+                f"the sheet's prices are in {named[0]}: to show that, set CURRENCY={currency}"
+                " in .env, and start Packshot again"
+            )
             if shown is not None:
                 detail = (
                     f"the sheet's prices are in {named[0]}, but are shown in {shown} (CURRENCY)"

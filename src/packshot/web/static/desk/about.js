@@ -6,7 +6,7 @@ import { doubtOf } from "./doubt.js";
 import { aboutFidelity } from "./fidelity.js";
 import { aboutLock } from "./pixel_lock.js";
 import { at, comeBackTo } from "./place.js";
-import { money, STATUS } from "./words.js";
+import { money, promptWords, STATUS } from "./words.js";
 
 /** The product: its name, SKU and prices, as far as they are known. `decision` is what was decided here. */
 export function aboutProduct(product, decision, views) {
@@ -86,17 +86,17 @@ export function aboutPicture(picture, prompt) {
     doubt && warning(doubt),
     aboutFidelity(picture),
     aboutLock(picture),
-    picture.prompt && promptOf(picture.prompt, prompt),
+    picture.prompt && promptOf(picture, prompt),
   ].filter(Boolean);
 }
 
 /** `prompt.open` is whether the reviewer wants to see prompts. */
-function promptOf(text, prompt) {
+function promptOf(picture, prompt) {
   const details = h(
     "details",
     { class: "prompt", open: prompt.open },
-    h("summary", {}, "Prompt"),
-    h("p", {}, text),
+    h("summary", {}, promptWords(picture)),
+    h("p", {}, picture.prompt),
   );
   details.addEventListener("toggle", () => {
     prompt.open = details.open;

@@ -12,7 +12,7 @@ import { analysis } from "./product_analysis.js";
 import { mayReview } from "./rights.js";
 import { foundLater } from "./still_open.js";
 import { otherTakes } from "./takes.js";
-import { bytes, cost, KINDS, numberOf, PICTURE_STATUS, pictureTitle, time } from "./words.js";
+import { bytes, cost, KINDS, numberOf, PICTURE_STATUS, pictureTitle, promptWords, time } from "./words.js";
 
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
 
@@ -103,7 +103,7 @@ function pictureCard(picture, product, page) {
       ),
       altText(picture, current && mayReview() ? () => page.describe(picture) : null),
       picture.prompt &&
-        h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt)),
+        h("details", { class: "prompt" }, h("summary", {}, promptWords(picture)), h("p", {}, picture.prompt)),
       decidable && decisions(picture, page),
     ),
   );

@@ -5,7 +5,7 @@ import { h, icon } from "./dom.js";
 import { doubtOf, foundAfterApproval, samePictures } from "./doubt.js";
 import { image } from "./picture_image.js";
 import { at } from "./place.js";
-import { moneyInList, numberOf, verdict } from "./words.js";
+import { money, numberOf, verdict } from "./words.js";
 
 export class Tile {
   #listed;
@@ -75,7 +75,7 @@ export class Tile {
               h("span", { class: "unseen" }, "Has a warning"),
             )
           : null,
-        status ? h("span", { class: "badge" }, status) : h("span", {}, moneyInList(product.price)),
+        status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price)),
       ),
     );
   }

@@ -38,11 +38,11 @@ const IN_CURRENCY = {
   ...TWO_DECIMALS,
 };
 const bare = new Intl.NumberFormat("en", { ...TWO_DECIMALS, trailingZeroDisplay: "stripIfInteger" });
-const amount = CURRENCY
-  ? new Intl.NumberFormat("en", { ...IN_CURRENCY, trailingZeroDisplay: "stripIfInteger" })
-  : bare;
-const HAS_COINS = !CURRENCY || ownDigits(CURRENCY) > 0;
-const inList = new Intl.NumberFormat("en", CURRENCY ? IN_CURRENCY : TWO_DECIMALS);
+const withCoins = new Intl.NumberFormat("en", CURRENCY ? IN_CURRENCY : TWO_DECIMALS);
+const amount =
+  CURRENCY && !ownDigits(CURRENCY)
+    ? new Intl.NumberFormat("en", { ...IN_CURRENCY, trailingZeroDisplay: "stripIfInteger" })
+    : withCoins;
 const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -52,10 +52,11 @@ function ownDigits(currency) {
 }
 
 export const count = (value) => number.format(value);
-/** A price, in the shop's currency where CURRENCY says which. */
+/**
+ * A price, in the shop's currency where CURRENCY says which. It has two decimals, because 1,249 alone is 1.249 to
+ * many, unless the currency has no coins.
+ */
 export const money = (value) => (value === null ? "" : amount.format(value));
-/** A price beside others: all have two decimals, unless the currency has no coins. */
-export const moneyInList = (value) => (value === null ? "" : (HAS_COINS ? inList : amount).format(value));
 /** A price without its currency, as exact: 89.50, 90. */
 export const plainMoney = (value) => bare.format(value);
 /** The label of a field where its value is typed in, with the unit: "Price (INR)", "GST %". */
@@ -74,6 +75,9 @@ export const nameOf = (id, product) =>
 
 /** A picture's number: its place in the round, which others keep where one could not be made. */
 export const numberOf = ({ variant }) => variant + 1;
+
+/** What the text of a picture's making is called: a model had a prompt. */
+export const promptWords = ({ enhancer }) => (enhancer === "local" ? "How it was made" : "Prompt");
 
 /** What its enhancer calls a picture, otherwise its number. */
 export const pictureTitle = (picture) => picture.title || `Picture ${numberOf(picture)}`;

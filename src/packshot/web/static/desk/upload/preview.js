@@ -53,7 +53,7 @@ export function preview(plan, chosen, choices, change) {
 
 /** What the preview named and nothing was made of: it is shown once more with the result. */
 export function leftBehind(plan, chosen, choices) {
-  return [
+  const lists = [
     badList(badPhotos(plan, chosen.unusable), chosen),
     choices.sameView === LEAVE &&
       folded("Left out: products have another photo", withSameView(plan, chosen.unusable), sameViewLine, BAD),
@@ -62,6 +62,9 @@ export function leftBehind(plan, chosen, choices) {
     missingList(missingOf(plan)),
     folded("Left out", [...chosen.refused, ...plan.photos.left_out], (one) => line(one.file, one.why)),
   ];
+  const again =
+    "To make these as well, correct them and upload the same files again: what was made is skipped.";
+  return lists.some(Boolean) ? [h("p", { class: "hint" }, again), ...lists] : [];
 }
 
 /** "exist already and are skipped". */
