@@ -86,6 +86,32 @@ _LIST_PRICES: Final = (
     *("harga normal", "harga coret", "giá gốc", "giá niêm yết", "السعر الأصلي", "ราคาปกติ"),
     *("market price", "oxtprice"),
 )
+#: Names in further shops' exports and languages: Lithuanian, Latvian, Estonian, Croatian, Serbian,
+#: Slovenian, Slovak, Bulgarian, Icelandic, Arabic, Persian, Hindi, Vietnamese, Chinese, Japanese.
+_SKUS: Final = (
+    *("kodas", "prekės kodas", "kods", "preces kods", "kood", "tootekood", "šifra"),
+    *("šifra artikla", "šifra izdelka", "číslo produktu", "код на продукта", "αριθμός προϊόντος"),
+    *("κωδικός είδους", "vörunúmer", "كود", "الكود", "رمز", "رقم الصنف", "کد محصول", "کد کالا"),
+    *("आइटम कोड", "पार्ट नंबर", "mã sp", "商品货号", "产品编号", "产品货号", "自社品番"),
+    *("メーカー品番", "제품코드", "품목코드", "clave"),
+)
+_PRODUCT_NAMES: Final = (
+    *("pavadinimas", "prekės pavadinimas", "nosaukums", "preces nosaukums", "nimetus", "naziv"),
+    *("naziv artikla", "naziv proizvoda", "naziv izdelka", "ime", "ime izdelka", "názov"),
+    *("názov produktu", "názov tovaru", "наименование на продукта", "heiti", "vöruheiti"),
+    *("اسم الصنف", "نام محصول", "نام کالا", "tên sp", "产品名", "품목명"),
+)
+_PRICES: Final = (
+    *("kaina", "hind", "cijena", "cijena s pdv", "maloprodajna cijena", "cena z ddv", "verð"),
+    *("قیمت", "दर", "đơn giá", "precio público", "precio al público", "零售价"),
+    *("税込販売価格",),
+)
+_PHOTOS: Final = (
+    *("nuotrauka", "attēls", "pilt", "slika", "fotografija", "снимка", "obrázok", "obrázek"),
+    *("mynd", "تصویر", "ảnh", "gambar", "hình ảnh", "תמונה", "รูปภาพ", "default image"),
+    *("p image", "oxpic", "대표이미지", "추가이미지", "宝贝图片", "ссылка изображения"),
+    *("ссылки на дополнительные фото",),
+)
 _GROSS_PRICES: Final = (
     *("precio iva incluido", "precio con impuestos", "precio impuestos"),
     *("cena z podatkiem", "cena z podatkiem brutto", "preço com iva", "cena s dph"),
@@ -144,6 +170,7 @@ class Fields:
         *("编号", "貨號", "商品編號", "상품코드", "상품번호", "품번", "모델명", "رمز المنتج"),
         *("كود المنتج", "رقم المنتج", "एसकेयू", "उत्पाद कोड", "ean", "ean code", "ean 13", "gtin"),
         *("gtin 13", "gtin 14", "upc", "upc code", "jan", "isbn", "barcode", "model kodu"),
+        *_SKUS,
         *("sygnatura", "internal reference", "child sku", "design no", "design number", "ugs"),
         *("kode produk", "kode barang", "mã sản phẩm", "mã hàng", "מק ט", "קוד מוצר"),
         *("артикул продавца", "materialnummer", "kode variasi", "รหัสสินค้า", "id"),
@@ -174,6 +201,7 @@ class Fields:
         *("उत्पाद का नाम", "bez", "tytuł oferty", "product display name", "vendor article name"),
         *("име", "nama produk", "particulars", "p name", "oxtitle", "libellé court"),
         *("libellé produit", "название позиции", "宝贝标题", "宝贝名称"),
+        *_PRODUCT_NAMES,
         *("nama barang", "tên sản phẩm", "שם מוצר", "שם המוצר", "ชื่อสินค้า"),
         of_sku=True,
     )
@@ -208,7 +236,16 @@ class Fields:
         *("カテゴリ", "カテゴリー", "类别", "分类", "类目", "類別", "分類", "카테고리", "분류"),
         *("الفئة", "التصنيف", "श्रेणी", "article type", "spec product type", "kategoria główna"),
         *("p cat 0", "default category", "категория продавца", "название группы", "تصنيف المنتج"),
-        *("categ id", "product category name", "kategori produk", "danh mục", "קטגוריה", "หมวดหมู่"),
+        *(
+            "kategorija",
+            "kategooria",
+            "categ id",
+            "product category name",
+            "kategori produk",
+            "danh mục",
+            "קטגוריה",
+            "หมวดหมู่",
+        ),
         *("type", "item type", "typ", "tipo"),  # in WooCommerce's exports "simple"
         of_sku=True,
     )
@@ -246,18 +283,7 @@ class Fields:
         *("cover image", "cover media url", "hosted image urls", "圖片", "商品圖片"),
         *("商品画像パス", "cover", "ссылка на главное фото", "product media gallery image url"),
         *("gallery image url", "pic url", "item photo url", "product media main image url"),
-        *(
-            "gambar",
-            "hình ảnh",
-            "תמונה",
-            "รูปภาพ",
-            "default image",
-            "p image",
-            "oxpic",
-            "대표이미지",
-        ),
-        *("추가이미지", "宝贝图片"),
-        *("ссылки на дополнительные фото", "ссылка изображения"),
+        *_PHOTOS,
         shared=True,
     )
     filename: str | None = _text(
@@ -306,6 +332,7 @@ class Fields:
         *("trendyol da satılacak fiyat", "價格", "售價", "特価", "促销价", "折扣价", "할인가"),
         *("할인가격", "سعر العرض", "new price", "brutto vk", "tarif promo", "prezzo in offerta"),
         *("harga", "harga jual", "giá bán", "giá", "מחיר", "λιανική τιμή", "ราคา", "ราคาขาย"),
+        *_PRICES,
         *_NET_PRICES,
         *("price per piece", "price per unit", "price each", "preis pro stück", "preis je stück"),
         *("standardpreis", "vk 1 brutto", "preis stk", "prix pièce", "prix à l unité"),
@@ -330,7 +357,19 @@ class Fields:
         *("tipo iva", "tipo de iva", "aliquota", "aliquota iva", "btw", "btw tarief"),
         *("btw percentage", "stawka vat", "podatek", "podatek vat", "moms"),
         *("momssats", "dph", "áfa", "alv", "kdv", "kdv oranı", "ндс", "пдв", "φπα", "税率"),
-        *("消費税率", "부가세", "percent vat", "oxvat", "integrated tax rate", "integrated tax"),
+        *(
+            "消費税率",
+            "부가세",
+            "percent vat",
+            "oxvat",
+            "pvm",
+            "pvn",
+            "pdv",
+            "ddv",
+            "जीएसटी",
+            "integrated tax rate",
+            "integrated tax",
+        ),
     )
 
 
