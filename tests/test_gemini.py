@@ -656,7 +656,7 @@ def test_a_call_that_fails_alone_again_and_again_counts_as_its_own_fault(bench: 
             bench.generate(0)
         errors.append(type(caught.value).__name__)
 
-    assert errors == ["Unavailable", "Unavailable", "EnhancerError"]
+    assert errors == ["Unavailable", "Unavailable", "PaidInVain"]
 
 
 def test_a_product_whose_calls_all_fail_ends_while_the_others_mostly_succeed(bench: Bench) -> None:
@@ -673,7 +673,7 @@ def test_a_product_whose_calls_all_fail_ends_while_the_others_mostly_succeed(ben
             bench.generate(variant % 3, Brief(number, variant, "Shoes", 3))
 
     assert errors[:12] == ["Unavailable"] * 12  # it is not the only one that fails
-    assert errors[-3:] == ["EnhancerError"] * 3
+    assert errors[-3:] == ["PaidInVain"] * 3
 
 
 def test_a_service_that_fails_every_other_call_blames_no_product(bench: Bench) -> None:

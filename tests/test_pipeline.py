@@ -22,8 +22,8 @@ from packshot.errors import (
     FetchError,
     LostClaim,
     PackshotError,
+    PaidInVain,
     Unavailable,
-    UnusableAnswer,
     VariantRefused,
 )
 from packshot.pictures import imaging
@@ -251,7 +251,7 @@ def attempt(shop: Shop, times: int = 1) -> PackshotError | None:
 
 @pytest.mark.parametrize(
     ("parallel", "error", "tries"),
-    [(False, EnhancerError, 6), (True, EnhancerError, 6), (True, UnusableAnswer, 3)],
+    [(False, EnhancerError, 6), (True, EnhancerError, 6), (True, PaidInVain, 3)],
 )
 def test_a_variant_that_always_fails_does_not_stop_the_others(
     shop: Shop, parallel: bool, error: type[EnhancerError], tries: int

@@ -104,9 +104,13 @@ class EnhancerError(ProductError):
     retryable = True
 
 
-class UnusableAnswer(EnhancerError):
-    """An answer that was paid for has nothing to use, partly by chance. Each repetition costs as
-    much, so there are fewer than for other errors."""
+class PaidInVain(EnhancerError):
+    """A call that may be paid for brought nothing. Each repetition costs as much, so there are
+    fewer than for other errors."""
+
+
+class UnusableAnswer(PaidInVain):
+    """An answer has nothing to use, partly by chance: the enhancer asks once more at once."""
 
 
 class VariantRefused(ProductError):

@@ -15,9 +15,9 @@ from packshot.enhancers.pixel_tries import run_for_paid_picture
 from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import (
     EnhancerError,
+    PaidInVain,
     PictureError,
     ProductError,
-    UnusableAnswer,
     VariantRefused,
 )
 from packshot.fidelity.locks import LOCKED, LockResult
@@ -31,8 +31,8 @@ from packshot.work.claims import MAX_ATTEMPTS
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 
-#: Claims since the last saved step after which no more is paid for unusable answers. In each, the
-#: enhancer asks twice.
+#: Claims since the last saved step after which no more is paid in vain. In each, the enhancer asks
+#: twice for unusable answers.
 MAX_PAID_ATTEMPTS: Final = 2
 
 Outcome = ProductError | None  # of one variant; None: it was recorded
@@ -102,7 +102,7 @@ def judge_outcomes(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) 
 
 def is_given_up(claim: Claim, error: ProductError) -> bool:
     """Whether a further attempt can't help, costs too much, or enough attempts made no progress."""
-    if isinstance(error, UnusableAnswer) and claim.attempts >= MAX_PAID_ATTEMPTS:
+    if isinstance(error, PaidInVain) and claim.attempts >= MAX_PAID_ATTEMPTS:
         return True
     return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.progress.any_saved)
 

@@ -23,6 +23,7 @@ from packshot.errors import (
     EnhancerError,
     NotConfigured,
     PackshotError,
+    PaidInVain,
     PartlyUnavailable,
     RateLimited,
     Stopping,
@@ -152,7 +153,7 @@ class PaidCalls:
         if error.code in failures.MAY_BE_THE_PRODUCT and self._failing.note_failure(
             paid.request.call
         ):
-            return EnhancerError(
+            return PaidInVain(
                 f"Gemini fails repeatedly for {paid.subject}, while other requests succeed: "
                 f"{error.message}",
                 code=error.code,
