@@ -1,7 +1,7 @@
 // Fidelity: whether the product in a picture is still the photo's, with its reasons and their places.
 
 import { h } from "./dom.js";
-import { doubtOf } from "./doubt.js";
+import { doubtOf, isBeingChecked } from "./doubt.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Verdict -> what the badge says, and its kind. */
@@ -60,7 +60,8 @@ const remakeLine = ({ remake }) =>
 export function aboutFidelity(picture) {
   const { fidelity } = picture;
   if (!fidelity) return null;
-  const reasons = doubtOf(picture) ? [] : fidelity.reasons.map(({ words }) => h("li", {}, words));
+  const told = doubtOf(picture) || isBeingChecked(picture); // by the warning, by the badge
+  const reasons = told ? [] : fidelity.reasons.map(({ words }) => h("li", {}, words));
   const compared = [shareCompared(fidelity), textRead(fidelity)].filter(Boolean).join(" ");
   return h(
     "div",

@@ -226,6 +226,7 @@ function rowName(product) {
     { class: "row-name" },
     h("a", { href: at(`/products/${product.id}`) }, `${name} #${product.id}`),
     product.view && h("span", { class: "badge" }, product.view),
+    product.name !== name && product.name && h("span", { class: "hint" }, product.name),
     isCancelled(product) && h("span", { class: "badge" }, "Cancelled"),
     product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
   );
