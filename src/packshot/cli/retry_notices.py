@@ -26,13 +26,8 @@ class RetryNotices:
     """Prints a line for each reason to wait, and one when the server answers again. Threads may
     share it."""
 
-    def __init__(
-        self,
-        client: Client,
-        print_line: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client, self._print_line, self._clock = client, print_line, clock
+    def __init__(self, client: Client, print_line: Callable[[str], None]) -> None:
+        self._client, self._print_line = client, print_line
         self._printed_at: dict[str, float] = {}
         self._reasons: set[str] = set()  # printed in this outage
         self._lock = threading.Lock()
@@ -41,7 +36,7 @@ class RetryNotices:
         """A request is repeated after this error."""
         reason = reason_to_wait(self._client, error).rstrip(".")
         with self._lock:
-            moment = self._clock()
+            moment = time.monotonic()
             is_known = reason in self._reasons
             if is_known or moment - self._printed_at.get(reason, -math.inf) < QUIET_SECONDS:
                 return

@@ -51,10 +51,10 @@ class Comparison:
     found: Alignment | None = None
 
 
-def read_raw(data: bytes, network: Path, *, with_text: bool = True) -> RawSide:
+def read_raw(data: bytes, network: Path) -> RawSide:
     """Measure the photo. Raises PictureError, and NoProduct when there is no product in it."""
     side, rgb = prepare(data, network)
-    lines = text.lines_of(rgb, product_box(side)) if with_text else None
+    lines = text.lines_of(rgb, product_box(side))
     return RawSide(side, lines, encode_array(rgb, PICTURE_QUALITY))
 
 

@@ -48,6 +48,8 @@ KEPT: Final = "max-age=31536000, immutable"
 SHOWN: Final = "enhanced/"
 #: Seconds between two test writes of `health` while the last one worked.
 WRITE_EVERY_SECONDS: Final = 300.0
+#: Connections of a process: about as many as threads use the store at the same time.
+CONNECTIONS: Final = 64
 PRECONDITION_FAILED: Final = 412
 #: Notes for the operator about what a compatible store lacks of the protocol.
 ONLY_MD5: Final = "it accepts no SHA-256 checksums: objects are sent with Content-MD5 instead"
@@ -73,13 +75,12 @@ class S3Storage:
         *,
         endpoint_url: str | None = None,
         public_media_url: str | None = None,
-        threads: int = 64,
     ) -> None:
         self._bucket = bucket
         self._region = region or os.environ.get("AWS_DEFAULT_REGION")
         self._endpoint = endpoint_of(endpoint_url)
         self._public = public_media_url.rstrip("/") if public_media_url else None
-        make = partial(s3_client, region, endpoint_url, pool=threads)
+        make = partial(s3_client, region, endpoint_url, pool=CONNECTIONS)
         resource = Resource(f"the S3 bucket {bucket}", "S3_BUCKET")
         self._s3: Connection[S3Client] = Connection(make, resource)
         may_change = not is_amazon(self._endpoint)
