@@ -318,7 +318,7 @@ def faint_word(rgb: Bytes, likely: Floats) -> tuple[Bytes, Floats]:
     """A see-through grey word across a dark cushion."""
     ink = np.zeros(rgb.shape[:2], np.uint8)
     cv2.putText(ink, "SAMPLE", (230, 560), cv2.FONT_HERSHEY_SIMPLEX, 3.4, 255, 14, cv2.LINE_AA)
-    cover = ink[..., None] * np.float32(0.4 / 255)
+    cover = ink[..., None] * np.float32(0.3 / 255)
     return as_bytes(rgb * (1 - cover) + 60 * cover), likely
 
 

@@ -13,7 +13,7 @@ from packshot.pictures.arrays import Floats, Mask, to_linear
 
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of Lab; flatter areas have no structure to compare
 FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
-REPAINTED: Final = 6.0  # dE of a window; light and sharpness change structure by less
+REPAINTED: Final = 4.0  # dE of a window; light and sharpness change structure by less
 NEAR: Final = 9  # px; structure within this distance is only displaced
 MIN_EDGE: Final = 0.0003  # of the compared pixels; smaller pieces are not worth a look
 AROUND: Final = 21  # px, across; what is compared on both sides of an edge
