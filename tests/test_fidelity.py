@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -22,7 +23,15 @@ from packshot.fidelity.comparing import RawSide
 from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.network import SIDE, NoNetwork, likelihood
 from packshot.fidelity.sides import prepare, side_of
-from packshot.fidelity.text import ALIKE, LINE_HEIGHT, Line, lines_of, unlikeness
+from packshot.fidelity.text import (
+    ALIKE,
+    LINE_HEIGHT,
+    Line,
+    Reader,
+    lines_of,
+    read_as,
+    unlikeness,
+)
 from packshot.fidelity.verdicts import Check
 from packshot.pictures.arrays import (
     Bytes,
@@ -190,6 +199,26 @@ def test_one_changed_letter_shows_in_a_long_line_as_in_a_short_one(was: str, now
     moved = np.roll(np.clip(soft * 0.8, 0, 255).astype(np.uint8), 2, axis=1)
     assert unlikeness(line, moved) < ALIKE
     assert unlikeness(line, printed(now)) > 0.2
+
+
+class ReaderOf:
+    """Reads every crop as one text, with certainty."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read(self, crop: Bytes) -> tuple[str, float, Floats]:
+        return self.text, 1.0, np.zeros((1, 1), np.float32)
+
+    def log_probability(self, text: str, likely: Floats) -> float:
+        return 0.0 if text == self.text else -3.0
+
+
+@pytest.mark.parametrize(("now", "drop"), [("saleor", 0.0), ("5aleor", 0.0), ("sailor", 3.0)])
+def test_a_letter_read_in_the_other_case_loses_no_probability(now: str, drop: float) -> None:
+    line = Line(np.zeros((4, 2), np.float32), "Saleor", 1.0, 48.0, 0.0, np.zeros((48, 9), np.uint8))
+    _, gain, _ = read_as(cast(Reader, ReaderOf(now)), line, printed("Saleor"))
+    assert -gain == drop
 
 
 # ---- colour beyond light

@@ -190,17 +190,22 @@ def read_again(rgb: Bytes, line: Line, quad: Floats) -> SecondReading | None:
     unlike = unlikeness(line, crop)
     if unlike < ALIKE:
         return SecondReading(line, quad, line.text, 1.0, 0.0, unlike)
-    readings = [_read_as(found, line, crop), _read_as(found, line, crop_of(rgb, _widen(quad)))]
+    readings = [read_as(found, line, crop), read_as(found, line, crop_of(rgb, _widen(quad)))]
     alike, _, text = max(readings, key=lambda one: one[:2])
     drop = min(-one[1] for one in readings)
     return SecondReading(line, quad, text, alike, max(0.0, drop), unlike)
 
 
-def _read_as(found: Reader, line: Line, crop: Bytes) -> tuple[float, float, str]:
-    """How similar it reads, its gain of log-probability per letter (mostly below 0), its text."""
+def read_as(found: Reader, line: Line, crop: Bytes) -> tuple[float, float, str]:
+    """How similar it reads, its gain of log-probability per letter (mostly below 0), its text.
+
+    A reading with the same letters counts as the line's: "Saleor" is often read as "saleor".
+    """
     text, _, likely = found.read(crop)
-    gain = found.log_probability(line.text, likely) - line.logp
-    return similarity(line.text, text), gain, text
+    alike = similarity(line.text, text)
+    same = {line.text, text} if alike == 1 else {line.text}
+    gain = max(found.log_probability(one, likely) for one in same) - line.logp
+    return alike, gain, text
 
 
 def unlikeness(line: Line, other: Bytes) -> float:
