@@ -17,6 +17,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
@@ -37,7 +38,7 @@ from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.pixels import inspect, shrink
 from packshot.enhancers.gemini.prices import estimates, expected_cost, price_of
-from packshot.enhancers.gemini.transport import proxy_for
+from packshot.enhancers.gemini.transport import DeadlineBackend, proxy_for
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -830,6 +831,16 @@ def test_the_environments_proxy_is_used_but_not_for_this_machine(
     assert proxy.auth == (b"me", b"s@cret")
     for direct in ("https://127.0.0.1:1/", "https://localhost/", "https://intranet.example/"):
         assert proxy_for(direct) is None
+
+
+def test_a_dead_ipv6_address_is_passed_over(fake: FakeGemini) -> None:
+    """The fake listens on 127.0.0.1 alone."""
+    backend = DeadlineBackend(lambda host, port: ["::1", "127.0.0.1"])
+    port = urlsplit(fake.url).port
+    assert port is not None
+    stream = backend.connect_tcp("gemini.example", port)
+    assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+    stream.close()
 
 
 def test_a_silent_address_is_unreachable(photo: Photo, unused_port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
@@ -9,6 +10,12 @@ from typing import Final
 
 #: Seconds for which a family that led nowhere comes second.
 REMEMBERED_SECONDS: Final = 600.0
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """Every address of `host` as the system's resolver orders them; OSError if there is none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class Families:

@@ -38,7 +38,7 @@ from packshot.download.failures import (
     too_large,
     unreachable,
 )
-from packshot.download.families import Families
+from packshot.download.families import Families, look_up
 from packshot.download.request_headers import RequestHeaders
 from packshot.errors import FetchError
 
@@ -53,12 +53,6 @@ _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _MAX_REDIRECT = 16_384  # characters of an address that a host redirects to: signed ones are long
 _REFUSAL_BYTES = 8192  # bytes of a refusal's body that are read for its reason
-
-
-def look_up(host: str, port: int) -> list[str]:
-    """Every address of `host` as the system's resolver orders them; OSError if there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def connect(address: str, port: int, seconds: float) -> socket.socket:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -21,6 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore2
 import httpx2
 
+from packshot.download.families import Families, look_up
 from packshot.enhancers.gemini import filling
 from packshot.errors import SettingsError
 
@@ -99,11 +100,16 @@ class _DeadlineStream(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class _DeadlineBackend(httpcore2.NetworkBackend):
-    """Opens sockets that know the deadline of the call they serve."""
+class DeadlineBackend(httpcore2.NetworkBackend):
+    """Opens sockets that know the deadline of the call they serve.
 
-    def __init__(self) -> None:
-        self._backend = httpcore2.SyncBackend()
+    The addresses of a host are tried as a download tries them: IPv6 without a way out costs one
+    wait. TLS still checks the name.
+    """
+
+    def __init__(self, resolver: Callable[[str, int], Sequence[str]] = look_up) -> None:
+        self._backend, self._resolver = httpcore2.SyncBackend(), resolver
+        self._families = Families()
 
     def connect_tcp(
         self,
@@ -113,8 +119,22 @@ class _DeadlineBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = min(CONNECT_SECONDS, _seconds_left(timeout, httpcore2.ConnectTimeout))
-        stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        try:
+            addresses = self._families.in_turn(self._resolver(host, port))
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        for number, address in enumerate(addresses):
+            left = min(CONNECT_SECONDS, _seconds_left(timeout, httpcore2.ConnectTimeout))
+            try:
+                stream = self._backend.connect_tcp(
+                    address, port, left, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if number == len(addresses) - 1:
+                    raise
+            else:
+                self._families.note(addresses[:number], address)
+                break
         return _DeadlineStream(stream)
 
 
@@ -138,7 +158,7 @@ class DeadlineTransport(httpx2.BaseTransport):
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=30.0,
-            network_backend=_DeadlineBackend(),
+            network_backend=DeadlineBackend(),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
