@@ -473,6 +473,10 @@ def test_only_the_main_picture_is_judged_as_that(shop: Shop) -> None:
     choice = next(row for row in rows if row["rule"] == CHOICE_OF_MAIN_PICTURE)
     assert choice["measured"] == "A-1.MAIN.jpg fails; A-1.PT01.jpg passes"
     assert name_failures(table).startswith("1 of 2 pictures fail: A-1.MAIN.jpg (border white")
+    header, *lines = table.splitlines(keepends=True)
+    many = header + "".join(line.replace("A-1", f"A-{n}") for n in range(6) for line in lines)
+    assert name_failures(many).startswith("6 of 12 pictures fail: border white")
+    assert "(A-0.MAIN.jpg and 5 more); see compliance.csv" in name_failures(many)
 
     put_picture(shop, product_id, 0, encode_array(picture()))
     put_picture(shop, product_id, 1, scene)

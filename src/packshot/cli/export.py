@@ -7,7 +7,7 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -250,7 +250,7 @@ def name_failures(compliance: str) -> str:
     if not failed:
         return mains
     all_of_them = len({row["file"] for row in rows})
-    named = [f"{file} ({', '.join(rules)})" for file, rules in failed.items()]
+    named = _by_rules(failed) if len(failed) > MAX_NAMED else _by_file(failed)
     choices = [row["measured"] for row in rows if row["rule"] == CHOICE_OF_MAIN_PICTURE]
     hint = (
         f" {pluralise(len(choices), 'product')} could have another main picture." if choices else ""
@@ -260,6 +260,19 @@ def name_failures(compliance: str) -> str:
     return f"{found} {mains}".rstrip()
 
 
+def _by_file(failed: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"{file} ({', '.join(rules)})" for file, rules in failed.items()]
+
+
+def _by_rules(failed: Mapping[str, Sequence[str]]) -> list[str]:
+    """`border white (JAR-9.MAIN.jpg and 111 more)`, the most frequent first."""
+    files: dict[str, list[str]] = {}
+    for file, rules in failed.items():
+        files.setdefault(", ".join(rules), []).append(file)
+    alike = sorted(files.items(), key=lambda each: -len(each[1]))
+    return [f"{rules} ({' '.join(_first(names, 1))})" for rules, names in alike]
+
+
 def _name_mainless(files: Sequence[str]) -> str:
     if not files:
         return ""
@@ -267,9 +280,9 @@ def _name_mainless(files: Sequence[str]) -> str:
     return f"{skus} no main picture in it: {', '.join(_first(files))}; see {COMPLIANCE} in it."
 
 
-def _first(named: Sequence[str]) -> list[str]:
-    more = [f"and {len(named) - MAX_NAMED:,} more"] if len(named) > MAX_NAMED else []
-    return [*named[:MAX_NAMED], *more]
+def _first(named: Sequence[str], most: int = MAX_NAMED) -> list[str]:
+    more = [f"and {len(named) - most:,} more"] if len(named) > most else []
+    return [*named[:most], *more]
 
 
 class ProgressBar:
