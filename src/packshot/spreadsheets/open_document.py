@@ -12,6 +12,13 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.sheet_extras import SheetExtras
+from packshot.spreadsheets.sheets import (
+    SEARCHED_ROWS,
+    FoundSheet,
+    choose_sheet,
+    finish_sheet,
+    note_sheets,
+)
 from packshot.spreadsheets.table import (
     CellKind,
     Record,
@@ -20,10 +27,8 @@ from packshot.spreadsheets.table import (
     column_letter,
     too_many,
 )
-from packshot.spreadsheets.workbook import finish_sheet, note_sheets, score_sheet
 
 _CONTENT: Final = "content.xml"
-_SEARCHED_ROWS: Final = 30
 _NAME: Final = re.compile(r"\{[^}]*\}")
 _CENTS: Final = re.compile(r"[.,]\d\d\D*\Z")
 _NUMBERS: Final = frozenset({"float", "currency", "percentage"})
@@ -75,23 +80,13 @@ class _Sheet:
 
 
 def _choose(sheets: Sequence[_Sheet], archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
-    filled = [sheet for sheet in sheets if sheet.records]
-    visible = [sheet for sheet in filled if not sheet.hidden]
-    if not visible:
-        raise SpreadsheetError("the file has no visible sheet with anything on it")
-    scores = [
-        score_sheet([record.cells for record in sheet.records[:_SEARCHED_ROWS]])
-        for sheet in visible
+    found = [
+        FoundSheet(sheet.name, sheet.hidden, [one.cells for one in sheet.records[:SEARCHED_ROWS]])
+        for sheet in sheets
+        if sheet.records
     ]
-    most = max(scores)
-    best = visible[scores.index(most)]
-    hidden = [f"{sheet.name} (hidden)" for sheet in filled if sheet.hidden]
-    others = [*(sheet.name for sheet in visible if sheet is not best), *hidden]
-    further = [
-        sheet.name
-        for sheet, score in zip(visible, scores, strict=True)
-        if sheet is not best and score >= max(2, most)
-    ]
+    chosen, others, further = choose_sheet(found)
+    best = next(sheet for sheet in sheets if sheet.records and sheet.name == chosen.name)
     pictures = sum(name.startswith("Pictures/") for name in archive.namelist())
     kept, notes = finish_sheet(best.records, best.extras, limits)
     notes += note_sheets(best.extras, others, further, pictures)
