@@ -28,6 +28,7 @@ from support.commands import run_upload as run
 from support.fakes import photo_bytes
 from support.shop import API_KEYS, SECRETS, Shop, becomes, row
 
+from packshot.cli.dry_run import check_offline
 from packshot.cli.progress import wait_with_bar
 from packshot.cli.retry_notices import RetryNotices, print_to_stderr
 from packshot.cli.rows import ReadOptions, Row, read_rows
@@ -126,6 +127,16 @@ def test_an_option_is_an_amount_as_people_write_it() -> None:
 def only_row(path: Path) -> Row:
     (row,) = read_rows([path])
     return row
+
+
+def test_a_dry_run_shows_on_a_terminal_how_many_rows_were_checked(tmp_path: Path) -> None:
+    """The photos of a large folder are decoded for minutes."""
+    row = only_row(listed(tmp_path, "Category,raw_image\nHats,https://shop.example/a.jpg\n"))
+    shown = io.StringIO()
+    checked = check_offline([row, row], Console(file=shown, force_terminal=True, width=80))
+    assert [each.errors for each in checked] == [[], []]
+    assert "Checking" in shown.getvalue()
+    assert "2/2" in shown.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

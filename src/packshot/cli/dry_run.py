@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+from rich.console import Console
 
 from packshot.cli.photos import in_utf_8
-from packshot.cli.plain import pluralise
+from packshot.cli.plain import escape_text, pluralise
+from packshot.cli.progress import bar
 from packshot.cli.rows import (
     PHOTO,
     ReadOptions,
@@ -203,10 +205,16 @@ def _plan(client: Client, path: Path, options: ReadOptions) -> Json:
     return client.plan_import([*fields, ("conventions", json.dumps(chosen))])
 
 
-def check_offline(rows: Sequence[Row]) -> list[Row]:
-    """The rows with every error that the API's rules find: `column: what is wrong`."""
-    with closing(Pixels()) as pixels:
-        return [_check(row, pixels) for row in rows]
+def check_offline(rows: Sequence[Row], console: Console) -> list[Row]:
+    """The rows with every error that the API's rules find: `column: what is wrong`. A bar counts
+    them, because the photos of a large folder take minutes."""
+    checked = []
+    with closing(Pixels()) as pixels, bar(console) as progress:
+        task = progress.add_task("Checking", total=len(rows), note="")
+        for row in rows:
+            checked.append(_check(row, pixels))
+            progress.update(task, advance=1, note=escape_text(row.source))
+    return checked
 
 
 def _check(row: Row, pixels: Pixels) -> Row:

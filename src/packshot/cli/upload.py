@@ -311,7 +311,7 @@ def _run_dry(how: DryRun, paths: Sequence[Path], rows: list[Row], options: ReadO
     updated = preview_updates(how.client, rows, how.note, update=update)
     asked = without_known(asked, updated) if update else asked
     asked, known = report_known(how.client, asked, how.choices, how.note)
-    checked = check_offline(asked)
+    checked = check_offline(asked, how.console)
     if how.as_json:
         click.echo(json.dumps([_as_json(row, known, at) for at, row in enumerate(checked)]))
     _report_dry_run(checked, known, how)
