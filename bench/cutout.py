@@ -487,9 +487,9 @@ def with_real(judged: Judged, real: Judged | None) -> Judged:
 
 def _judged_again(outcome: Outcome, sure: float, threshold: float) -> Outcome:
     assert outcome.sureness is not None
-    allowed = not network_trust.doubts(outcome.sureness) and not outcome.against
-    trusted = allowed and sure >= threshold
-    flagged = allowed and not trusted and sure >= network_trust.OFFERED
+    doubts = {*network_trust.doubts(outcome.sureness), *outcome.against}
+    trusted = not doubts and sure >= threshold
+    flagged = not trusted and not trust.FATAL & doubts and sure >= network_trust.OFFERED
     return replace(outcome, trusted=trusted, flagged=flagged)
 
 

@@ -315,5 +315,6 @@ def _faults(
         faults.append(f"noisy (sigma {noise:.1f})")
     clipped = float((lowest(small) >= 254).mean())
     if clipped > 0.2 and not backdrop.plain:
-        faults.append(f"overexposed: {clipped * 100:.0f} % of the frame is pure white")
+        share = f"{clipped * 100:.0f} % of the frame is pure white"
+        faults.append(f"{share}: overexposed, unless it is the background")
     return faults
