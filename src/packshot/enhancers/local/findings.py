@@ -185,9 +185,10 @@ def _check_cut(found: Findings, small: Bytes) -> Findings:
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     doubts = (*found.cut.doubts, *said.doubts)
-    return _with_cut(
+    doubted = _with_cut(
         found, replace(found.cut, doubts=doubts, extent=found.cut.extent | missed), small
     )
+    return _keep_product(doubted, found)
 
 
 def _with_cut(found: Findings, cut: CutOut, small: Bytes) -> Findings:
@@ -203,7 +204,15 @@ def _with_light_parts(found: Findings, small: Bytes) -> Findings:
     extent = found.cut.extent
     edged = outline.find_edges(small).astype(np.float32)
     wider = cv2.resize(edged, extent.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
-    return replace(found, cut=replace(found.cut, extent=extent | wider))
+    return _keep_product(replace(found, cut=replace(found.cut, extent=extent | wider)), found)
+
+
+def _keep_product(changed: Findings, checked: Findings) -> Findings:
+    """Deliver the cut that was checked, although more may belong to the product: a crop shows all
+    of that, and cutting again takes long."""
+    if changed.treatment == "unsure" and "product" in vars(checked):
+        vars(changed)["product"] = checked.product
+    return changed
 
 
 def _turn_cut(cut: CutOut, turn: upright.Rotation) -> CutOut:
