@@ -966,6 +966,8 @@ def test_folders_that_repeat_in_others_are_no_sku_alone() -> None:
     )
     both = {"Red/S/1.jpg": ("Red/S", "1"), "Blue/S/back/2.jpg": ("Blue/S", "back-2")}
     assert matched(match_photos(list(both), rows("Red/S", "Blue/S", "S"))) == both
+    three = {"TEE/Red/S/1.jpg": ("TEE/Red/S", "1"), "TEE/Red/M.jpg": ("TEE/Red/M", None)}
+    assert matched(match_photos(list(three), rows("TEE/Red/S", "TEE/Red/M", "Red/S"))) == three
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Final
 from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus
 from packshot.spreadsheets.names_alone import read_names
-from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern
+from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern, short_paths
 from packshot.spreadsheets.near_names import NearNames
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import (
@@ -30,6 +30,8 @@ from packshot.spreadsheets.view_words import SEPARATORS, place_of_view, view_key
 _MOST_MISTYPED: Final = 1_000
 #: The characters at the beginning of a name in which a SKU is searched after other words.
 _SEARCHED_CHARACTERS: Final = 120
+#: The most slashes of a SKU that are folders.
+MAX_SLASHES: Final = 2
 NO_FIT: Final = "its name fits no SKU of the spreadsheet"
 
 
@@ -132,30 +134,6 @@ def name_photos(
     named = [_match_by_name(photo, read[photo], source, defaults) for photo in photos]
     matched = _mark_doubles(_front_first(named))
     return MatchedPhotos(matched, (), (), tuple(left_out), system_files, source, question)
-
-
-def short_paths(photos: Sequence[str]) -> dict[str, str]:
-    """Each photo's path without the folders that all share, see `_common_depth`."""
-    depth = _common_depth(photos)
-    return {photo: photo.split("/", depth)[-1] for photo in photos}
-
-
-def _common_depth(photos: Sequence[str]) -> int:
-    """How many leading folders all photos share, up to one that contains a photo named only by its
-    view, perhaps in folders of views: that folder is the SKU."""
-    folders = [photo.split("/")[:-1] for photo in photos]
-    names = [read_view(stem_of(photo)) for photo in photos]
-    depth = 0
-    for tops in zip(*folders, strict=False):
-        direct = [
-            bool(name)
-            for parts, name in zip(folders, names, strict=True)
-            if all(map(is_no_sku, parts[depth + 1 :]))
-        ]
-        if len(set(tops)) > 1 or any(direct) or len(direct) == len(photos):
-            break
-        depth += 1
-    return depth
 
 
 def _match_by_name(
@@ -337,15 +315,20 @@ class _Finder:
         self._judge(photo, fits or self._unsure_folder(folders))
 
     def _folder_fits(self, folders: Sequence[str], depth: int) -> list[Fit]:
-        """The SKUs that a folder names, with the one above it if one has a slash: Red/S."""
-        above = self._skus.fits("/".join(folders[depth - 1 : depth + 1])) if depth else []
-        both = [fit for fit in above if "/" in fit.sku and fit.view == ""]
-        return both or [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
+        """The SKUs that a folder names, with those above it if one has slashes: Red/S."""
+        for first in range(max(0, depth - MAX_SLASHES), depth):
+            several = self._skus.fits("/".join(folders[first : depth + 1]))
+            if found := [fit for fit in several if "/" in fit.sku and fit.view == ""]:
+                return found
+        return [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
 
     def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
-        """A SKU with a slash is a folder and a name: AB/12.jpg."""
-        fits = self._skus.fits(f"{folders[-1]}/{stem_of(photo)}") if folders else []
-        return [fit for fit in fits if fit.view is not None]
+        """A SKU with slashes is folders and a name: AB/12.jpg."""
+        for first in range(max(0, len(folders) - MAX_SLASHES), len(folders)):
+            fits = self._skus.fits("/".join([*folders[first:], stem_of(photo)]))
+            if found := [fit for fit in fits if fit.view is not None]:
+                return found
+        return []
 
     def _whole_name(self, name: str) -> list[Fit]:
         """A SKU that is the name with its ending: A1.jpg."""

@@ -238,3 +238,27 @@ def _count_named_by_view(paths: Sequence[str]) -> int:
 
 def _is_letter(view: str) -> bool:
     return len(view) == 1 and view.isalpha()
+
+
+def short_paths(photos: Sequence[str]) -> dict[str, str]:
+    """Each photo's path without the folders that all share, see `_common_depth`."""
+    depth = _common_depth(photos)
+    return {photo: photo.split("/", depth)[-1] for photo in photos}
+
+
+def _common_depth(photos: Sequence[str]) -> int:
+    """How many leading folders all photos share, up to one that contains a photo named only by its
+    view, perhaps in folders of views: that folder is the SKU."""
+    folders = [photo.split("/")[:-1] for photo in photos]
+    names = [read_view(stem_of(photo)) for photo in photos]
+    depth = 0
+    for tops in zip(*folders, strict=False):
+        direct = [
+            bool(name)
+            for parts, name in zip(folders, names, strict=True)
+            if all(map(is_no_sku, parts[depth + 1 :]))
+        ]
+        if len(set(tops)) > 1 or any(direct) or len(direct) == len(photos):
+            break
+        depth += 1
+    return depth
