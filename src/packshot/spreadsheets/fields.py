@@ -84,7 +84,7 @@ _LIST_PRICES: Final = (
     *("tarif régulier", "reguliere prijs", "normale prijs", "prix public ttc", "ord pris"),
     *("vejl pris", "veiledende pris", "prețul normal", "מחיר מחירון"),
     *("harga normal", "harga coret", "giá gốc", "giá niêm yết", "السعر الأصلي", "ราคาปกติ"),
-    *("market price", "oxtprice"),
+    *("market price", "oxtprice", "list price gross"),
 )
 #: Names in further shops' exports and languages: Lithuanian, Latvian, Estonian, Croatian, Serbian,
 #: Slovenian, Slovak, Bulgarian, Icelandic, Arabic, Persian, Hindi, Vietnamese, Chinese, Japanese.
@@ -97,6 +97,7 @@ _SKUS: Final = (
 )
 _PRODUCT_NAMES: Final = (
     *("pavadinimas", "prekės pavadinimas", "nosaukums", "preces nosaukums", "nimetus", "naziv"),
+    *("item text name", "item text name1"),  # Plentymarkets'
     *("naziv artikla", "naziv proizvoda", "naziv izdelka", "ime", "ime izdelka", "názov"),
     *("názov produktu", "názov tovaru", "наименование на продукта", "heiti", "vöruheiti"),
     *("اسم الصنف", "نام محصول", "نام کالا", "tên sp", "产品名", "품목명"),
@@ -104,20 +105,20 @@ _PRODUCT_NAMES: Final = (
 _PRICES: Final = (
     *("kaina", "hind", "cijena", "cijena s pdv", "maloprodajna cijena", "cena z ddv", "verð"),
     *("قیمت", "दर", "đơn giá", "precio público", "precio al público", "零售价"),
-    *("税込販売価格",),
+    *("税込販売価格", "variation sales price price"),
 )
 _PHOTOS: Final = (
     *("nuotrauka", "attēls", "pilt", "slika", "fotografija", "снимка", "obrázok", "obrázek"),
     *("mynd", "تصویر", "ảnh", "gambar", "hình ảnh", "תמונה", "รูปภาพ", "default image"),
     *("p image", "oxpic", "대표이미지", "추가이미지", "宝贝图片", "ссылка изображения"),
-    *("ссылки на дополнительные фото",),
+    *("ссылки на дополнительные фото", "image 1920"),
 )
 _GROSS_PRICES: Final = (
     *("precio iva incluido", "precio con impuestos", "precio impuestos"),
     *("cena z podatkiem", "cena z podatkiem brutto", "preço com iva", "cena s dph"),
 )
 _NET_PRICES: Final = (
-    *("vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
+    *("price net", "vk netto", "vk preis netto", "preis netto", "nettopreis", "price tax excluded"),
     *("precio sin iva", "precio sin impuestos"),
     *("prix ht", "prix hors taxes", "prezzo senza iva", "prezzo iva esclusa", "cena netto"),
     *("prezzo tasse escl", "cena bez podatku", "cena bez podatku netto", "preço sem iva"),
@@ -138,7 +139,7 @@ class Fields:
         *("sku du vendeur", "sku vendedor", "sku del vendedor", "sku venditore"),
         *("sku del venditore", "sku interne", "sku interno", "sku intern"),
         *("vendor sku code", "sku code", "sku id", "sku no", "sku number", "stock keeping unit"),
-        *("default code",),  # Odoo's
+        *("default code", "internal reference"),  # Odoo's
         *("merchant sku", "product code sku", "custom label", "custom label sku", "custom sku"),
         *("product code", "item code", "article code", "style code", "stock code", "code"),
         *("item no", "item number", "product no", "product number", "article no"),
@@ -171,7 +172,7 @@ class Fields:
         *("كود المنتج", "رقم المنتج", "एसकेयू", "उत्पाद कोड", "ean", "ean code", "ean 13", "gtin"),
         *("gtin 13", "gtin 14", "upc", "upc code", "jan", "isbn", "barcode", "model kodu"),
         *_SKUS,
-        *("sygnatura", "internal reference", "child sku", "design no", "design number", "ugs"),
+        *("sygnatura", "child sku", "design no", "design number", "ugs"),
         *("kode produk", "kode barang", "mã sản phẩm", "mã hàng", "מק ט", "קוד מוצר"),
         *("артикул продавца", "materialnummer", "kode variasi", "รหัสสินค้า", "id"),
     )

@@ -38,8 +38,8 @@ _SCALED: Final = re.compile(
 )
 #: Prices without tax, which are read as prices only where no other is given.
 _NET: Final = re.compile(
-    r"\b(?:excl?|exkl|ex|without|net|nett?o|netpreis|nettopreis|ohne|hors|ht|sin|sem|senza|sans|bez"
-    r"|esclusa|zonder)\b"
+    r"\b(?:excl?|exkl|ekskl|escl|ex|eks|without|net|nett?[oó]|netpreis|nettopreis|ohne|hors|ht|sin"
+    r"|sem|senza|sans|bez|без|fără|fara|esclusa|zonder|uden|uten|utan|χωρίς|hariç|税抜き?|税別|不含税)\b"
 )
 #: The language, or the country, of one of several columns: Akeneo's `name-en_US`, `title_en`.
 _LANGUAGE: Final = re.compile(

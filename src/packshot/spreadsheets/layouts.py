@@ -13,6 +13,7 @@ from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
     LEFT_OUT,
+    NET_RANK,
     Column,
     field_of,
     guess_mapping,
@@ -38,6 +39,9 @@ _NEEDED_BACK: Final = re.compile(
     r"option\d+ (?:name|value)|(?:url )?handle|.*alt text|variants with.* image"
 )
 _PICTURES: Final = frozenset({"raw_image", "filename", "view"})
+#: Names that only Odoo's exports have. Its list price is what a customer pays, its standard price
+#: the cost; elsewhere they are the price before a discount and the price (Amazon).
+_OF_ODOO: Final = frozenset({"default code", "categ id", "lst price", "image 1920"})
 _DISCOUNT_MODES: Final = frozenset({"discount mode", "discount type", "discount unit"})
 _PERCENT_MODE: Final = re.compile(r"%|percent", re.IGNORECASE)
 _POSITIONS: Final = frozenset({"position", "posizione", "positie", "posición"})
@@ -85,6 +89,7 @@ def with_layout(
     mapping = _without_pictures_made(mapping)
     mapping = _without_kinds(mapping, columns, records)
     mapping = _without_percent_discount(mapping, columns, records)
+    mapping = _without_place_in_list(_with_prices_of_odoo(mapping))
     by_name = {plain_name(column.name): column for column in reversed(columns)}
     if layout == "Google":  # a product's own number; gtin and mpn are its maker's
         mapping = {name: ATTRIBUTE if to == "sku" else to for name, to in mapping.items()}
@@ -114,6 +119,27 @@ def _without_pictures_made(mapping: dict[str, str]) -> dict[str, str]:
     if names.keys() >= _OWN_SHEET and "gst" in names:
         return mapping | {names[each]: LEFT_OUT for each in _OWN_SHEET}
     return mapping
+
+
+def _with_prices_of_odoo(mapping: dict[str, str]) -> dict[str, str]:
+    names = {plain_name(name): name for name in mapping}
+    if "list price" not in names or not names.keys() & _OF_ODOO:
+        return mapping
+    others = {name: ATTRIBUTE if to == "price" else to for name, to in mapping.items()}
+    return others | {names["list price"]: "price"}
+
+
+def _without_place_in_list(mapping: dict[str, str]) -> dict[str, str]:
+    """The mapping without a Position as the view if there is a price with tax and one without, as
+    in PrestaShop's list of products: there it is the product's place in its category."""
+    found = {name: field_of(name) for name in mapping}
+    prices = {one[1] >= NET_RANK for one in found.values() if one and one[0] == "price"}
+    if prices != {True, False}:
+        return mapping
+    return {
+        name: ATTRIBUTE if to == "view" and plain_name(name) in _POSITIONS else to
+        for name, to in mapping.items()
+    }
 
 
 def _without_kinds(
