@@ -14,7 +14,7 @@ from packshot.enhancers.local import trust
 from packshot.pictures.arrays import Floats, Mask
 
 THRESHOLD = 0.76  # least confidence for a cut; bench/cutout.py measures what passes
-OFFERED = 0.25  # least confidence for a cut that a reviewer sees with a warning
+OFFERED = 0.4  # least confidence for a cut that a reviewer sees with a warning
 # Share of a mask outside its largest piece: below the first there are only specks, above the
 # second a pair, which is one product.
 SPECKS, PAIR = 0.02, 0.35
