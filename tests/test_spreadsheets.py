@@ -185,6 +185,7 @@ def test_every_form_gives_the_same_row(data: bytes) -> None:
         (b"<html><table>", "the file is a web page"),
         (b'<?xml version="1.0"?>\n<rss><channel>', "the feed is damaged or was cut short"),
         (b"<rss><channel></channel></rss>", "the feed has no products"),
+        (b"<rss>" + b"<a/>" * 1_500_001 + b"</rss>", "more than 20,000 rows or 1,000,000 cells"),
         (b'<!DOCTYPE rss [<!ENTITY a "b">]><rss>&a;</rss>', "has a document type or entities"),
         (b"<?xml version='1.0'?><catalog></catalog>", "the file is an XML file: save it as"),
         (b'[{"sku": 1}]', "the file is JSON"),

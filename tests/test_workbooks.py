@@ -444,13 +444,14 @@ ODS_NAMES = " ".join(
     f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for name in ("office", "table", "text", "style")
 )
+COLUMNS = "number-columns-repeated"
 ODS_MIME = "application/vnd.oasis.opendocument.spreadsheet"
 
 
 def ods(*tables: str, mimetype: str = ODS_MIME, manifest: str = "", doctype: str = "") -> bytes:
     styles = '<style:style style:name="gone"><style:table-properties table:display="false"/>'
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", mimetype)
         archive.writestr("META-INF/manifest.xml", manifest)
         archive.writestr(
@@ -478,6 +479,19 @@ def ods_row(*cells: str, more: str = "") -> str:
 
 def ods_number(value: str, shown: str, kind: str = "float") -> str:
     return ods_cell(shown, f'office:value-type="{kind}" office:value="{value}"')
+
+
+def locked(data: bytes) -> bytes:
+    """The ZIP with the mark of a password on its first file."""
+    directory = bytearray(data)
+    directory[directory.find(b"PK\x01\x02") + 8] |= 1
+    return bytes(directory)
+
+
+@pytest.mark.parametrize("value", ["1e999999", "1e999999999", "-1e-999999", "nan", "x"])
+def test_a_number_beyond_all_bounds_costs_nothing(value: str) -> None:
+    table = read_table(ods(ods_table("sku|price", ods_row("A", ods_number(value, "9")))), "a.ods")
+    assert len(table.records[1].cells[1]) < 10
 
 
 def test_an_open_document_is_read_as_a_workbook() -> None:
@@ -546,6 +560,20 @@ def test_merged_and_hidden_cells_of_an_open_document() -> None:
             ods(ods_table(ods_row(ods_cell("a", "table:number-columns-repeated='600'")))),
             "at most 500 columns",
         ),
+        (
+            ods(ods_table(ods_row(ods_cell("", f"table:{COLUMNS}='{'9' * 4000}'"), "a"))),
+            "in column BGQCW; at most 500",
+        ),
+        (
+            ods(ods_table("sku", ods_row("x" * 3000, more="table:number-rows-repeated='15000'"))),
+            "more than 40,000,000 characters",
+        ),
+        (ods(ods_table("sku", "x" * 40_000)), "row 2, column A: the cell has more than 32,767"),
+        (
+            ods(manifest=" " * 40_000_001),
+            "manifest.xml in the file unpacks to more than 40,000,000",
+        ),
+        (locked(ods(ods_table("sku|name"))), "the file is damaged"),
     ],
 )
 def test_an_open_document_that_can_not_be_read(data: bytes, message: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.formulas import unescape
 from packshot.spreadsheets.header import count_recognised
-from packshot.spreadsheets.table import CellKind, Record, SheetLimits, column_letter, too_many
+from packshot.spreadsheets.table import CellKind, Record, SheetLimits, check_length, too_many
 
 DELIMITER_NAMES: Final = {
     ",": "commas",
@@ -151,12 +151,9 @@ def _check(number: int, cells: list[str], limits: SheetLimits) -> None:
         raise SpreadsheetError(
             f"row {number} has {len(cells):,} cells; at most {limits.columns} can be read"
         )
-    longest = limits.cell_characters
-    if sum(map(len, cells)) > longest:
+    if sum(map(len, cells)) > limits.cell_characters:
         for index, cell in enumerate(cells):
-            if len(cell) > longest:
-                where = f"row {number}, column {column_letter(index)}"
-                raise SpreadsheetError(f"{where}: the cell has more than {longest:,} characters")
+            check_length(number, index, cell, limits)
 
 
 def _rows(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
@@ -24,23 +24,28 @@ from packshot.spreadsheets.table import (
     Record,
     SheetLimits,
     Table,
+    check_length,
     column_letter,
     too_many,
 )
+from packshot.spreadsheets.zip_limits import read_entry
 
 _CONTENT: Final = "content.xml"
+_MANIFEST: Final = "META-INF/manifest.xml"
 _NAME: Final = re.compile(r"\{[^}]*\}")
+#: LibreOffice's and Excel's limit.
+_MOST_ROWS: Final = 1_048_576
 _CENTS: Final = re.compile(r"[.,]\d\d\D*\Z")
 _NUMBERS: Final = frozenset({"float", "currency", "percentage"})
 _DAMAGED: Final = "the spreadsheet is damaged: open it in a spreadsheet program and save it again"
 
 
-def is_open_document(archive: zipfile.ZipFile) -> bool:
-    """Whether a ZIP is an OpenDocument spreadsheet, and not a text or a drawing."""
+def is_open_document(archive: zipfile.ZipFile, limits: SheetLimits) -> bool:
+    """Whether a ZIP is an OpenDocument spreadsheet, and not a text or a drawing. Raises
+    SpreadsheetError."""
     if _CONTENT not in archive.namelist() or "mimetype" not in archive.namelist():
         return False
-    info = archive.getinfo("mimetype")
-    return info.file_size < 200 and b"opendocument.spreadsheet" in archive.read(info)
+    return b"opendocument.spreadsheet" in read_entry(archive, "mimetype", limits.unpacked_bytes)
 
 
 def read_open_document(archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
@@ -48,23 +53,16 @@ def read_open_document(archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError
 
-    if archive.getinfo(_CONTENT).file_size > limits.unpacked_bytes:
+    if _MANIFEST in archive.namelist():
+        manifest = read_entry(archive, _MANIFEST, limits.unpacked_bytes)
+        if b"encryption-data" in manifest:
+            raise SpreadsheetError("the file is protected with a password: remove it")
+    content = read_entry(archive, _CONTENT, limits.unpacked_bytes)
+    if content.count(b"<") > limits.all_tags:
         raise too_many(limits)
     try:
-        manifest = "META-INF/manifest.xml"
-        if manifest in archive.namelist() and b"encryption-data" in archive.read(manifest):
-            raise SpreadsheetError("the file is protected with a password: remove it")
-        if archive.read(_CONTENT).count(b"<") > limits.all_tags:
-            raise too_many(limits)
-        sheets = list(_sheets(archive, limits))
-    except (
-        DefusedXmlException,
-        ParseError,
-        zipfile.BadZipFile,
-        zlib.error,
-        RuntimeError,
-        ValueError,
-    ):
+        sheets = list(_sheets(content, limits))
+    except (DefusedXmlException, ParseError, RecursionError, ValueError):
         raise SpreadsheetError(_DAMAGED) from None
     return _choose(sheets, archive, limits)
 
@@ -93,29 +91,29 @@ def _choose(sheets: Sequence[_Sheet], archive: zipfile.ZipFile, limits: SheetLim
     return Table(kept, f"OpenDocument spreadsheet, sheet {best.name!r}", tuple(notes))
 
 
-def _sheets(archive: zipfile.ZipFile, limits: SheetLimits) -> Iterator[_Sheet]:
+def _sheets(content: bytes, limits: SheetLimits) -> Iterator[_Sheet]:
     from defusedxml.ElementTree import iterparse
 
     sheet = _Sheet("")
     hidden_styles: set[str] = set()
     cells_read = 0
-    with archive.open(_CONTENT) as file:
-        for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
-            name = _plain(element.tag)
-            if event == "start" and name == "table":
-                sheet = _Sheet(_get(element, "name"), _get(element, "style-name") in hidden_styles)
-            elif event == "end" and name == "style":
-                hidden_styles |= _hidden_style(element)
-            elif event == "end" and name == "table-column":
-                _add_column(sheet, element)
-            elif event == "end" and name == "table-row":
-                cells_read += _add_row(sheet, element, limits)
-                if len(sheet.records) > limits.rows or cells_read > limits.cells * 2:
-                    raise too_many(limits)
-                element.clear()
-            elif event == "end" and name == "table":
-                yield sheet
-                element.clear()
+    file = io.BytesIO(content)
+    for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
+        name = _plain(element.tag)
+        if event == "start" and name == "table":
+            sheet = _Sheet(_get(element, "name"), _get(element, "style-name") in hidden_styles)
+        elif event == "end" and name == "style":
+            hidden_styles |= _hidden_style(element)
+        elif event == "end" and name == "table-column":
+            _add_column(sheet, element)
+        elif event == "end" and name == "table-row":
+            cells_read += _add_row(sheet, element, limits)
+            if len(sheet.records) > limits.rows or cells_read > limits.cells * 2:
+                raise too_many(limits)
+            element.clear()
+        elif event == "end" and name == "table":
+            yield sheet
+            element.clear()
 
 
 def _hidden_style(style: Any) -> set[str]:
@@ -125,7 +123,7 @@ def _hidden_style(style: Any) -> set[str]:
 
 def _add_column(sheet: _Sheet, column: Any) -> None:
     first = sheet.column
-    sheet.column += max(1, int(_get(column, "number-columns-repeated") or 1))
+    sheet.column += _times(column, "number-columns-repeated")
     if _get(column, "visibility") in ("collapse", "filter"):
         sheet.extras.hidden_columns.append((first, sheet.column - 1))
 
@@ -133,7 +131,7 @@ def _add_column(sheet: _Sheet, column: Any) -> None:
 def _add_row(sheet: _Sheet, row: Any, limits: SheetLimits) -> int:
     """Add a row as often as it is repeated; returns how many cells it has."""
     number = sheet.row + 1
-    repeated = max(1, int(_get(row, "number-rows-repeated") or 1))
+    repeated = _times(row, "number-rows-repeated")
     sheet.row += repeated
     record = _record(number, row, sheet.extras, limits)
     if record is None:
@@ -155,9 +153,10 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
     for cell in row:
         if _plain(cell.tag) not in ("table-cell", "covered-table-cell"):
             continue
-        repeated = max(1, int(_get(cell, "number-columns-repeated") or 1))
+        repeated = _times(cell, "number-columns-repeated")
         covered = _plain(cell.tag) == "covered-table-cell"  # by a merged cell
         text, kind = ("", None) if covered else _text_of(cell)
+        check_length(number, place, text, limits)
         link = "" if covered else _link_of(cell)
         if text or link:
             if place + repeated > limits.columns:
@@ -168,7 +167,7 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
                 kinds |= {index: kind} if kind else {}
                 links |= {index: link} if link else {}
                 formats |= {index: "0.00"} if kind and _CENTS.search(_shown(cell)) else {}
-        if text and (rows := int(_get(cell, "number-rows-spanned") or 1)) > 1:
+        if text and (rows := _times(cell, "number-rows-spanned")) > 1:
             extras.merged.append((place, number, number + rows - 1))
         place += repeated
     return Record(number, tuple(cells), kinds, links, formats) if cells else None
@@ -190,10 +189,9 @@ def _text_of(cell: Any) -> tuple[str, CellKind | None]:
 def _number(value: str, shown: str, percent: bool) -> str:
     """The exact number, but with the zeros before it that the program shows: 00042."""
     try:
-        exact = Decimal(value) * (100 if percent else 1)
-    except InvalidOperation:
+        exact = Decimal(f"{float(value):.15g}") * (100 if percent else 1)
+    except ValueError:
         return shown
-    exact = Decimal(f"{exact:.15g}")
     if shown.isdecimal() and Decimal(shown) == exact:
         return shown
     text = f"{exact.normalize():f}" if exact.is_finite() else shown
@@ -224,6 +222,11 @@ def _link_of(cell: Any) -> str:
 
 def _plain(tag: Any) -> str:
     return _NAME.sub("", str(tag))
+
+
+def _times(element: Any, name: str) -> int:
+    """How often a row or cell is repeated, at most as often as a sheet has rows."""
+    return min(max(1, int(_get(element, name) or 1)), _MOST_ROWS)
 
 
 def _get(element: Any, name: str) -> str:

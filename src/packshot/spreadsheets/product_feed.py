@@ -35,17 +35,19 @@ def is_product_feed(data: bytes) -> bool:
 def read_product_feed(data: bytes, limits: SheetLimits) -> Table:
     """The items as rows, numbered from 1; the header has number 0. Entities and document types are
     refused, because a small file could grow without end. Raises SpreadsheetError."""
+    if data.count(b"<") - data.count(b"</") > limits.tags:
+        raise too_many(limits)
     columns: dict[str, None] = {}
     items: list[dict[str, str]] = []
     for item in _items(data):
         columns |= dict.fromkeys(item)
         items.append(item)
+        if len(columns) > limits.columns:
+            raise SpreadsheetError(f"the feed has more than {limits.columns} fields")
         if len(items) > limits.rows or len(items) * len(columns) > limits.cells:
             raise too_many(limits)
     if not items:
         raise SpreadsheetError("the feed has no products: it has neither <item> nor <entry>")
-    if len(columns) > limits.columns:
-        raise SpreadsheetError(f"the feed has more than {limits.columns} fields")
     invisible = 0
     records = [Record(0, tuple(columns))]
     for number, item in enumerate(items, start=1):

@@ -131,7 +131,7 @@ def _read_zip(data: bytes, limits: SheetLimits) -> Table:
 
     archive = open_zip(io.BytesIO(data), _ENTRIES)
     names = archive.namelist()
-    if is_open_document(archive):
+    if is_open_document(archive, limits):
         return read_open_document(archive, limits)
     for is_kind, what in _ZIP_KINDS:
         if any(map(is_kind, names)):

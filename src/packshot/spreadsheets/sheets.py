@@ -61,6 +61,9 @@ def finish_sheet(
 ) -> tuple[tuple[Record, ...], list[SheetProblem]]:
     """The rows that are not empty, with merged cells and without invisible characters; notes."""
     records = _with_merged(records, extras, limits)
+    if sum(sum(map(len, record.cells)) for record in records) > limits.unpacked_bytes:
+        most = f"{limits.unpacked_bytes:,}"
+        raise SpreadsheetError(f"the sheet has more than {most} characters: split it")
     invisible = 0
     for index, record in enumerate(records):
         cells, count = _visible(record.cells)

@@ -22,10 +22,11 @@ class SheetLimits:
     """The most that is read of one spreadsheet; a larger one is refused before it is parsed."""
 
     bytes: int = 20_000_000
-    #: Bytes of a workbook's XML, unpacked: Excel writes about 40 per cell.
+    #: Bytes of a workbook's XML, unpacked: Excel writes about 40 per cell. Also the characters of
+    #: all its cells, because a file may repeat one cell in thousands of rows.
     unpacked_bytes: int = 40_000_000
     #: XML tags in one part of a workbook (a sheet, or its texts), and in all parts. A filled cell
-    #: has four; openpyxl takes about 5 microseconds for each.
+    #: has four; openpyxl takes about 5 microseconds for each. `tags` is also for a feed's elements.
     tags: int = 1_500_000
     all_tags: int = 4_000_000
     rows: int = 20_000
@@ -110,6 +111,15 @@ def too_many(limits: SheetLimits) -> SpreadsheetError:
         f"the spreadsheet has more than {limits.rows:,} rows or {limits.cells:,} cells:"
         " split it, or delete rows and columns that are empty but formatted"
     )
+
+
+def check_length(number: int, index: int, text: str, limits: SheetLimits) -> None:
+    """Raises SpreadsheetError when a cell has too many characters."""
+    if len(text) > limits.cell_characters:
+        where = f"row {number}, column {column_letter(index)}"
+        raise SpreadsheetError(
+            f"{where}: the cell has more than {limits.cell_characters:,} characters"
+        )
 
 
 def drop_empty(records: Iterable[Record]) -> tuple[Record, ...]:

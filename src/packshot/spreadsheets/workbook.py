@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -26,10 +25,12 @@ from packshot.spreadsheets.table import (
     Record,
     SheetLimits,
     Table,
+    check_length,
     column_letter,
     too_many,
 )
 from packshot.spreadsheets.text import one_newline
+from packshot.spreadsheets.zip_limits import read_entry
 
 _MEDIA: Final = "xl/media/"
 _SMALL: Final = 100_000
@@ -76,20 +77,17 @@ def _check_size(archive: zipfile.ZipFile, limits: SheetLimits) -> None:
             f"the workbook unpacks to more than {limits.unpacked_bytes:,} bytes:"
             " split it, or delete rows and columns that are empty but formatted"
         )
-    tags = [_tags(archive, part) for part in archive.infolist()]
+    tags = [_tags(archive, part, limits) for part in archive.infolist()]
     if max(tags) > limits.tags or sum(tags) > limits.all_tags:
         raise too_many(limits)
 
 
-def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
+def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo, limits: SheetLimits) -> int:
     """The cost of parsing a part, in XML tags. Tags after a sheet's cells (merged cells, links,
     rules) count thirty times, because openpyxl takes that much longer for them."""
     if part.file_size < _SMALL:
         return 0
-    try:
-        text = archive.read(part)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
-        raise SpreadsheetError(_DAMAGED) from None
+    text = read_entry(archive, part.filename, limits.unpacked_bytes)
     after = text.rfind(b"sheetData>")
     return text.count(b"<") + (text.count(b"<", after) * 30 if after >= 0 else 0)
 
@@ -147,6 +145,7 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
             text, kind = formula, "error"
         if (number, index) in extras.pictures:
             text, kind = PICTURE_IN_CELL, "error"
+        check_length(number, index, text, limits)
         cells.append(text.strip())
         if kind:
             kinds[index] = kind

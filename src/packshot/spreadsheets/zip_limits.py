@@ -1,10 +1,12 @@
-"""Looks at a ZIP's directory before anything of it is unpacked."""
+"""Opens a ZIP whose directory is small enough, and unpacks entries that are."""
 
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import zipfile
+import zlib
 from typing import IO, Final
 
 from packshot.errors import SpreadsheetError
@@ -17,6 +19,16 @@ _END_SIZE: Final = 22
 _LONGEST_COMMENT: Final = 65_535
 #: Bytes that an entry's name and fields take in the directory, with room.
 _ENTRY_BYTES: Final = 600
+#: What unpacking raises: RuntimeError for a password, OSError for damaged bzip2.
+_CANNOT_UNPACK: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
 
 
 def open_zip(file: IO[bytes], most_entries: int) -> zipfile.ZipFile:
@@ -31,6 +43,20 @@ def open_zip(file: IO[bytes], most_entries: int) -> zipfile.ZipFile:
     if len(archive.infolist()) > most_entries:
         raise _too_many(most_entries)
     return archive
+
+
+def read_entry(archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
+    """Unpack one entry: Python unpacks no more than the size that the directory states. Raises
+    SpreadsheetError when it is larger than `most_bytes`, encrypted or damaged."""
+    entry = archive.getinfo(name)
+    if entry.file_size > most_bytes:
+        raise SpreadsheetError(f"{name} in the file unpacks to more than {most_bytes:,} bytes")
+    try:
+        return archive.read(entry)
+    except _CANNOT_UNPACK:
+        raise SpreadsheetError(
+            "the file is damaged: open it in a spreadsheet program and save it again"
+        ) from None
 
 
 def _too_many(most: int) -> SpreadsheetError:
