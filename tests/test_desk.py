@@ -2976,6 +2976,9 @@ def approve(shop: DeskShop, ids: list[int]) -> None:
         shop.services.catalog.review(number, "approved", who="ann")
 
 
+THREE_DAYS_AGO = "localStorage[name] = new Date(Date.now() - 3 * 86400000).toISOString()"
+
+
 def test_what_is_approved_is_downloaded_all_or_chosen(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -2991,7 +2994,11 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     expect(page.locator(".toast")).to_contain_text("approved.zip")
     page.get_by_role("button", name="Download 3 approved").click()
     page.get_by_label("File").select_option("shopify")
+    page.locator("select[name=since]").select_option(label="In the last 7 days")
     page.get_by_label("Address of the uploaded pictures").fill("https://cdn.example/f/1_1.jpg")
+    for preset in ("amazon", ""):  # the other answers stay
+        page.locator("select[name=preset]").select_option(preset)
+    expect(page.locator("select[name=since] :checked")).to_have_text("In the last 7 days")
     with page.expect_download() as download:
         page.get_by_role("dialog").get_by_role("button", name="Download").click()
     shop_file = Path(download.value.path()).read_text()
@@ -3002,6 +3009,14 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     )
     with page.expect_request(re.compile("export.*&since=2")):
         downloaded(page, tmp_path)
+    page.evaluate(f"for (const name in localStorage) if (/downloaded/.test(name)) {THREE_DAYS_AGO}")
+    page.get_by_role("button", name="Download 3 approved").click()
+    page.locator("select[name=since]").select_option(label="In the last 24 hours")
+    downloaded(page, tmp_path)
+    page.get_by_role("button", name="Download 3 approved").click()  # what lies between is missing
+    since = page.locator("select[name=since] option", has_text="downloaded here, 3 days ago")
+    expect(since).to_have_count(1)
+    page.keyboard.press("Escape")
     page.locator(".tile-label").nth(1).click()
     page.get_by_role("button", name="Download 1 approved").click()
     page.locator("select[name=preset]").select_option("amazon")
@@ -3121,6 +3136,13 @@ def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_d
     undo = page.get_by_role("button", name="Undo")
     expect(undo).to_have_attribute("title", re.compile("Undo: Approved · #"))
     undo.click()
+    until(lambda: sorted(shop.statuses(ids)) == ["approved", "approved", "pending_review"], page)
+    expect(page.locator(".tile")).to_have_count(1)
+    desk.press("Control+a a")
+    page.get_by_role("button", name="Approve 1").click()
+    desk.press("u")
+    page.locator(".toast", has_text="Approving").get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast", has_text="Nothing to undo")).to_be_visible()  # no older one
     until(lambda: sorted(shop.statuses(ids)) == ["approved", "approved", "pending_review"], page)
     desk.press("u u")
     until(lambda: set(shop.statuses(ids)) == {"pending_review"}, page)

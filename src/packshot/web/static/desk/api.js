@@ -40,14 +40,14 @@ export const isExpected = (error) => error instanceof Away || error instanceof P
 export const connection = new (class extends EventTarget {
   online = navigator.onLine;
 
-  tell(online) {
+  update(online) {
     if (this.online === online) return;
     this.online = online;
     this.dispatchEvent(new Event("change"));
   }
 })();
-addEventListener("offline", () => connection.tell(false));
-addEventListener("online", () => connection.tell(true));
+addEventListener("offline", () => connection.update(false));
+addEventListener("online", () => connection.update(true));
 
 /** Dispatches `ended` when a request found nobody signed in, and `started` when somebody is again. */
 export const session = new (class extends EventTarget {
@@ -86,14 +86,14 @@ async function send(url, request, timeout) {
   try {
     return await fetch(at(url), { ...request, signal: AbortSignal.timeout(timeout) });
   } catch (error) {
-    connection.tell(false);
+    connection.update(false);
     throw new Away("Packshot can't be reached", { slow: error.name === "TimeoutError" });
   }
 }
 
 async function read(response) {
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  connection.tell(!NOBODY_THERE.has(response.status));
+  connection.update(!NOBODY_THERE.has(response.status));
   if (!connection.online) throw new Away("Packshot does not answer", { retryAfter });
   if (response.status === 304) return { status: 304 };
   let body = null;

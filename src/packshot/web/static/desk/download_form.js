@@ -22,6 +22,8 @@ const HINTS = {
 };
 
 const field = (words, input) => h("label", { class: "field" }, h("span", {}, words), input);
+/** Its words, without how long ago that is. */
+const periodOf = (option) => option.textContent.split(",")[0];
 const choices = (options) => options.map(([value, label]) => h("option", { value }, label));
 
 export class DownloadForm {
@@ -36,8 +38,10 @@ export class DownloadForm {
     type: "url",
     maxlength: 2048,
     placeholder: "https://… (not needed where pictures are public)",
+    onchange: () => this.#draw(), // a file of uploaded pictures was last downloaded at another time
   });
   #since = h("select", { name: "since" });
+  #shop = null;
   #hint = h("p", { class: "hint" });
   #last;
 
@@ -96,10 +100,21 @@ export class DownloadForm {
     this.presetField.hidden = format !== "zip" && !this.#isForShop;
     this.placeField.hidden = !this.#isForShop;
     this.#place.disabled = !this.#isForShop; // a wrong address stops no other file
-    if (this.#isForShop) this.#place.value = recall(`pictures_at ${format}`) ?? "";
+    this.#recallPlace();
     this.#hint.textContent = HINTS[format] ?? "";
     this.#hint.hidden = !HINTS[format];
+    const [chosen] = this.#since.selectedOptions;
     this.#since.replaceChildren(...choices(this.#periods()));
+    if (chosen)
+      for (const option of this.#since.options) option.selected = periodOf(option) === periodOf(chosen);
+  }
+
+  /** Each shop has an address of its own; what is typed stays until another shop is chosen. */
+  #recallPlace() {
+    const format = this.#format.value;
+    if (!this.#isForShop || this.#shop === format) return;
+    this.#shop = format;
+    this.#place.value = recall(`pictures_at ${format}`) ?? "";
   }
 
   #periods() {

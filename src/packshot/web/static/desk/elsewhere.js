@@ -61,13 +61,13 @@ export class Elsewhere {
     if (!queue.current) this.#desk.moveOn();
     else if (queue.at === job.product) this.#desk.show();
     else this.#desk.showProgress();
-    if (problem.found?.length) return this.#tell(job.product, foundWords(problem, job), "Look again");
+    if (problem.found?.length) return this.#show(job.product, foundWords(problem, job), "Look again");
     if (problem.status === 412 && problem.product) return this.#conflict(job, problem.product);
     const words = job.done ? "It is rejected, but not being made again" : `“${job.words}” was not saved`;
-    this.#tell(job.product, `${words}: ${ended(problem.message)}`, "Show it");
+    this.#show(job.product, `${words}: ${ended(problem.message)}`, "Show it");
   }
 
-  #tell(id, text, action) {
+  #show(id, text, action) {
     const actions = [[action, () => this.#desk.open(id)]];
     toast(text, { title: titleOf(id, this.#desk.queue.get(id)), kind: "bad", actions });
   }
@@ -82,7 +82,7 @@ export class Elsewhere {
     const name = who && decodeURIComponent(session.caller) === who.who ? "Another tab or program" : who?.who;
     const theirWords = who ? `${name} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
     const apart = this.#desk.queue.moveApart(theirs.id) ? " You go on further down the list." : "";
-    this.#tell(theirs.id, `${theirWords} Your “${job.words}” was not saved.${apart}`, "Look again");
+    this.#show(theirs.id, `${theirWords} Your “${job.words}” was not saved.${apart}`, "Look again");
     await this.#refresh();
   }
 

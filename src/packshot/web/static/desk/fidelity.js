@@ -60,15 +60,17 @@ const remakeLine = ({ remake }) =>
 export function aboutFidelity(picture) {
   const { fidelity } = picture;
   if (!fidelity) return null;
-  const told = doubtOf(picture) || isBeingChecked(picture); // by the warning, by the badge
-  const reasons = told ? [] : fidelity.reasons.map(({ words }) => h("li", {}, words));
+  const isOpen = isBeingChecked(picture);
+  const isSaid = doubtOf(picture) || isOpen; // by the warning, by the badge
+  const reasons = isSaid ? [] : fidelity.reasons.map(({ words }) => h("li", {}, words));
+  const next = !isOpen && NEXT[fidelity.verdict];
   const compared = [shareCompared(fidelity), textRead(fidelity)].filter(Boolean).join(" ");
   return h(
     "div",
     { class: "fidelity" },
     verdictBadge(picture),
     reasons.length > 0 && h("ul", {}, reasons),
-    NEXT[fidelity.verdict] && h("p", { class: "hint" }, NEXT[fidelity.verdict]),
+    next && h("p", { class: "hint" }, next),
     compared && h("p", { class: "hint" }, compared),
     remakeLine(picture),
   );

@@ -65,9 +65,10 @@ async function decideChosen(status) {
   const doing = status === "approved" ? "Approving" : "Rejecting";
   const warned = left.some((product) => doubtful(product).length);
   toast(`${doing} ${many(products.length, "product")}. ${leftOut}`.trim(), {
-    actions: [["Undo", () => undoing.undo(batch)], warned && ["Review the others", lookAtDoubtful]].filter(
-      Boolean,
-    ),
+    actions: [
+      ["Undo", () => undoing.undoBatch(batch)],
+      warned && ["Review the others", lookAtDoubtful],
+    ].filter(Boolean),
     stay: warned,
   });
 }

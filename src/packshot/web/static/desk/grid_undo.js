@@ -30,18 +30,24 @@ export class GridUndo {
     return this.#earlier.length ? earlierWords(this.#earlier[0]) : null;
   }
 
-  /** Undo a batch, by its toast, or the newest one. */
-  undo(batch = this.#batches.at(-1)) {
+  /** Undo what was decided last. */
+  undo() {
+    const batch = this.#batches.at(-1);
+    if (batch) return this.undoBatch(batch);
+    this.#undoEarlier();
+    this.show();
+  }
+
+  /** Undo a batch, by its toast, which may outlast it. */
+  undoBatch(batch) {
     const place = this.#batches.indexOf(batch);
-    if (place < 0) this.#undoEarlier();
-    else {
-      this.#batches.splice(place, 1);
-      const taken = ({ product, step }) => takeBack(this.#tiles.get(product.id), product, step);
-      const late = batch.filter((each) => !taken(each));
-      const undone = batch.filter((each) => !late.includes(each));
-      if (undone.length) toast(`Undone: ${batchWords(undone)}`);
-      if (late.length) toast(`Not undone, already being made again: ${batchWords(late)}`);
-    }
+    if (place < 0) return sayNothingToUndo();
+    this.#batches.splice(place, 1);
+    const taken = ({ product, step }) => takeBack(this.#tiles.get(product.id), product, step);
+    const late = batch.filter((each) => !taken(each));
+    const undone = batch.filter((each) => !late.includes(each));
+    if (undone.length) toast(`Undone: ${batchWords(undone)}`);
+    if (late.length) toast(`Not undone, already being made again: ${batchWords(late)}`);
     this.show();
   }
 

@@ -20,8 +20,13 @@ export class LastDownload {
     return moment && { moment, since: new Date(Date.parse(moment) - MARGIN_MS).toISOString() };
   }
 
-  /** Note that such a download, which the server began to answer at `moment`, is complete. */
+  /**
+   * Note that such a download, which the server began to answer at `moment`, is complete; not if it began later
+   * than the last one ended, because the next one must have what lies between them.
+   */
   remember(wanted, moment) {
+    const last = this.of(wanted);
+    if (last && wanted.since > last.since) return;
     remember(this.#name(wanted), new Date(moment).toISOString());
   }
 }

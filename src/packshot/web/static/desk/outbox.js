@@ -158,7 +158,7 @@ class Outbox extends EventTarget {
     if (job.done < job.steps.length) return this.#changed();
     this.#jobs = this.#jobs.filter((other) => other !== job);
     this.#changed();
-    this.#tell("saved", { job, product });
+    this.#dispatch("saved", { job, product });
   }
 
   #failed(job, step, error) {
@@ -190,10 +190,10 @@ class Outbox extends EventTarget {
     const lost = this.#jobs.filter((other) => other.product === job.product);
     this.#jobs = this.#jobs.filter((other) => other.product !== job.product);
     this.#changed();
-    this.#tell("refused", { job: { ...job, words: lost.at(-1).words }, problem });
+    this.#dispatch("refused", { job: { ...job, words: lost.at(-1).words }, problem });
   }
 
-  #tell(event, detail) {
+  #dispatch(event, detail) {
     this.dispatchEvent(new CustomEvent(event, { detail }));
   }
 

@@ -90,7 +90,7 @@ export class Panel {
       disabled,
       onclick: press(() => deciding.openReasons()),
     });
-    const redo = button("Redo…", {
+    const redo = button("Make again…", {
       icon: "redo",
       key: "⇧R",
       kind: "small redo",

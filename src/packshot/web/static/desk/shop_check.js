@@ -56,6 +56,7 @@ export class ShopCheck {
       if (asked === this.#asked) this.#result.replaceChildren(...this.#tables(data));
     } catch (error) {
       if (!isExpected(error)) throw error;
+      if (asked !== this.#asked) return; // another marketplace was chosen meanwhile
       this.#asked = "";
       this.#result.replaceChildren(warning(sentence(error.message)));
     }

@@ -33,13 +33,13 @@ export class Undoing {
 
   /**
    * `decisions` are those of the server that this tab made, newest first; `show()` draws the restored
-   * product, and `tell(words)` says what was undone.
+   * product, and `say(words)` says what was undone.
    */
-  constructor(queue, decisions, show, tell) {
+  constructor(queue, decisions, show, say) {
     this.#queue = queue;
     this.#entries = decisions.map(earlier).reverse();
     this.show = show;
-    this.tell = tell;
+    this.say = say;
   }
 
   remember(entry) {
@@ -79,7 +79,7 @@ export class Undoing {
     if (!undone) return;
     const words = `${entry.words} · ${nameOf(entry.id, entry.product)}`;
     announce(`Undone: ${words}. ${count(this.#queue.left)} left`);
-    this.tell(words);
+    this.say(words);
   }
 
   /** True when the decision is, or will be, undone: each picture gets its earlier status back. */

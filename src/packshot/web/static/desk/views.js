@@ -32,7 +32,7 @@ export class Views {
     this.product = product;
     this.changed(0, 0, []);
     if (!product?.sku) return;
-    if (product.sku === this.#sku) return this.#tell();
+    if (product.sku === this.#sku) return this.#report();
     this.#timer = setTimeout(() => this.#ask(product), REST_MS);
   }
 
@@ -43,13 +43,13 @@ export class Views {
       if (this.product?.id !== product.id) return;
       this.#sku = product.sku;
       this.#products = products;
-      this.#tell();
+      this.#report();
     } catch (error) {
       if (!isExpected(error)) throw error;
     }
   }
 
-  #tell() {
+  #report() {
     const { id } = this.product;
     const place = this.#products.findIndex((other) => other.id === id);
     if (place >= 0) this.changed(place + 1, this.#products.length, duplicatesOf(id, this.#products));
