@@ -65,7 +65,10 @@ def test_a_shops_own_text_stays_until_a_reviewer_writes_one() -> None:
         *((no_side, "") for no_side in ("img-1", "DSC0001", "kopie", "copy-2", "2", "a", "main")),
         *((no_side, "") for no_side in ("pt01", "c1l1", "45deg", "v2", "hauptbild", "P1020304_x")),
         *((no_side, "") for no_side in ("PXL_20261012_101500", "Zrzut ekranu 2026-11-02 o 10.15")),
-        *((no_side, "") for no_side in ("removebg-preview", "photo", "final-2", "-")),
+        *(
+            (no_side, "")
+            for no_side in ("removebg-preview", "photo", "final-2", "-", "4471", "4471_213")
+        ),
     ],
 )
 def test_a_view_is_said_in_english_and_a_files_name_is_not(view: str, said: str) -> None:

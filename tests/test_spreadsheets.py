@@ -971,8 +971,9 @@ def test_gst_is_a_percentage() -> None:
         (5, "GST", "must have at most two decimals, not 0.125"),
         (6, "GST", "must be from 0 to 100, not 120"),
     ]
-    fractions = amounts("0.18", "0.05", name="GST")
-    assert reported(fractions, "note")[0][2].startswith("0.18 is read as 0.18 %: write 18 if")
+    for rate, meant in (("0.18", "18"), ("0.2", "20"), ("0.05", "5")):
+        [(_, _, said)] = reported(amounts(rate, name="GST"), "note")
+        assert said.endswith(f"is read as {rate} %: write {meant} if you mean that")
 
 
 def test_a_fraction_among_percentages_is_noted_with_its_row() -> None:

@@ -77,10 +77,11 @@ def address_in_store(storage: Storage, image: ApprovedImage) -> str:
     if parts.scheme in ("http", "https") and _is_public(parts.hostname or "") and not parts.query:
         return address
     raise Conflict(
-        f"picture {image.image_id} of product {image.product_id} has no public address that a shop"
-        " could download it from: upload the ZIP's pictures to the shop and give their address"
-        " (pictures_at), set PUBLIC_MEDIA_URL to the public address of the pictures, or keep them"
-        " in S3",
+        "a shop can't download pictures from this server:"
+        f" {image.sku or f'product {image.product_id}'} has no public address. Upload the ZIP's"
+        " pictures to the shop, and give the address of one of them: in the download dialog, as"
+        " --pictures-at or as pictures_at. Or set PUBLIC_MEDIA_URL to the public address of the"
+        " pictures, or keep them in S3",
         code="no_public_address",
     )
 

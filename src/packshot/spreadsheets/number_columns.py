@@ -372,8 +372,8 @@ def _note_fractions(column: NumberColumn) -> None:
     fractions = {row: value for row, value in column.values.items() if 0 < value < 1}
     for row in _rows_to_note(list(fractions), rates):
         value = fractions[row or next(iter(fractions))]
-        detail = f"{value} is read as {value} %: write {value * 100:f} if you mean that"
-        column.note(row, detail.replace(".00 if", " if"))
+        meant = (value * 100).normalize()
+        column.note(row, f"{value} is read as {value} %: write {meant:f} if you mean that")
 
 
 def _note_zeros(column: NumberColumn) -> None:

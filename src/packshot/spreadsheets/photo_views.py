@@ -180,11 +180,12 @@ def view_key_of_copy(view: str | None) -> str:
 
 def view_in_english(view: str) -> str:
     """The words of a view that say what its picture shows: `back` for `rückseite-2`, nothing for
-    `img-1`, `DSC0001` or a screenshot's name. Other words than those for views stay as they are."""
+    `img-1`, `4471`, `DSC0001` or a screenshot's name. Other words than those for views stay."""
     words = [_AMAZON.get(word.casefold(), word) for word in TOKEN.findall(view)]
     if read_view(view) is None:
         has_code = any(any(map(str.isdecimal, w)) and not w.isdecimal() for w in words)
-        return "" if has_code or is_machine_name(view) else view
+        is_number = all(map(str.isdecimal, words))
+        return "" if has_code or is_number or is_machine_name(view) else view
     shown = dict.fromkeys(filter(None, map(_shown_in_english, words)))
     return "" if set(shown) == {"on"} else " ".join(shown)
 
