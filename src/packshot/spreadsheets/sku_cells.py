@@ -22,11 +22,7 @@ _LIKE_A_DATE: Final = re.compile(
     r"|(?:19|20)\d\d([-/])\d\d\2\d\d(?:[ T][\d:]+)?|\d{1,2}[月월] ?\d{1,2}[日일]",
     re.IGNORECASE,
 )
-#: `A1, A2`, `A1;A2`, `RING-1,RING-2`: several SKUs, or one with such a sign.
-_SEVERAL: Final = re.compile(
-    r"[^,;|]*[^\W_][^,;|]*(?:(?:, | ?[;|] ?)[^,;|]*[^\W_][^,;|]*)+"
-    r"|(?=[^,\d]*\d)[^\s,]{3,}(?:,(?=[^,\d]*\d)[^\s,]{3,})+"
-)
+_BETWEEN_SKUS: Final = re.compile("[;|]|, ")
 #: What a program shows, and exports, of a number that is wider than its column.
 _TOO_NARROW: Final = re.compile("#{3,}")
 #: Excel keeps 15 digits of a number and replaces the rest with zeros.
@@ -57,9 +53,26 @@ def what_to_check(sku: str) -> str | None:
     """What a person should look at, because the cell may mean something else than this SKU."""
     if _LIKE_A_DATE.fullmatch(sku):
         return f"{sku} looks like a date that a spreadsheet program made of a SKU: check it"
-    if _SEVERAL.fullmatch(sku):
+    if _may_be_several(sku):
         return "is read as one SKU: if these are several, give each a row of its own"
     return None
+
+
+def _may_be_several(text: str) -> bool:
+    """`A1, A2`, `A1;A2`, `RING-1,RING-2`: several SKUs, or one with such a sign."""
+    spaced, joined = _BETWEEN_SKUS.split(text), text.split(",")
+    return (len(spaced) > 1 and all(map(_may_be_listed, spaced))) or (
+        len(joined) > 1 and all(map(_may_be_joined, joined))
+    )
+
+
+def _may_be_listed(part: str) -> bool:
+    return "," not in part and any(map(str.isalnum, part))
+
+
+def _may_be_joined(part: str) -> bool:
+    is_one_word = len(part) >= 3 and part.split() == [part]
+    return is_one_word and any(map(str.isdecimal, part))
 
 
 def variants_in(text: str) -> list[str]:
