@@ -956,6 +956,7 @@ def test_a_long_verdict_leaves_room_for_the_pictures_title(shop: DeskShop, open_
     page.keyboard.press("v")
     expect(page.locator(".frame .verdict").first).to_be_visible()
     cut = "each => each.filter(one => one.scrollWidth > one.clientWidth).length"
+    assert page.locator(".panel .button").evaluate_all(cut) == 0
     assert page.locator(".frame .title").evaluate_all(cut) == 0
     sizes = "each => each.map(one => [one.offsetWidth, one.offsetHeight].join())"
     assert set(page.locator(".frame .keep").evaluate_all(sizes)) == {"26,26"}

@@ -17,8 +17,10 @@ const FORMATS = [
 const SHOPS = ["shopify", "woocommerce"];
 const HINTS = {
   zip: "A ZIP has the pictures under your names, products.xlsx and .csv, and manifest.json.",
-  shopify: "Upload the ZIP's pictures under Content, Files, and give the address of one of them here.",
-  woocommerce: "Upload the ZIP's pictures to the media library, and give the address of one of them here.",
+  shopify:
+    "Upload the ZIP's pictures under Content, Files, and give the address of one of them here. Public pictures need none.",
+  woocommerce:
+    "Upload the ZIP's pictures to the media library, and give the address of one of them here. Public pictures need none.",
 };
 
 const field = (words, input) => h("label", { class: "field" }, h("span", {}, words), input);
@@ -37,7 +39,7 @@ export class DownloadForm {
     name: "pictures_at",
     type: "url",
     maxlength: 2048,
-    placeholder: "https://… (not needed where pictures are public)",
+    placeholder: "https://…",
     onchange: () => this.#draw(), // a file of uploaded pictures was last downloaded at another time
   });
   #since = h("select", { name: "since" });
