@@ -111,7 +111,7 @@ export class DownloadForm {
       for (const option of this.#since.options) option.selected = periodOf(option) === periodOf(chosen);
   }
 
-  /** Each shop has an address of its own; what is typed stays until another shop is chosen. */
+  /** Each shop has its own address; what is typed stays until another shop is chosen. */
   #recallPlace() {
     const format = this.#format.value;
     if (!this.#isForShop || this.#shop === format) return;
