@@ -2094,9 +2094,13 @@ def test_a_photo_that_is_given_twice_is_named(
     page = open_desk(f"{shop.url}/upload").page
     choose(page, *sorted(tmp_path.glob("CUP*.jpg")))
     twice = page.locator(".import-list").filter(has_text="Photos that are given twice")
-    expect(twice.get_by_role("listitem")).to_have_count(2)
-    expect(twice).to_contain_text("The same photo as CUP1.jpg: both are made, as views of CUP1")
-    expect(page.locator(".import-row").nth(2)).to_contain_text("is named as a copy of CUP1.jpg")
+    expect(twice.get_by_role("listitem")).to_have_count(1)
+    both = "CUP1_back.jpgThe same photo as CUP1.jpg: both are made, as views of CUP1"
+    expect(twice).to_contain_text(both)
+    copies = page.locator(".import-list").filter(has_text="Copies of other photos")
+    expect(copies).to_contain_text("CUP1 - Kopie.jpgthe same photo as CUP1.jpg: it is made once")
+    expect(page.get_by_role("button", name="Make pictures of 3 products")).to_be_visible()
+    expect(page.locator(".import-row")).to_have_count(3)
 
 
 def test_another_photo_of_a_sku_and_view_is_a_question(

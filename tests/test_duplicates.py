@@ -219,9 +219,11 @@ def test_the_digest_goes_with_the_upload(shop: Shop) -> None:
 def test_which_photos_need_no_upload(shop: Shop) -> None:
     [first] = skip(shop, given(shop))["products"]
     sha256 = hashlib.sha256(PHOTO).hexdigest()
-    asked = [{"sha256": sha256, "sku": "A-1", "view": view} for view in ("back", "front")]
-    answer = shop.ask("POST", "/api/products/duplicates", json={"photos": asked})
-    assert answer.get_json()["data"]["duplicates"] == [{"index": 1, "product_id": first["id"]}]
+    views = ("back", "front", "back-copy")
+    asked = [{"sha256": sha256, "sku": "A-1", "view": view} for view in views]
+    found = shop.ask("POST", "/api/products/duplicates", json={"photos": asked}).get_json()["data"]
+    assert found["duplicates"] == [{"index": 1, "product_id": first["id"]}]
+    assert found["copies"] == [{"index": 2, "first": 0}]
 
 
 def test_a_photo_of_another_sku_is_found_by_its_bytes(shop: Shop) -> None:

@@ -73,11 +73,21 @@ class SameViewOut(Out):
     version: int
 
 
+class CopyOut(Out):
+    """A photo by its index in the request, and the first one that it is a copy of."""
+
+    index: int
+    first: int
+
+
 class DuplicatesData(Out):
     duplicates: list[SkippedOut]
     elsewhere: list[ElsewhereOut] = Field(description="these would be made again")
     same_view: list[SameViewOut] = Field(
         description="these would be made beside a picture of the same SKU and view"
+    )
+    copies: list[CopyOut] = Field(
+        description="the same photo with one SKU and view, or named as a copy: it is made once"
     )
 
 

@@ -27,6 +27,7 @@ from packshot.web.api.answer_models import (
     ComplianceData,
     ComplianceOut,
     ComplianceRowOut,
+    CopyOut,
     DuplicatesAnswer,
     DuplicatesData,
     ElsewhereOut,
@@ -180,6 +181,7 @@ DUPLICATES: Final = _dump(
                     version=4,
                 )
             ],
+            copies=[CopyOut(index=3, first=2)],
         ),
     )
 )

@@ -17,6 +17,7 @@ from packshot.products.corrections import note_on_sku
 from packshot.products.duplicates import (
     find_differences,
     find_elsewhere,
+    find_repeated,
     find_taken_views,
     look_for_duplicates,
 )
@@ -30,6 +31,7 @@ from packshot.web.api.answer_models import (
     Answer,
     BulkAnswer,
     BulkData,
+    CopyOut,
     DuplicatesAnswer,
     DuplicatesData,
     ElsewhereOut,
@@ -213,7 +215,8 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
     its SKU (or else the names and the category) and view. Failed products don't count. `differs`
     has the fields in which the row differs, with the product's values. `elsewhere` names a product
     that has the same photo under another SKU or view, as after a corrected SKU; `same_view` one
-    that has the photo's SKU and view, but another photo: replace it, or both are made.
+    that has the photo's SKU and view, but another photo: replace it, or both are made. `copies`
+    names photos that are copies of an earlier one of the request.
     """
     wanted = [photo.as_identity() for photo in photos.photos]
     database = services().database
@@ -231,6 +234,9 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
         same_view=[
             SameViewOut(index=place, **vars(other))
             for place, other in find_taken_views(database, wanted, found).items()
+        ],
+        copies=[
+            CopyOut(index=place, first=first) for place, first in find_repeated(wanted).items()
         ],
     )
     return answer(DuplicatesAnswer(message="Photos that have products already", data=data))

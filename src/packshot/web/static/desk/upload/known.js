@@ -13,13 +13,15 @@ export class KnownPhotos {
    * `known`: `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view;
    * `elsewhere`: row -> `{product_id, sku, view}` of one that has it under others; `sameView`: row ->
    * `{product_id, sku, view, status, version}` of one with its SKU and view and another photo; `repeated`: row ->
-   * the photo before it that is the same, of its SKU.
+   * the photo before it that is the same, of its SKU; `copies`: the same for those that are made once, because
+   * they have one view, or are named as copies.
    * `show(row)` is called for each checked photo. Throws Away, Problem.
    */
   async find(rows, photos, show = () => {}) {
     const known = new Map();
     const elsewhere = new Map();
     const sameView = new Map();
+    const copies = new Map();
     const hashed = [];
     for (const row of rows.filter((one) => one.photo)) {
       const sha256 = await this.#digestOf(photos.get(row.photo));
@@ -33,8 +35,9 @@ export class KnownPhotos {
       for (const one of found.duplicates) known.set(part[one.index].row, one);
       for (const one of found.elsewhere) elsewhere.set(part[one.index].row, one);
       for (const one of found.same_view) sameView.set(part[one.index].row, one);
+      for (const { index, first } of found.copies) copies.set(part[index].row, part[first].row.photo);
     }
-    return { known, elsewhere, sameView, repeated: repeatedIn(hashed) };
+    return { known, elsewhere, sameView, copies, repeated: repeatedIn(hashed) };
   }
 
   async #digestOf(photo) {

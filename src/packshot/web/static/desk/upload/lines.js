@@ -54,11 +54,12 @@ export function elsewhereLine({ photo, fields }, plan) {
 export const repeatedLine = ({ photo, fields }, plan) =>
   line(
     photo,
-    warningSpan(
-      `The same photo as ${plan.repeated.get(photo)}: both are made, as views of ${fields.sku}, unless one is` +
-        " named as a copy of the other",
-    ),
+    warningSpan(`The same photo as ${plan.repeated.get(photo)}: both are made, as views of ${fields.sku}`),
   );
+
+/** A photo that is made once with the one that it is a copy of. */
+export const copyLine = ({ photo }, plan) =>
+  line(photo, `the same photo as ${plan.copies.get(photo)}: it is made once`);
 
 /** A photo whose SKU and view a product has with another photo. */
 export const sameViewLine = ({ row, same: { product_id, sku, view, status } }) =>

@@ -75,11 +75,12 @@ export function makable(plan, unusable) {
 }
 
 /**
- * The products that would be made: without those `known`, which have products already, unless made `again`, and
- * without those whose SKU and view a product has with another photo, unless these are `further` products.
+ * The products that would be made: without those `known`, which have products already, and copies of others, unless
+ * made `again`, and without those whose SKU and view a product has with another photo, unless these are `further` products.
  */
 export function toMake(plan, unusable, { again, sameView }) {
-  const rows = makable(plan, unusable).filter(({ photo }) => again || !plan.known?.has(photo));
+  const isMade = ({ photo }) => again || !(plan.known?.has(photo) || plan.copies?.has(photo));
+  const rows = makable(plan, unusable).filter(isMade);
   return sameView === FURTHER ? rows : rows.filter(({ photo }) => !plan.sameView?.has(photo));
 }
 
@@ -87,6 +88,12 @@ export function toMake(plan, unusable, { again, sameView }) {
 export function withSameView(plan, unusable) {
   const rows = makable(plan, unusable).filter(({ photo }) => plan.sameView?.has(photo));
   return rows.map((row) => ({ row, same: plan.sameView.get(row.photo) }));
+}
+
+/** The photos that are made once with another one, because they are its copies. */
+export function copiesIn(plan, unusable, { again }) {
+  if (again) return [];
+  return makable(plan, unusable).filter(({ photo }) => plan.copies?.has(photo) && !plan.known.has(photo));
 }
 
 /** `[{row, known}]` of the products that would be skipped. */

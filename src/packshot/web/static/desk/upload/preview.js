@@ -3,10 +3,10 @@
 import { button, h, icon } from "../dom.js";
 import { count, many, money, noun } from "../words.js";
 import { changing } from "./corrections.js";
-import { elsewhereLine, existingLine, repeatedLine, sameViewLine, skippedLine } from "./lines.js";
+import { copyLine, elsewhereLine, existingLine, repeatedLine, sameViewLine, skippedLine } from "./lines.js";
 import { folded, longList } from "./lists.js";
 import { NAMES } from "./mapping.js";
-import { badPhotos, FURTHER, LEAVE, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
+import { badPhotos, copiesIn, FURTHER, LEAVE, REPLACE, toMake, toSkip, withSameView } from "./plan.js";
 
 const BAD = { open: true, kind: "bad" };
 
@@ -15,15 +15,15 @@ export function preview(plan, chosen, choices, change) {
   const rows = toMake(plan, chosen.unusable, choices);
   const skipped = toSkip(plan, chosen.unusable, choices);
   const same = withSameView(plan, chosen.unusable);
+  const copies = copiesIn(plan, chosen.unusable, choices);
   const bad = badPhotos(plan, chosen.unusable);
   const missing = missingOf(plan);
   const errors = errorsOf(plan);
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   const goodToKnow = notesOf(plan);
   const toAssign = { chosen, choices, change };
-  const isRepeated = ({ photo }) => plan.repeated?.has(photo);
   return [
-    summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }),
+    summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, copies, choices }),
     !rows.length && goodToKnow, // it may say why
     badList(bad, chosen),
     folded("Products that exist already", inOrder(plan.existing), existingLine, {
@@ -37,7 +37,7 @@ export function preview(plan, chosen, choices, change) {
       (row) => elsewhereLine(row, plan),
       BAD,
     ),
-    folded("Photos that are given twice", rows.filter(isRepeated), (row) => repeatedLine(row, plan), BAD),
+    ...givenTwice(plan, rows, copies),
     folded("To correct or to answer", errors, problemLine, BAD),
     folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, toAssign), BAD),
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
@@ -48,6 +48,14 @@ export function preview(plan, chosen, choices, change) {
     rows.length > 0 && goodToKnow,
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
     ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
+  ];
+}
+
+function givenTwice(plan, rows, copies) {
+  const repeated = rows.filter(({ photo }) => plan.repeated?.has(photo));
+  return [
+    folded("Photos that are given twice", repeated, (row) => repeatedLine(row, plan), BAD),
+    folded("Copies of other photos", copies, (row) => copyLine(row, plan)),
   ];
 }
 
@@ -106,7 +114,7 @@ const SAME_VIEW = {
   [FURTHER]: "further products of a SKU and view",
 };
 
-function summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, choices }) {
+function summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, copies, choices }) {
   const existing = new Set(plan.existing.map((one) => one.sku)).size;
   const matched = plan.photos.matched.length - bad.length;
   const system = plan.photos.system_files;
@@ -114,6 +122,7 @@ function summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, cho
     [rows.length, skipped.length ? "new" : noun(rows.length, "product")],
     [matched, `${noun(matched, "photo")} matched`],
     [skipped.length, skipWords(skipped.length)],
+    [copies.length, noun(copies.length, "copy", "copies")],
     [same.length, SAME_VIEW[choices.sameView]],
     [bad.length, "can't be used"],
     [existing, noun(existing, "SKU exists already", "SKUs exist already")],
