@@ -136,6 +136,19 @@ def slow_zip(
     return storage, zip_pieces(groups, NameTemplate.parse(names), storage, datetime.now(UTC))
 
 
+def test_a_workbook_with_too_many_columns_is_left_out_and_named(shop: Shop, tmp_path: Path) -> None:
+    approved(shop, sku="A")
+    [[(n, image)]] = approved_groups(shop.services.database, ALL)
+    wide = image.model_copy(update={"attributes": {f"Size {n}": "1" for n in range(16_400)}})
+    storage, names = LocalStorage(tmp_path / "media"), NameTemplate.parse("{sku}_{n}")
+    pieces = zip_pieces(iter([[(n, wide)]]), names, storage, datetime.now(UTC))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert "products.xlsx" not in archive.namelist()
+    [line] = json.loads(archive.read("manifest.json"))["left_out"]
+    assert line.startswith("products.xlsx was left out: a sheet holds at most")
+    assert archive.read("LEFT-OUT.txt").decode().strip() == line
+
+
 def test_pictures_are_read_ahead_and_come_in_their_order(shop: Shop, tmp_path: Path) -> None:
     storage, pieces = slow_zip(shop, tmp_path / "media", 8)
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))

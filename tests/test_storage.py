@@ -555,9 +555,16 @@ def test_a_delete_that_s3_refuses_for_one_key_is_not_passed_over() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-@pytest.mark.parametrize("status", [200, 403])
-def test_a_web_page_in_place_of_s3_has_stored_nothing(status: int) -> None:
-    with CannedAws(Answer("<html>sign in</html>", status)) as server:
+@pytest.mark.parametrize(
+    "page",
+    [
+        Answer("<html>sign in</html>"),
+        Answer("<html>sign in</html>", 403),
+        Answer("d\r\n<html></html>\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"}),
+    ],
+)
+def test_a_web_page_in_place_of_s3_has_stored_nothing(page: Answer) -> None:
+    with CannedAws(page) as server:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
         with pytest.raises(Unavailable, match="not as AWS does; check AWS_ENDPOINT_URL"):
             storage.put_new(KEY, b"x", "image/jpeg")

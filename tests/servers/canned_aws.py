@@ -89,7 +89,7 @@ class CannedAws:
         request.send_response(answer.status)
         for name, value in answer.headers.items():
             request.send_header(name, value)
-        if "Content-Length" not in answer.headers:
+        if not answer.headers.keys() & {"Content-Length", "Transfer-Encoding"}:
             request.send_header("Content-Length", str(len(data)))
         request.end_headers()
         if request.command != "HEAD":

@@ -38,7 +38,7 @@ from packshot.marketplaces.names import (
 from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, own_name, plain
 from packshot.products.seller_fields import SellerFields
-from packshot.spreadsheets.written_workbook import MOST_ROWS, workbook_pieces
+from packshot.spreadsheets.written_workbook import MOST_COLUMNS, MOST_ROWS, workbook_pieces
 from packshot.storage import Storage
 from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
 
@@ -126,9 +126,10 @@ def zip_pieces(
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
             yield from _group_pieces(archive, group, files, names, records, ending)
+        fits_a_sheet = _check_sheet(records)
         _end_manifest(records, notes)
         archive.add(_read(manifest), MANIFEST)
-        _add_spreadsheets(archive, records)
+        _add_spreadsheets(archive, records, fits_a_sheet)
         _add_remarks(archive, records)
         yield from archive.finalize()
 
@@ -370,12 +371,27 @@ def _note_rows(
         records.rows.write(json.dumps(row, default=plain) + "\n")
 
 
-def _add_spreadsheets(archive: ZipStream, records: _Records) -> None:
+def _check_sheet(records: _Records) -> bool:
+    """Whether a workbook can have all rows and columns; if not, that it is left out is named."""
+    if records.products <= MOST_ROWS and len(_columns(records)) <= MOST_COLUMNS:
+        return True
+    records.left_out.append(
+        f"{WORKBOOK} was left out: a sheet holds at most {MOST_ROWS:,} products and"
+        f" {MOST_COLUMNS:,} columns; {SPREADSHEET} has all of them"
+    )
+    return False
+
+
+def _columns(records: _Records) -> list[str]:
+    return ["id", *SELLERS, *records.attributes, "pictures", "alt_texts"]
+
+
+def _add_spreadsheets(archive: ZipStream, records: _Records, fits_a_sheet: bool) -> None:
     """A row for each product: its fields, its attributes, and in the last two columns a line for
     each picture. The CSV is in UTF-8 with a BOM, for programs; the workbook for Excel."""
-    names = ["id", *SELLERS, *records.attributes, "pictures", "alt_texts"]
+    names = _columns(records)
     archive.add(_csv(names, _product_rows(records)), SPREADSHEET)
-    if records.products <= MOST_ROWS:
+    if fits_a_sheet:
         archive.add(workbook_pieces(names, _product_rows(records)), WORKBOOK)
 
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 #: A text stays a text, a Decimal is an amount of money, an int as it is; None is an empty cell.
 Cell = str | Decimal | int | None
 
-#: The rows of a sheet without the header, and the characters of a cell
+#: The rows of a sheet without the header, its columns, and the characters of a cell
 #: (support.microsoft.com, "Excel specifications and limits").
 MOST_ROWS: Final = 1_048_575
+MOST_COLUMNS: Final = 16_384
 LONGEST_TEXT: Final = 32_767
 CUT: Final = "... (the rest is in products.csv)"
 #: Rows are written to the disk one after the other, and a text is nothing but a text.
@@ -31,7 +32,8 @@ _PIECE: Final = 65_536
 
 
 def workbook_pieces(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
-    """The bytes of a workbook with one sheet of at most MOST_ROWS rows."""
+    """The bytes of a workbook with one sheet of at most MOST_ROWS rows and MOST_COLUMNS
+    columns."""
     from xlsxwriter import Workbook  # 30 ms
 
     with SpooledTemporaryFile(_IN_MEMORY) as file:

@@ -158,7 +158,7 @@ class S3Storage:
         )
         if not answer.get("ETag"):
             found = s3.head_object(Bucket=self._bucket, Key=key)
-            if found["ContentLength"] != len(data):
+            if found.get("ContentLength") != len(data):
                 raise unlike_aws(self._s3.resource)
 
     def _cache_control(self, key: str) -> str:
