@@ -524,6 +524,13 @@ def test_an_open_document_is_read_as_a_workbook() -> None:
     assert "other sheets were not read: 'Info', 'Old (hidden)'" in notes
 
 
+def test_texts_of_an_open_document_as_other_programs_write_them() -> None:
+    value = '<table:table-cell office:value-type="string" office:string-value="SKU-1"/>'
+    indented = ods_cell("\n    Large\n    <text:span>blue </text:span>  <text:s/>mug\n  ")
+    table = read_table(ods(ods_table("sku|name", ods_row(value, indented))), "a.ods")
+    assert table.records[1].cells == ("SKU-1", "Large blue   mug")
+
+
 def test_merged_and_hidden_cells_of_an_open_document() -> None:
     merged = ods_cell("A", 'table:number-rows-spanned="2"')
     table = ods_table(

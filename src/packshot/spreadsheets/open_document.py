@@ -32,6 +32,7 @@ from packshot.spreadsheets.zip_limits import read_entry
 
 _CONTENT: Final = "content.xml"
 _MANIFEST: Final = "META-INF/manifest.xml"
+_BLANKS: Final = re.compile(r"[ \t\r\n]+")
 _NAME: Final = re.compile(r"\{[^}]*\}")
 #: LibreOffice's and Excel's limit.
 _MOST_ROWS: Final = 1_048_576
@@ -183,6 +184,7 @@ def _text_of(cell: Any) -> tuple[str, CellKind | None]:
     if kind == "boolean":
         return _get(cell, "boolean-value").upper(), None
     is_error = any("value-type" in name and value == "error" for name, value in cell.attrib.items())
+    shown = shown or _get(cell, "string-value")
     return shown, "error" if is_error or shown.startswith(("#N/A", "Err:")) else None
 
 
@@ -204,15 +206,16 @@ def _shown(cell: Any) -> str:
 
 
 def _line(paragraph: Any) -> str:
+    """A paragraph's text; indentation in the file is one blank, as OpenDocument has it."""
     signs = {"s": " ", "tab": "\t", "line-break": "\n"}
-    pieces = [paragraph.text or ""]
+    pieces = [_BLANKS.sub(" ", paragraph.text or "")]
     for child in paragraph:
         name = _plain(child.tag)
         if name == "s":
             pieces.append(" " * min(100, int(_get(child, "c") or 1)))
         else:
             pieces.append(signs.get(name) or _line(child))
-        pieces.append(child.tail or "")
+        pieces.append(_BLANKS.sub(" ", child.tail or ""))
     return "".join(pieces)
 
 
