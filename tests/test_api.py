@@ -1148,6 +1148,8 @@ def test_stats_have_the_cost_of_a_product(shop: Shop) -> None:
     assert (data["spent"], data["cost_per_product"]) == (0.12, 0.06)
     assert ("pictures being checked", "3") in _lines(data | {"being_checked": 3}, "")
     assert ("products in batch jobs", "3") in _lines(data | {"batched": 3}, "")
+    left_out = _lines(data | {"images": {"approved": 1, "rejected": 2}}, "")
+    assert ("pictures rejected or left out, of all rounds", "2") in left_out
     assert ("cost per product", "$0.0600") in _lines(data, "http://127.0.0.1:5000")
 
 

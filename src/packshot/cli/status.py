@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from typing import Final
 
 import click
 from rich.console import Console
@@ -14,6 +15,9 @@ from rich.table import Table
 from packshot.cli.options import connection
 from packshot.cli.plain import escape_text
 from packshot.client import Client, Json
+
+#: A picture that is left out of an approval has the status `rejected`, too.
+_PICTURES: Final = {"rejected": "rejected or left out"}
 
 
 @click.command()
@@ -48,7 +52,8 @@ def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
     queue = stats["queue"]
     lines = [(f"products {name}", f"{count:,}") for name, count in stats["products"].items()]
     lines += [
-        (f"pictures {name}, of all rounds", f"{count:,}") for name, count in stats["images"].items()
+        (f"pictures {_PICTURES.get(name, name)}, of all rounds", f"{count:,}")
+        for name, count in stats["images"].items()
     ]
     if stats.get("batched"):
         lines.append(("products in batch jobs", f"{stats['batched']:,}"))
