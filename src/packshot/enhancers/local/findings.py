@@ -260,7 +260,7 @@ def _choose_treatment(
     may_whiten = backdrop.light_grey and not options.has_adjustment("keep_light")
     if may_whiten and flatfield.is_safe(rgb, backdrop, cut.extent):
         return "whiten", f"backdrop whitened without a mask ({cut.why()})"
-    if cut.offered:
+    if cut.offered and not _is_pale(backdrop):  # where light parts may be lost
         return to_check
     return "scene", f"background kept ({cut.why()})"
 
