@@ -4,7 +4,7 @@ import { isExpected } from "./api.js";
 import { measure } from "./compliance.js";
 import { h, warning } from "./dom.js";
 import { presetSelect, rememberPreset } from "./presets.js";
-import { sentence } from "./words.js";
+import { numberOf, sentence } from "./words.js";
 
 const VERDICTS = {
   pass: ["Pass", "good"],
@@ -71,7 +71,7 @@ export class ShopCheck {
 
   #table({ image_id, main, rows }) {
     const picture = this.pictures.find((one) => one.id === image_id);
-    const name = `Picture ${(picture?.variant ?? 0) + 1}`;
+    const name = `Picture ${numberOf(picture ?? { variant: 0 })}`;
     return h(
       "details",
       { class: "measured", open: rows.some((row) => row.verdict === "fail") },

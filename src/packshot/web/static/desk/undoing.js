@@ -3,7 +3,7 @@
 import { announce } from "./dom.js";
 import { outbox, undoSteps } from "./outbox.js";
 import { toast } from "./toast.js";
-import { ago, count, nameOf, verdict } from "./words.js";
+import { ago, count, nameOf, titleOf, verdict } from "./words.js";
 
 const DEEP = 20;
 const NOTHING = "There is nothing to undo: U takes back what was decided in this tab.";
@@ -85,7 +85,7 @@ export class Undoing {
   /** True when the decision is, or will be, undone: each picture gets its earlier status back. */
   #takeBack(entry, product) {
     if (outbox.cancel(entry.id)) return true;
-    const title = `Product ${entry.id}`;
+    const title = titleOf(entry.id, product);
     if (product.round !== entry.product.round) {
       toast("It has new pictures, so the decision on the old ones stays.", { title });
       return false;

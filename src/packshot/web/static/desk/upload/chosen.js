@@ -10,7 +10,7 @@ const TABLE_LINES = 3;
 const FEED_BEGINNING = 2_000;
 
 /** A .txt whose first lines have as many separators each, as marketplaces export them, or a product feed in XML. */
-async function isTextTable(path, file) {
+async function isTable(path, file) {
   if (!/\.(txt|xml)$/i.test(path)) return false;
   const beginning = new Uint8Array(await file.slice(0, LIMITS.table_bytes).arrayBuffer());
   const marked = beginning[0] === 0xff && beginning[1] === 0xfe;
@@ -45,7 +45,7 @@ export class Chosen {
   async add(given) {
     for (const { path, file } of given) {
       if (ZIP.test(path)) await this.#addZip(file);
-      else if (isSheet(path) || (await isTextTable(path, file))) this.#addSheet(file);
+      else if (isSheet(path) || (await isTable(path, file))) this.#addSheet(file);
       else await this.#addPhoto({ path, size: file.size, file, read: async () => file });
     }
   }
