@@ -28,7 +28,7 @@ from packshot.spreadsheets.table import (
     column_letter,
     too_many,
 )
-from packshot.spreadsheets.zip_limits import read_entry
+from packshot.spreadsheets.zip_limits import DAMAGED, read_entry
 
 _CONTENT: Final = "content.xml"
 _MANIFEST: Final = "META-INF/manifest.xml"
@@ -38,7 +38,6 @@ _NAME: Final = re.compile(r"\{[^}]*\}")
 _MOST_ROWS: Final = 1_048_576
 _CENTS: Final = re.compile(r"[.,]\d\d\D*\Z")
 _NUMBERS: Final = frozenset({"float", "currency", "percentage"})
-_DAMAGED: Final = "the spreadsheet is damaged: open it in a spreadsheet program and save it again"
 
 
 def is_open_document(archive: zipfile.ZipFile, limits: SheetLimits) -> bool:
@@ -64,7 +63,7 @@ def read_open_document(archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     try:
         sheets = list(_sheets(content, limits))
     except (DefusedXmlException, ParseError, RecursionError, ValueError):
-        raise SpreadsheetError(_DAMAGED) from None
+        raise SpreadsheetError(DAMAGED) from None
     return _choose(sheets, archive, limits)
 
 

@@ -30,17 +30,14 @@ from packshot.spreadsheets.table import (
     too_many,
 )
 from packshot.spreadsheets.text import one_newline
-from packshot.spreadsheets.zip_limits import read_entry
+from packshot.spreadsheets.zip_limits import DAMAGED, read_entry
 
 _MEDIA: Final = "xl/media/"
 _SMALL: Final = 100_000
 #: The namespace of "Strict Open XML", which openpyxl does not read.
 _STRICT: Final = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
-#: The most hidden columns that a note names.
-_NAMED: Final = 10
 #: How Excel's files write a control character: `_x000D_` is a line's end.
 _ESCAPED: Final = re.compile("_x00(0[9AD])_", re.IGNORECASE)
-_DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and save it again"
 
 
 def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
@@ -58,7 +55,7 @@ def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) ->
     except (SpreadsheetError, MemoryError):  # a lack of memory says nothing about the file
         raise
     except Exception as error:  # openpyxl raises whatever a wrong part makes Python raise
-        raise SpreadsheetError(_DAMAGED) from error
+        raise SpreadsheetError(DAMAGED) from error
 
 
 def _check_size(archive: zipfile.ZipFile, limits: SheetLimits) -> None:

@@ -19,6 +19,7 @@ _END_SIZE: Final = 22
 _LONGEST_COMMENT: Final = 65_535
 #: Bytes that an entry's name and fields take in the directory, with room.
 _ENTRY_BYTES: Final = 600
+DAMAGED: Final = "the file is damaged: open it in a spreadsheet program and save it again"
 #: What unpacking raises: RuntimeError for a password, OSError for damaged bzip2.
 _CANNOT_UNPACK: Final = (
     zipfile.BadZipFile,
@@ -54,9 +55,7 @@ def read_entry(archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
     try:
         return archive.read(entry)
     except _CANNOT_UNPACK:
-        raise SpreadsheetError(
-            "the file is damaged: open it in a spreadsheet program and save it again"
-        ) from None
+        raise SpreadsheetError(DAMAGED) from None
 
 
 def _too_many(most: int) -> SpreadsheetError:
