@@ -111,8 +111,5 @@ def _is_damaged(error: Exception) -> bool:
 
 def _first_line(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
-    return (
-        str(cause).strip().splitlines()[0][:LONGEST_QUOTE]
-        if str(cause).strip()
-        else type(cause).__name__
-    )
+    said = str(cause).strip()
+    return said.splitlines()[0][:LONGEST_QUOTE] if said else type(cause).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Final
 
 #: Seconds for which a family that led nowhere comes second.
@@ -39,8 +39,9 @@ class Families:
         pairs = zip_longest(preferred, others)
         return [address for pair in pairs for address in pair if address is not None]
 
-    def note(self, failed: Sequence[str], connected: str) -> None:
-        """Note the addresses that failed before one connected."""
+    def note(self, tried: Sequence[str], connected: str) -> None:
+        """Note which of the addresses connected; those before it failed."""
+        failed = takewhile(lambda address: address != connected, tried)
         if any(_is_ipv6(address) != _is_ipv6(connected) for address in failed):
             self._dead, self._until = not _is_ipv6(connected), self._clock() + REMEMBERED_SECONDS
 

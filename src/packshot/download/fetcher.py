@@ -201,7 +201,7 @@ class Fetcher:
         """A socket to the first address that answers, after all of them were checked."""
         failures: list[OSError] = []
         addresses = self._families.in_turn(self._checked_addresses(page, deadline))
-        for number, address in enumerate(addresses):
+        for address in addresses:
             seconds = min(self._limits.connect, deadline.remaining())
             if seconds <= 0:
                 raise timed_out(page, deadline.seconds)
@@ -211,7 +211,7 @@ class Fetcher:
                 check_resources(error)
                 failures.append(error)
             else:
-                self._families.note(addresses[:number], address)
+                self._families.note(addresses, address)
                 return connected
         raise unreachable(page, addresses, failures, self._limits.connect) from failures[-1]
 

@@ -119,12 +119,12 @@ def _open_jpeg(data: bytes) -> Opened:
         if header.colour_managed:
             return None
         kept = jpeg.without_metadata(unwrapped, _field(image, "orientation", 1))
+        if kept is None:
+            return None
         # What is made of it is shown or sent to Gemini, which the inexact last halving suits, too.
         shrink = _shrink_of(2 * max(unwrapped.size) / side)
-        pixels = None if kept is None else jpeg.pixels_without_warning(kept, "RGB", shrink)
-        if kept is None or pixels is None:
-            return None
-        return kept.data, _with_metadata_of(image, pixels)
+        pixels = jpeg.pixels_without_warning(kept, "RGB", shrink)
+        return None if pixels is None else (kept.data, _with_metadata_of(image, pixels))
 
     return Opened(header, decode, keep)
 

@@ -28,12 +28,12 @@ from packshot.spreadsheets.table import (
     column_letter,
     too_many,
 )
+from packshot.spreadsheets.xml_names import local_name
 from packshot.spreadsheets.zip_limits import DAMAGED, read_entry
 
 _CONTENT: Final = "content.xml"
 _MANIFEST: Final = "META-INF/manifest.xml"
 _BLANKS: Final = re.compile(r"[ \t\r\n]+")
-_NAME: Final = re.compile(r"\{[^}]*\}")
 #: LibreOffice's and Excel's limit.
 _MOST_ROWS: Final = 1_048_576
 _CENTS: Final = re.compile(r"[.,]\d\d\D*\Z")
@@ -99,7 +99,7 @@ def _sheets(content: bytes, limits: SheetLimits) -> Iterator[_Sheet]:
     cells_read = 0
     file = io.BytesIO(content)
     for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
-        name = _plain(element.tag)
+        name = local_name(element.tag)
         if event == "start" and name == "table":
             sheet = _Sheet(_get(element, "name"), _get(element, "style-name") in hidden_styles)
         elif event == "end" and name == "style":
@@ -151,10 +151,10 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
     formats: dict[int, str] = {}
     place = 0
     for cell in row:
-        if _plain(cell.tag) not in ("table-cell", "covered-table-cell"):
+        if local_name(cell.tag) not in ("table-cell", "covered-table-cell"):
             continue
         repeated = _times(cell, "number-columns-repeated")
-        covered = _plain(cell.tag) == "covered-table-cell"  # by a merged cell
+        covered = local_name(cell.tag) == "covered-table-cell"  # by a merged cell
         text, kind = ("", None) if covered else _text_of(cell)
         check_length(number, place, text, limits)
         link = "" if covered else _link_of(cell)
@@ -201,7 +201,7 @@ def _number(value: str, shown: str, percent: bool) -> str:
 
 def _shown(cell: Any) -> str:
     """The lines of a cell, without its comment."""
-    return "\n".join(_line(child) for child in cell if _plain(child.tag) == "p").strip()
+    return "\n".join(_line(child) for child in cell if local_name(child.tag) == "p").strip()
 
 
 def _line(paragraph: Any) -> str:
@@ -209,7 +209,7 @@ def _line(paragraph: Any) -> str:
     signs = {"s": " ", "tab": "\t", "line-break": "\n"}
     pieces = [_BLANKS.sub(" ", paragraph.text or "")]
     for child in paragraph:
-        name = _plain(child.tag)
+        name = local_name(child.tag)
         if name == "s":
             pieces.append(" " * min(100, int(_get(child, "c") or 1)))
         else:
@@ -219,11 +219,7 @@ def _line(paragraph: Any) -> str:
 
 
 def _link_of(cell: Any) -> str:
-    return next((_get(each, "href") for each in cell.iter() if _plain(each.tag) == "a"), "")
-
-
-def _plain(tag: Any) -> str:
-    return _NAME.sub("", str(tag))
+    return next((_get(each, "href") for each in cell.iter() if local_name(each.tag) == "a"), "")
 
 
 def _times(element: Any, name: str) -> int:
@@ -233,4 +229,4 @@ def _times(element: Any, name: str) -> int:
 
 def _get(element: Any, name: str) -> str:
     """An attribute by its name without a namespace."""
-    return next((str(v) for key, v in element.attrib.items() if _plain(key) == name), "")
+    return next((str(v) for key, v in element.attrib.items() if local_name(key) == name), "")

@@ -16,8 +16,9 @@ from packshot.spreadsheets.table import (
     Table,
     invisible_note,
     too_many,
-    without_invisible,
+    visible_cells,
 )
+from packshot.spreadsheets.xml_names import local_name
 
 _ITEMS: Final = frozenset({"item", "entry"})
 _GOOGLE: Final = "{http://base.google.com/ns/1.0}"
@@ -51,19 +52,12 @@ def read_product_feed(data: bytes, limits: SheetLimits) -> Table:
     invisible = 0
     records = [Record(0, tuple(columns))]
     for number, item in enumerate(items, start=1):
-        cleaned = [without_invisible(item.get(name, "")) for name in columns]
-        invisible += sum(count for _, count in cleaned)
-        cells = tuple(text.strip() for text, _ in cleaned)
-        if longest := next(
-            (
-                name
-                for name, text in zip(columns, cells, strict=True)
-                if len(text) > limits.cell_characters
-            ),
-            None,
-        ):
-            words = f"more than {limits.cell_characters:,} characters"
-            raise SpreadsheetError(f"item {number}: {longest} has {words}")
+        cells, count = visible_cells([item.get(name, "") for name in columns])
+        invisible += count
+        for name, text in zip(columns, cells, strict=True):
+            if len(text) > limits.cell_characters:
+                words = f"more than {limits.cell_characters:,} characters"
+                raise SpreadsheetError(f"item {number}: {name} has {words}")
         records.append(Record(number, cells))
     form = "product feed in XML, a row for each item"
     return Table(tuple(records), form, tuple(invisible_note(invisible)))
@@ -75,7 +69,7 @@ def _items(data: bytes) -> Iterator[dict[str, str]]:
 
     try:
         for _, element in iterparse(io.BytesIO(data), forbid_dtd=True):
-            if _name(element) in _ITEMS:
+            if local_name(element.tag) in _ITEMS:
                 yield _fields(element)
                 element.clear()
     except DefusedXmlException:
@@ -90,9 +84,9 @@ def _fields(item: Any) -> dict[str, str]:
     """The texts of an item by their names; several of one name are one text, pictures by lines. A
     field of Google's counts before one of the same name without its namespace."""
     found: dict[str, list[str]] = {}
-    googles = {_name(child) for child in item if child.tag.startswith(_GOOGLE)}
+    googles = {local_name(child.tag) for child in item if child.tag.startswith(_GOOGLE)}
     for child in item:
-        name = _name(child)
+        name = local_name(child.tag)
         text = _text(child)
         if text and (name not in googles or child.tag.startswith(_GOOGLE)):
             found.setdefault(name, []).append(text)
@@ -105,7 +99,3 @@ def _fields(item: Any) -> dict[str, str]:
 def _text(child: Any) -> str:
     parts = [" ".join(text.split()) for text in child.itertext()]
     return ", ".join(filter(None, parts)) or child.get("href", "").strip()
-
-
-def _name(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]

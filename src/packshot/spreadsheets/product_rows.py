@@ -33,7 +33,7 @@ from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL, CellPicture, read_pictures
 from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
-from packshot.spreadsheets.sku_cells import is_no_sku, variants_in, what_to_check, why_spoilt
+from packshot.spreadsheets.sku_cells import is_empty_sku, variants_in, what_to_check, why_spoilt
 from packshot.spreadsheets.table import Level, Record, SheetProblem, column_letter, list_first
 
 #: Texts whose only limit is their length.
@@ -105,7 +105,7 @@ class RowReader:
         return field in self._texts and bool(record.cell(self._texts[field].index))
 
     def _has_sku(self, record: Record) -> bool:
-        return self._has(record, "sku") and not is_no_sku(record.cell(self._texts["sku"].index))
+        return self._has(record, "sku") and not is_empty_sku(record.cell(self._texts["sku"].index))
 
     def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
@@ -167,7 +167,7 @@ class RowReader:
             return None
         sku = unicodedata.normalize("NFC", sku)  # as it is saved: else two SKUs become one there
         sku = self._first_variant(sku, record, whole)
-        if is_no_sku(sku):
+        if is_empty_sku(sku):
             self._report(record, self._name_of("sku"), f"{sku} is read as no SKU", "note")
             return None
         if sku[0] == "'" and sku[1:].isdecimal():

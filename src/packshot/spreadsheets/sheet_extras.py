@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from packshot.spreadsheets.xml_names import local_name
+
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell", b" vm=")
@@ -73,7 +75,7 @@ def _hidden_columns(sheet: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:
-    tag = element.tag.rpartition("}")[2]
+    tag = local_name(element.tag)
     if tag == "c":
         _take_cell(element, extras)
     elif tag == "row":
@@ -88,7 +90,7 @@ def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:
 
 
 def _take_cell(cell: Any, extras: SheetExtras) -> None:
-    children = {child.tag.rpartition("}")[2]: child for child in cell}
+    children = {local_name(child.tag): child for child in cell}
     coordinates = _coordinates_of(cell.get("r", ""))
     if coordinates is None:
         return

@@ -18,7 +18,7 @@ from packshot.spreadsheets.table import (
     invisible_note,
     list_first,
     too_many,
-    without_invisible,
+    visible_cells,
 )
 
 #: The rows in which the header is searched.
@@ -66,16 +66,11 @@ def finish_sheet(
         raise SpreadsheetError(f"the sheet has more than {most} characters: split it")
     invisible = 0
     for index, record in enumerate(records):
-        cells, count = _visible(record.cells)
+        cells, count = visible_cells(record.cells)
         if count:
             records[index], invisible = replace(record, cells=cells), invisible + count
     kept = drop_empty(records)
     return kept, [*invisible_note(invisible), *_note_hidden_columns(kept, extras)]
-
-
-def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    cleaned = [without_invisible(cell) for cell in cells]
-    return tuple(cell.strip() for cell, _ in cleaned), sum(count for _, count in cleaned)
 
 
 def note_sheets(

@@ -29,7 +29,7 @@ _TOO_NARROW: Final = re.compile("#{3,}")
 _EXACT_DIGITS: Final = 15
 
 
-def is_no_sku(text: str) -> bool:
+def is_empty_sku(text: str) -> bool:
     """Whether a cell says nothing, or has only signs, as `?`; an emoji is more."""
     only_signs = text.isascii() and not any(map(str.isalnum, text))
     return is_nothing(text) or (only_signs and not _TOO_NARROW.fullmatch(text))

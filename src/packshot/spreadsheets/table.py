@@ -99,6 +99,13 @@ def without_invisible(text: str) -> tuple[str, int]:
     return INVISIBLE.subn("", text.translate(_LINE_BREAKS))
 
 
+def visible_cells(cells: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """The cells without invisible characters and the blanks around them, and how many invisible
+    characters there were."""
+    cleaned = [without_invisible(cell) for cell in cells]
+    return tuple(cell.strip() for cell, _ in cleaned), sum(count for _, count in cleaned)
+
+
 def invisible_note(count: int) -> list[SheetProblem]:
     if not count:
         return []

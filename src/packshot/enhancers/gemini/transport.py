@@ -123,17 +123,17 @@ class DeadlineBackend(httpcore2.NetworkBackend):
             addresses = self._families.in_turn(self._resolver(host, port))
         except (OSError, UnicodeError) as error:
             raise httpcore2.ConnectError(str(error)) from error
-        for number, address in enumerate(addresses):
+        for address in addresses:
             left = min(CONNECT_SECONDS, _seconds_left(timeout, httpcore2.ConnectTimeout))
             try:
                 stream = self._backend.connect_tcp(
                     address, port, left, local_address, socket_options
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                if number == len(addresses) - 1:
+                if address == addresses[-1]:
                     raise
             else:
-                self._families.note(addresses[:number], address)
+                self._families.note(addresses, address)
                 break
         return _DeadlineStream(stream)
 

@@ -6,12 +6,11 @@ import { recall, remember } from "./memory.js";
 const MARGIN_MS = 60_000;
 
 export class LastDownload {
-  #name;
+  #chosen;
 
-  /** `chosen` is what is downloaded: {batch, category, sku}. */
-  constructor(chosen) {
-    this.#name = ({ format, preset }) =>
-      `downloaded ${JSON.stringify([chosen.batch, chosen.category, chosen.sku, format, preset])}`;
+  /** What is downloaded. */
+  constructor({ batch, category, sku }) {
+    this.#chosen = [batch, category, sku];
   }
 
   /** `{moment, since}` of the last download of `{format, preset}`, and since when approvals are new; null before it. */
@@ -28,5 +27,9 @@ export class LastDownload {
     const last = this.of(wanted);
     if (last && wanted.since > last.since) return;
     remember(this.#name(wanted), new Date(moment).toISOString());
+  }
+
+  #name({ format, preset }) {
+    return `downloaded ${JSON.stringify([...this.#chosen, format, preset])}`;
   }
 }
