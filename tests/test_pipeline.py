@@ -139,6 +139,34 @@ def test_a_paid_answer_outlives_a_crash_before_its_picture_is_stored(
     assert shop.objects("answers/") == []
 
 
+class UnreadableOnce(LocalStorage):
+    """Can't say for the first picture whether it exists, though it answers for other keys."""
+
+    failed = False
+
+    def exists(self, key: str) -> bool:
+        if not self.failed:
+            self.failed = True
+            raise FetchError("the bucket answered 503", code="unreadable_object", retryable=True)
+        return super().exists(key)
+
+
+def test_a_paid_answer_outlives_an_error_of_one_object(shop: Shop, tmp_path: Path) -> None:
+    whole = shop.parts
+    full = FullStorage(tmp_path / "media")
+    shop.parts = replace(whole, storage=full, keep_trying=KeepTrying(0))
+    with pytest.raises(Unavailable):
+        shop.run()
+    shop.die()
+    shop.parts = replace(whole, storage=UnreadableOnce(tmp_path / "media"))
+    with pytest.raises(FetchError):
+        shop.run()
+    shop.die()
+    shop.run()
+    assert set(shop.enhancer.asked.values()) == {1}
+    assert (shop.product.status, len(shop.product.images)) == ("pending_review", 3)
+
+
 def test_a_worker_that_lost_the_product_stores_no_answer(shop: Shop) -> None:
     shop.enhancer.plan = lambda kind, variant: None if variant is None else stolen(shop)
     with pytest.raises(LostClaim):

@@ -22,6 +22,7 @@ from support.shop import Shop, row
 
 from packshot.database.models import Call, Product, ProductImage, Take
 from packshot.database.types import now
+from packshot.errors import FetchError
 from packshot.fidelity import facts
 from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.jobs import measure_raw
@@ -33,6 +34,7 @@ from packshot.products.retention import Retention
 from packshot.products.review import NewDecision, decide_image
 from packshot.products.takes import Remakes
 from packshot.settings import Settings
+from packshot.storage import Storage
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import recolour
 from packshot.work import pipeline
@@ -429,6 +431,31 @@ def test_an_overloaded_gemini_is_asked_again_but_not_after_a_paid_call_broke(
     due_now(plain)
     plain.remake()
     assert plain.words.startswith("not made again: ") and len(plain.asked()) == 4
+
+
+class Unreadable:
+    """A store that can't say whether a picture exists, though it answers for other keys."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.storage, name)
+
+    def exists(self, key: str) -> bool:
+        raise FetchError("the bucket answered 503", code="unreadable_object", retryable=True)
+
+
+def test_an_object_that_cannot_be_read_only_delays_it(plain: Studio) -> None:
+    plain.made("changed_product")
+    parts = plain.remaker.parts
+    plain.remaker.parts = replace(parts, storage=Unreadable(parts.storage))  # type: ignore[arg-type]
+    plain.remake()
+    plain.remaker.parts = parts
+    assert plain.words == "being made again"
+    due_now(plain)
+    plain.remake()
+    assert plain.picture["fidelity"]["verdict"] == "pass" and len(plain.asked()) == 2
 
 
 def due_now(plain: Studio) -> None:

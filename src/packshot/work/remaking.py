@@ -18,6 +18,7 @@ from packshot.background import in_background
 from packshot.backoff import add_jitter
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import (
+    FetchError,
     LostClaim,
     NotFound,
     PackshotError,
@@ -96,7 +97,7 @@ class Remaker:
             self._delete_late_objects(due)
         except Stopping:
             self._after(due, lambda: self.takes.put_back(due, 0.0))
-        except Unavailable as error:
+        except (Unavailable, FetchError) as error:  # the latter: only one object can't be read
             self._wait_or_end(due, error)
         except PackshotError as error:
             self._end(due, error)
@@ -153,15 +154,21 @@ class Remaker:
 
     # -- takes that could not be made --------------------------------------------------------
 
-    def _wait_or_end(self, due: DueTake, error: Unavailable) -> None:
+    def _wait_or_end(self, due: DueTake, error: Unavailable | FetchError) -> None:
         if error.code == "budget_reached":
             self._end(due, NotMadeAgain(NO_BUDGET, code="budget"))
-        elif due.is_late and not self.takes.is_paid_for(due):
+        elif self._is_hopeless(due, error):
             self._end(due, error)
         else:
             seconds = add_jitter(max(PAUSE_SECONDS, error.retry_after or 0.0), random.random)
             log.info("%s is tried again in %.0f s: %s", due, seconds, error.message)
             self._after(due, lambda: self.takes.put_back(due, seconds))
+
+    def _is_hopeless(self, due: DueTake, error: Unavailable | FetchError) -> bool:
+        """What is paid for waits for the end of an outage, but not for ever for one object."""
+        if isinstance(error, FetchError):
+            return due.is_late or not error.retryable
+        return due.is_late and not self.takes.is_paid_for(due)
 
     def _end(self, due: DueTake, error: PackshotError) -> None:
         log.warning("%s is not made: %s", due, error.message)

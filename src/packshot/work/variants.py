@@ -125,15 +125,11 @@ def make_variant(
         parts,
         may_be_there=claim.analysis is not None,
     )
-    try:
-        # A picture without a row can only be there if an earlier attempt saved the analysis.
-        if claim.analysis is not None and parts.storage.exists(key):
-            record = adopt_variant(claim, key, variant, analysis, answer, parts)
-        else:
-            record = generate_variant(claim, photo, analysis, variant, key, answer, parts)
-    except ProductError:
-        answer.drop()
-        raise
+    # A picture without a row can only be there if an earlier attempt saved the analysis.
+    if claim.analysis is not None and parts.storage.exists(key):
+        record = adopt_variant(claim, key, variant, analysis, answer, parts)
+    else:
+        record = generate_variant(claim, photo, analysis, variant, key, answer, parts)
     answer.drop()
     parts.keep_trying(lambda: parts.claims.record_image(claim, record))
 
@@ -168,9 +164,13 @@ def generate_variant(
 ) -> ImageRecord:
     if not answer.is_kept:
         parts.check_before_paying(claim)
-    with claim.progress.time("generate"):
-        picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
-    finished = finish_and_sign(claim, photo, analysis, picture, parts)
+    try:
+        with claim.progress.time("generate"):
+            picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
+        finished = finish_and_sign(claim, photo, analysis, picture, parts)
+    except ProductError:  # the answer is unusable
+        answer.drop()
+        raise
     announce = partial(parts.claims.announce_picture, claim, variant)
     with claim.progress.time("store"):
         return store_variant(variant, key, finished, announce, parts)
