@@ -23,12 +23,14 @@ from packshot.errors import (
     LostClaim,
     PackshotError,
     PaidInVain,
+    PartlyUnavailable,
     Unavailable,
     VariantRefused,
 )
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.products.catalog import Catalog
+from packshot.products.object_keys import variant_key
 from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
@@ -426,10 +428,33 @@ def test_a_worker_that_froze_before_storing_overwrites_nothing(shop: Shop) -> No
         assert hashlib.sha256(kept).hexdigest() == image.sha256
 
 
+def test_a_picture_that_a_late_worker_stored_first_keeps_its_own_warning(shop: Shop) -> None:
+    """It was announced before the claim was lost, and stored while the next worker paid, too."""
+    late, photo = taken(shop.parts.claims, shop.product_id), photo_bytes(9)
+    warning, digest = "an uncertain cut-out", hashlib.sha256(photo).hexdigest()
+    shop.parts.claims.announce_picture(late, 0, digest, warning, None)
+    shop.die()
+
+    def store_late(kind: str, variant: int | None) -> None:
+        if variant == 0:
+            key = variant_key(late.namespace, late.product_id, 1, 0)
+            assert shop.parts.storage.put_new(key, photo, "image/jpeg")
+
+    shop.enhancer.plan = store_late
+    with pytest.raises(PartlyUnavailable):
+        shop.run()
+    shop.enhancer.plan = lambda kind, variant: None
+    shop.die()
+    shop.run()
+    first = shop.product.images[0]
+    assert (first.sha256, first.warning) == (digest, warning)
+    assert shop.enhancer.asked[shop.product_id, 1, 0] == 1 and not shop.objects("answers/")
+
+
 def test_previews_lost_in_a_crash_are_made_again(shop: Shop) -> None:
     shop.run()
     lost = set(shop.objects("previews/"))
-    shop.parts.storage.delete(sorted(lost))
+    shop.parts.storage.delete([*lost, *shop.objects("enhanced/")])
     with shop.database.write() as session:
         session.execute(delete(ProductImage))
         session.execute(update(Round).values(analysis=None))

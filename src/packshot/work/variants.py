@@ -16,6 +16,7 @@ from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import (
     EnhancerError,
     PaidInVain,
+    PartlyUnavailable,
     PictureError,
     ProductError,
     VariantRefused,
@@ -179,7 +180,10 @@ def generate_variant(
 def store_variant(
     variant: int, key: str, finished: Finished, announce: Announce, parts: Parts
 ) -> ImageRecord:
-    """Store a finished picture, which is announced first, so that it can be adopted."""
+    """Store a finished picture, which is announced first, so that it can be adopted.
+
+    Raises PartlyUnavailable if another one is there: its warning and its lock are in the database.
+    """
     picture, encoded = finished.picture, finished.encoded
     lock = None if finished.locked is None else finished.locked.lock.model_dump(mode="json")
     digest = sha256_of(encoded.data)
@@ -190,6 +194,8 @@ def store_variant(
         return store(key, encoded, parts)
 
     stored = parts.keep_trying(save)
+    if stored.data != encoded.data:
+        raise PartlyUnavailable(f"another worker stored {key} first: it is adopted next")
     answered = read_metadata(picture.data) if picture.made_by_ai else None
     return image_record(variant, key, picture, stored, parts, answered, lock)
 
