@@ -58,6 +58,13 @@ class Identity:
         if self.raw_image is not None and self.sku is not None:
             yield ("address", self.raw_image, *group, view)
 
+    def key_without_view(self) -> DuplicateKey | None:
+        """The key of a product of this SKU and photo that has no view: the photo was given to its
+        row by hand, or named by a cell, so that it may come again under any view."""
+        if self.sku is None or self.sha256 is None:
+            return None
+        return ("sha256", self.sha256, "sku", self.sku, "")
+
     def name_of_view(self) -> str | None:
         """The file's name, if that names the view: `A-1_front.jpg`. A product may have such a name
         and no view, or only a number: the cell of a spreadsheet named the file."""
@@ -145,11 +152,13 @@ def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, i
     for product_id, identity in (*_by_digest(session, photos), *_by_address(session, photos)):
         for key in identity.duplicate_keys():
             known[key] = min(known.get(key, product_id), product_id)
-    return {
-        index: min(known[key] for key in photo.duplicate_keys() if key in known)
-        for index, photo in enumerate(photos)
-        if any(key in known for key in photo.duplicate_keys())
-    }
+    found = {index: _product_of(photo, known) for index, photo in enumerate(photos)}
+    return {index: product_id for index, product_id in found.items() if product_id is not None}
+
+
+def _product_of(photo: Identity, known: Mapping[DuplicateKey, int]) -> int | None:
+    same = [known[key] for key in photo.duplicate_keys() if key in known]
+    return min(same) if same else known.get(photo.key_without_view() or ())
 
 
 def find_sent_again(session: Session, failed: Product) -> int | None:
