@@ -299,6 +299,8 @@ def test_a_reviewer_decides_whether_it_is_cut_out() -> None:
     kept, pictures = run(mug(), 3, CLASSICAL, "keep_background")
     assert titles(kept)[0] == "natural" and "white" not in titles(kept)
     assert not any("could not be told apart" in (p.warning or "") for p in pictures)
+    _, [picture] = run(clutter(), 1, CLASSICAL)
+    assert 'A redo with "Cut it out anyway"' in (picture.warning or "")
     cut, pictures = run(clutter(), 1, CLASSICAL, "cut_out")
     assert titles(cut) == ["white"]
     assert "compare the outline" in (pictures[0].warning or "")

@@ -121,8 +121,13 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             " product is sharp."
         ]
     if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
-        return ["The background was kept: the product could not be told apart from it for certain."]
+        return [_warn_of_kept(findings.cut)]
     return []
+
+
+def _warn_of_kept(cut: CutOut | None) -> str:
+    kept = "The background was kept: the product could not be told apart from it for certain."
+    return f'{kept} A redo with "Cut it out anyway" shows the cut-out.' if cut else kept
 
 
 def _warn_of_doubts(cut: CutOut | None) -> str:

@@ -12,7 +12,7 @@ export class Deciding {
   #desk;
 
   /**
-   * `desk` has stage, queue, attention, undoing, reasons, pace and moment; and decided(), moveOn(),
+   * `desk` has stage, queue, panel, attention, undoing, reasons, pace and moment; and decided(), moveOn(),
    * pictureChanged(), reload().
    */
   constructor(desk) {
@@ -39,9 +39,7 @@ export class Deciding {
     if (!product) return;
     const kept = this.#desk.stage.card.keptIds;
     if (kept.length) return this.#approve(product, kept);
-    toast("All its pictures are left out. Look at each, and include (X) those that are good.", {
-      title: titleOf(product.id, product),
-    });
+    this.#desk.panel.stressWhyNot();
   }
 
   #approve(product, kept) {

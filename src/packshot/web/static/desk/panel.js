@@ -1,11 +1,13 @@
 // The panel beside the pictures: what the product is, and every decision with its key.
 
 import { aboutPicture, aboutProduct, viewLine } from "./about.js";
-import { $, button, h, icon, key, press } from "./dom.js";
+import { $, announce, button, h, icon, key, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { MarketRules } from "./market_rules.js";
 import { mayReview } from "./rights.js";
 import { count, duration, many, numberOf } from "./words.js";
+
+const STRESS_MS = 400;
 
 export class Panel {
   /** Closed until the reviewer opens it: it would push a marketplace's rules out of view. */
@@ -200,9 +202,17 @@ export class Panel {
     this.#showChoice(card.keptIds.length, all);
     const taken = card.kept.has(picture.id);
     this.only.hidden = all < 2;
-    this.leave.hidden = all < 2 && taken && !doubtOf(picture);
+    const doubtful = Boolean(doubtOf(picture));
+    this.only.toggleAttribute("data-none", doubtful && !taken);
+    this.leave.hidden = all < 2 && taken && !doubtful;
     this.leave.querySelector("span").textContent = taken ? "Leave out" : "Include";
     this.picture.replaceChildren(...aboutPicture(picture, this.#prompt));
+  }
+
+  /** Draw the eye to why nothing can be approved: it stands there already. */
+  stressWhyNot() {
+    this.why.animate([{ opacity: 0 }, { opacity: 1 }], STRESS_MS);
+    announce(this.why.textContent);
   }
 
   #showChoice(kept, all) {
