@@ -1003,6 +1003,9 @@ def test_a_number_that_lost_its_zeros_is_a_question() -> None:
         ("123.jpg", ("00123",)),
         ("0077_2.jpg", ("77",)),
     ]
+    photo_without, sheet_without = (one.why for one in found.ambiguous)
+    assert "format that column as text" not in photo_without
+    assert "format that column as text" in sheet_without
     assert [match.photo for match in found.matched] == ["500.jpg"]
     assert [left.file for left in found.left_out] == ["123A.jpg", "9.jpg"]
 

@@ -189,7 +189,7 @@ def test_every_form_gives_the_same_row(data: bytes) -> None:
         (b'<!DOCTYPE rss [<!ENTITY a "b">]><rss>&a;</rss>', "has a document type or entities"),
         (b"<?xml version='1.0'?><catalog></catalog>", "the file is an XML file: save it as"),
         (b'[{"sku": 1}]', "the file is JSON"),
-        (b"PK\x03\x04broken", "the ZIP is damaged"),
+        (b"PK\x03\x04broken", "the file is damaged: open it in a spreadsheet program"),
         (b"https://shop.example/a.jpg,12\n", "row 1 looks like a product"),
     ],
 )

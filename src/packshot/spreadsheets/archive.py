@@ -22,6 +22,8 @@ _UNICODE_PATH: Final = 0x7075
 _GARBLED: Final = re.compile("[\u2500-\u259f]")
 _READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
+_DAMAGED: Final = "the ZIP is damaged or was cut short: make it again"
+
 
 @dataclass(frozen=True)
 class ArchiveLimits:
@@ -43,7 +45,7 @@ class PhotoArchive:
         """`file` must stay open while photos are read. Raises SpreadsheetError for a damaged ZIP
         and one beyond the limits."""
         self._limits = limits or ArchiveLimits()
-        self._zip = open_zip(file, self._limits.files)
+        self._zip = open_zip(file, self._limits.files, _DAMAGED)
         self._parts: dict[str, zipfile.ZipInfo] = {}
         refused: list[LeftOut] = []
         for part in self._zip.infolist():

@@ -33,6 +33,11 @@ _SEARCHED_CHARACTERS: Final = 120
 #: The most slashes of a SKU that are folders.
 MAX_SLASHES: Final = 2
 NO_FIT: Final = "its name fits no SKU of the spreadsheet"
+_WITHOUT_ZEROS: Final = "its number is that of a SKU, except for leading zeros"
+_LOST_ZEROS: Final = (
+    "spreadsheet programs drop leading zeros: if its SKU has them, format that column as text and"
+    " enter the SKU again; its number is that of a SKU without them"
+)
 
 
 @dataclass(frozen=True)
@@ -362,8 +367,7 @@ class _Finder:
     def _judge(self, photo: str, fits: Sequence[Fit]) -> None:
         skus = tuple(dict.fromkeys(fit.sku for fit in fits))
         if not skus and (alike := self._skus.equal_except_zeros(stem_of(photo))):
-            why = "its number is that of a SKU, except for leading zeros"
-            self._ask(photo, alike, why)
+            self._ask(photo, alike, _LOST_ZEROS if stem_of(photo)[0] == "0" else _WITHOUT_ZEROS)
         elif not skus and (alone := self._skus.before_letter(stem_of(photo))):
             self._ask(photo, alone, "its name is a SKU with a letter behind it")
         elif not skus and (inside := self._skus.inside(stem_of(photo)[:_SEARCHED_CHARACTERS])):

@@ -32,15 +32,15 @@ _CANNOT_UNPACK: Final = (
 )
 
 
-def open_zip(file: IO[bytes], most_entries: int) -> zipfile.ZipFile:
-    """The ZIP, opened. Raises SpreadsheetError when it is damaged or lists too many files: Python
+def open_zip(file: IO[bytes], most_entries: int, damaged: str = DAMAGED) -> zipfile.ZipFile:
+    """The ZIP, opened. Raises SpreadsheetError when it is `damaged` or lists too many files: Python
     reads the whole list into memory, so its size is checked first."""
     try:
         if _directory_bytes(file) > most_entries * _ENTRY_BYTES:
             raise _too_many(most_entries)
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OSError):
-        raise SpreadsheetError("the ZIP is damaged or was cut short: make it again") from None
+        raise SpreadsheetError(damaged) from None
     if len(archive.infolist()) > most_entries:
         raise _too_many(most_entries)
     return archive
