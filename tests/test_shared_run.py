@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from packshot.database.shared_run import SharedRun
+from packshot.database.sqlite import SharedRun
 
 
 def test_each_call_returns_after_a_run_that_began_after_it_and_runs_are_shared() -> None:

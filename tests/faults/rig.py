@@ -31,10 +31,10 @@ from packshot.database.models import (
     Take,
 )
 from packshot.products.catalog import Catalog
-from packshot.products.media import previews
 from packshot.products.object_keys import (
     answer_key,
     normalised_key,
+    previews,
     variant_key,
     with_previews,
 )

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from packshot.database.shared_run import SharedRun
 from packshot.errors import SettingsError, Unavailable
 
 BUSY_SECONDS = 10  # how long a write waits for another one, in any process
@@ -35,6 +34,45 @@ class WriteLock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+class SharedRun:
+    """Runs `work` in one of the calling threads, on behalf of all that wait.
+
+    A call returns after a run that began after the call, and raises what that run raised. For work
+    that costs the same for many calls as for one, such as a sync of the disk.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._changed = threading.Condition()
+        self._begun = self._ended = self._succeeded = 0  # the number of the last such run
+        self._error: BaseException | None = None  # of the last run that failed
+
+    def __call__(self) -> None:
+        with self._changed:
+            needed = self._begun + 1  # a run that is under way began too early
+            self._changed.wait_for(lambda: self._ended >= needed or self._ended == self._begun)
+            leads = self._ended < needed  # no run is under way: this thread runs for all that wait
+            self._begun += leads
+        if leads:
+            self._run()
+        if self._succeeded < needed and self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._work()
+        except BaseException as raised:
+            error = raised
+        with self._changed:
+            self._ended = self._begun
+            if error is None:
+                self._succeeded = self._ended
+            else:
+                self._error = error
+            self._changed.notify_all()
 
 
 def share_syncs(path: Path, sync: Callable[[int], None]) -> SharedRun:

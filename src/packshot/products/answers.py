@@ -25,13 +25,10 @@ from packshot.database.models import (
     Round,
 )
 from packshot.products.alt_text import alt_text
-from packshot.products.amounts import AmountOut
 from packshot.products.doubt import doubt_of
-from packshot.products.fidelity import FidelityOut, fidelity_of
-from packshot.products.media import media_url, previews
-from packshot.products.object_keys import normalised_key
-from packshot.products.pixel_locks import PixelLockOut, pixel_lock_of
-from packshot.products.seller_fields import SellerFields
+from packshot.products.fidelity import FidelityOut, PixelLockOut, fidelity_of, pixel_lock_of
+from packshot.products.object_keys import media_url, normalised_key, previews
+from packshot.products.seller_fields import AmountOut, SellerFields
 from packshot.products.take_answers import RemakeOut, read_takes, remake_of
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]

@@ -31,10 +31,9 @@ from packshot.products.answers import (
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
-from packshot.products.history import corrections_of, decisions_of, rounds_of
+from packshot.products.history import corrections_of, decisions_of, last_decisions, rounds_of
 from packshot.products.idempotency import Idempotency, was_answered
 from packshot.products.intake import Created, FirstRound, Intake, create_batch
-from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.lookup import check_is_own, get_product, lock_image, lock_product
 from packshot.products.photo_replacement import replace_photo

@@ -1,4 +1,4 @@
-"""The keys of a product's objects, computed from its id and its namespace.
+"""The keys of a product's objects, computed from its id and its namespace, and their addresses.
 
 A key can be computed again after a crash, but not guessed. Two products never share a key, not even
 with the same id in two databases (or before and after a restored backup).
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.pictures.imaging import PREVIEW_SIDES, smaller_sides
 
 #: The form of a name given by `POST /api/uploads`; anything else below uploads/ is not ours.
 UPLOAD_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -90,6 +90,24 @@ def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int)
 
 def _name(namespace: str, purpose: str) -> uuid.UUID:
     return uuid.uuid5(uuid.UUID(namespace), purpose)
+
+
+# -- addresses -------------------------------------------------------------------------------------
+
+
+def media_url(key: str) -> str:
+    """The address of an object at this server, for readers who are signed in."""
+    return f"/media/{key}"
+
+
+def previews(key: str, width: int | None = None, height: int | None = None) -> dict[int, str]:
+    """The addresses of previews, by their sides in pixels: of a photo, or of a finished picture of
+    this size, which is its own preview where it is no larger."""
+    smaller = smaller_sides(width, height) if width and height else PREVIEW_SIDES
+    return {
+        side: media_url(preview_key(key, side) if side in smaller else key)
+        for side in PREVIEW_SIDES
+    }
 
 
 # -- uploads ---------------------------------------------------------------------------------------

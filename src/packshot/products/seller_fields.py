@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import BaseModel
-
-from packshot.products.amounts import AmountOut
+from pydantic import BaseModel, PlainSerializer, WithJsonSchema
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,18 @@ class NewProduct:
     filename: str | None = None
     attributes: dict[str, str] | None = None
     submitted_by: str | None = field(default=None, kw_only=True)
+
+
+def _json_number(amount: Decimal) -> int | float:
+    """The amount as a JSON number (a double holds 12 digits); whole ones have no point: 45000."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+AmountOut = Annotated[
+    Decimal,
+    PlainSerializer(_json_number, return_type=int | float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
 
 
 class SellerFields(BaseModel):

@@ -1,4 +1,5 @@
-"""What the products of a SKU agree in, for a photo of it that comes later without a spreadsheet."""
+"""Which SKUs have products, and what these agree in: for a photo that comes later without a
+spreadsheet."""
 
 from __future__ import annotations
 
@@ -9,11 +10,14 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY, NUMBERS
 
 #: The fields that are taken together, and only if none of them is given.
 _TOGETHER: Final = (("name",), NUMBERS, ("category",))
+#: SKUs in one statement: databases limit the number of parameters.
+_AT_ONCE: Final = 1_000
 
 
 def with_facts_of_skus(session: Session, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -49,3 +53,14 @@ def _agreed(row: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> dict[
         if len(values) == 1:
             agreed |= zip(names, *values, strict=True)
     return agreed
+
+
+def find_known_skus(database: Database, skus: Sequence[str]) -> set[str]:
+    """Those of the SKUs that a product has, of any status."""
+    known: set[str] = set()
+    with database.read() as session:
+        for start in range(0, len(skus), _AT_ONCE):
+            part = skus[start : start + _AT_ONCE]
+            found = select(Product.sku).where(Product.sku.in_(part)).distinct()
+            known |= {sku for sku in session.scalars(found) if sku is not None}
+    return known

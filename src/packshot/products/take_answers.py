@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import ProductImage, Take
-from packshot.products.amounts import AmountOut
 from packshot.products.fidelity import FidelityOut, fidelity_of
-from packshot.products.media import media_url, previews
+from packshot.products.object_keys import media_url, previews
+from packshot.products.seller_fields import AmountOut
 from packshot.products.takes import GOING_ON, WAITING
 
 Place = tuple[int, int, int]  # product, round, variant

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from packshot.products.amounts import AmountOut
 from packshot.products.answers import (
     CorrectionOut,
     DecisionOut,
@@ -17,6 +16,7 @@ from packshot.products.answers import (
     is_empty,
     is_none,
 )
+from packshot.products.seller_fields import AmountOut
 
 
 class FieldErrorOut(Out):

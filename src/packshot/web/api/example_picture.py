@@ -8,10 +8,8 @@ from typing import Any, Final
 
 from packshot.fidelity.verdicts import Placement, Reason
 from packshot.products.answers import ImageOut
-from packshot.products.fidelity import FidelityOut
-from packshot.products.media import previews
-from packshot.products.object_keys import changes_key
-from packshot.products.pixel_locks import PixelLockOut
+from packshot.products.fidelity import FidelityOut, PixelLockOut
+from packshot.products.object_keys import changes_key, previews
 from packshot.products.take_answers import RemakeOut, TakeOut
 
 READY_AT: Final = datetime(2026, 11, 23, 10, 0, 40, tzinfo=UTC)

@@ -17,7 +17,7 @@ from packshot.products.answers import (
     ProductOut,
 )
 from packshot.products.export import ApprovedImage, write_lines
-from packshot.products.media import previews
+from packshot.products.object_keys import previews
 from packshot.products.seller_fields import SellerFields
 from packshot.web.api.answer_models import (
     Answer,
