@@ -35,9 +35,9 @@ from packshot.enhancers.gemini.answers import NotJson, Tokens, picture_bytes, re
 from packshot.enhancers.gemini.client import GeminiClient, Request
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.enhancers.gemini.models import current_name
-from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.pixels import inspect, shrink
 from packshot.enhancers.gemini.prices import estimates, expected_cost, price_of
+from packshot.enhancers.gemini.throttle import Throttle
 from packshot.enhancers.gemini.transport import DeadlineBackend, proxy_for
 from packshot.errors import (
     EnhancerError,
@@ -775,19 +775,19 @@ def test_an_answer_that_stops_in_the_middle_is_given_up_soon(
 
 def test_a_request_that_hangs_does_not_delay_others() -> None:
     clock = Clock()
-    pacing = pace(clock, cap=3, longest_wait=0.01)
-    pacing.single_file()
-    with pacing.slot("m"):
-        with pytest.raises(RateLimited), pacing.slot("m"):
+    throttled = throttle(clock, cap=3, longest_wait=0.01)
+    throttled.single_file()
+    with throttled.slot("m"):
+        with pytest.raises(RateLimited), throttled.slot("m"):
             pytest.fail("two in one place")
         clock.now += 31
-        with pacing.slot("m"):
-            with pytest.raises(RateLimited), pacing.slot("m"):
+        with throttled.slot("m"):
+            with pytest.raises(RateLimited), throttled.slot("m"):
                 pytest.fail("two that do not hang")
             clock.now += 31
-            with pacing.slot("m"):
+            with throttled.slot("m"):
                 clock.now += 31
-                with pytest.raises(RateLimited), pacing.slot("m"):
+                with pytest.raises(RateLimited), throttled.slot("m"):
                     pytest.fail("more than the connections there are")
 
 
@@ -965,7 +965,7 @@ def test_a_base_url_without_a_scheme_stops_the_start() -> None:
         GeminiClient(KEY, "proxy.example:8080", timeout=10, connections=1)
 
 
-# ---- the pace
+# ---- the throttle
 
 
 def test_retry_info_is_honoured_and_no_request_is_sent_meanwhile(bench: Bench) -> None:
@@ -1091,29 +1091,31 @@ def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
     assert waits == [pytest.approx(seconds * 1.125) for seconds in (2, 4, 8, 16, 32, 60, 60)]
 
 
-def pace(clock: Clock, cap: int = 8, longest_wait: float = 5.0) -> Pace:
-    return Pace(cap, clock=clock, sleep=clock.sleep, random=lambda: 0.5, longest_wait=longest_wait)
+def throttle(clock: Clock, cap: int = 8, longest_wait: float = 5.0) -> Throttle:
+    return Throttle(
+        cap, clock=clock, sleep=clock.sleep, random=lambda: 0.5, longest_wait=longest_wait
+    )
 
 
 def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     clock = Clock()
-    pacing = pace(clock)
+    throttled = throttle(clock)
     began = clock()
     clock.now += 1
     for _ in range(5):  # five of one burst
-        pacing.note_error(began, slow_down=True)
-    assert (pacing.limit, pacing.errors) == (4, 1)
+        throttled.note_error(began, slow_down=True)
+    assert (throttled.limit, throttled.errors) == (4, 1)
     for _ in range(10):
         clock.now += 1
-        pacing.note_error(clock(), slow_down=True)
-    assert pacing.limit == 1
+        throttled.note_error(clock(), slow_down=True)
+    assert throttled.limit == 1
 
     for _ in range(30):
-        pacing.note_success()
-    assert pacing.limit == 7
+        throttled.note_success()
+    assert throttled.limit == 7
     for _ in range(30):
-        pacing.note_success()
-    assert (pacing.limit, pacing.errors) == (8, 0)
+        throttled.note_success()
+    assert (throttled.limit, throttled.errors) == (8, 0)
 
 
 def test_no_more_requests_run_than_the_limit_allows(make: Make) -> None:
@@ -1127,26 +1129,26 @@ def test_no_more_requests_run_than_the_limit_allows(make: Make) -> None:
 
 
 def test_a_call_without_a_place_returns_to_the_queue() -> None:
-    pacing = pace(Clock(), cap=1, longest_wait=0.01)
-    with pacing.slot("m"), pytest.raises(RateLimited), pacing.slot("m"):
+    throttled = throttle(Clock(), cap=1, longest_wait=0.01)
+    with throttled.slot("m"), pytest.raises(RateLimited), throttled.slot("m"):
         pytest.fail("two in one place")
-    with pacing.slot("m"):
+    with throttled.slot("m"):
         pass
 
 
 def test_a_short_wait_for_the_minutes_quota_is_waited_here_and_a_long_one_is_not() -> None:
     clock = Clock()
-    pacing = pace(clock)
+    throttled = throttle(clock)
     waits = [RateLimited("full", retry_after=2.0), RateLimited("full", retry_after=50.0)]
 
     def ask() -> str:
         raise waits.pop(0)
 
     with pytest.raises(RateLimited) as caught:
-        pacing.admit(ask)
+        throttled.admit(ask)
     assert clock.slept == [2.0]
     assert caught.value.retry_after == pytest.approx(50 * 1.125)
-    assert pacing.admit(lambda: "in") == "in"
+    assert throttled.admit(lambda: "in") == "in"
 
 
 # ---- money

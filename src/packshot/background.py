@@ -1,4 +1,4 @@
-"""Calls in threads that do not keep the process from ending."""
+"""Threads that do not keep the process from ending."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def start_thread(name: str, target: Callable[[], object]) -> threading.Thread:
+    """A daemon thread: if it hangs it must not keep the process from ending."""
+    thread = threading.Thread(target=target, name=f"packshot-{name}", daemon=True)
+    thread.start()
+    return thread
 
 
 def in_background(call: Callable[[], T], name: str) -> Future[T]:
@@ -27,7 +34,7 @@ def in_background(call: Callable[[], T], name: str) -> Future[T]:
             future.set_exception(error)
 
     try:
-        threading.Thread(target=run, name=f"packshot-{name}", daemon=True).start()
+        start_thread(name, run)
     except RuntimeError:
         run()
     return future

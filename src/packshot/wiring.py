@@ -156,16 +156,20 @@ def _problem(check: Callable[[], str | None]) -> str | None:
         return error.message
 
 
-def build(settings: Settings, pixels: Pixels | None = None) -> Services:
-    """Choose and connect the parts; `pixels`: in place of this process's own child processes.
-    Opens nothing: connections and children start at first use."""
+def build(settings: Settings) -> Services:
+    """Choose and connect the parts. Opens nothing: connections and pixel processes start at first
+    use."""
+    return connect(settings, Pixels(settings.pixel_processes, machine_limit=limit_pixel_work()))
+
+
+def connect(settings: Settings, pixels: Pixels) -> Services:
+    """Choose the other parts, and connect all. Opens nothing."""
     check_export_names(settings.export_names)
     check_receivers(settings)
     database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
     storage = choose_storage(settings)
     shop = ShopMark(database, storage)
     queue = choose_queue(settings, database, shop)
-    pixels = pixels or Pixels(settings.pixel_processes, machine_limit=limit_pixel_work())
     keep_trying, stopping = KeepTrying(), threading.Event()
     ledger = make_ledger(settings, database, keep_trying, stopping)
     enhancer = choose_enhancer(settings, ledger, pixels)

@@ -26,7 +26,7 @@ from packshot.pictures import imaging
 from packshot.products.object_keys import normalised_key, preview_key, variant_key
 from packshot.settings import Settings
 from packshot.web.app import create_app
-from packshot.wiring import Services, build
+from packshot.wiring import Services, connect
 from packshot.work.worker import Worker
 from support.fakes import FakeEnhancer
 from support.shop import shared_pixels
@@ -196,7 +196,7 @@ def desk_shop(
         api_keys=api_keys or (),
         **more,
     )
-    services = build(settings, shared_pixels())
+    services = connect(settings, shared_pixels())
     app = create_app(services)
     server = make_server("127.0.0.1", 0, _close_files(app), threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from packshot.pictures.child_processes import Pixels
 from packshot.products.object_keys import variant_key
 from packshot.settings import Settings
 from packshot.web.app import create_app
-from packshot.wiring import Services, build, limit_pixel_work
+from packshot.wiring import Services, connect, limit_pixel_work
 
 Json = dict[str, Any]
 RAW_IMAGE = "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"
@@ -80,7 +80,7 @@ class Shop:
     def __init__(self, database_url: str, media_dir: Path, **overrides: Any) -> None:
         self.clock = Clock()
         self.settings = Settings(database_url=database_url, media_dir=media_dir, **overrides)
-        self.services: Services = build(self.settings, shared_pixels())
+        self.services: Services = connect(self.settings, shared_pixels())
         self.app: APIFlask = create_app(self.services, clock=self.clock)
         self.client: FlaskClient = self.app.test_client()
 

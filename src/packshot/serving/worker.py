@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from packshot.background import start_thread
 from packshot.database.tables import bring_to_head
 from packshot.errors import PackshotError
 from packshot.serving.process import exit_with_one_line, prepare_process
@@ -42,7 +44,7 @@ def make_worker(services: Services) -> Worker:
         longest_flex=longest_flex(services.settings),
     )
     services.worker = worker
-    threading.Thread(target=log_health, args=(services,), daemon=True).start()
+    start_thread("health", partial(log_health, services))
     return worker
 
 

@@ -6,10 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 
+from packshot.background import start_thread
 from packshot.backoff import Chance, add_jitter
 from packshot.errors import Unavailable
 from packshot.work.outages import LONGEST_PAUSE, Outage
-from packshot.work.slots import start_thread
 
 log = logging.getLogger("packshot.worker")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 
+from packshot.background import start_thread
 from packshot.queues.contract import Message
 from packshot.work.claim import Claim
 
@@ -118,13 +119,6 @@ class Slots:
                 self.jobs.discard(job)
                 if job.thread not in self.abandoned:
                     self._idle.release()
-
-
-def start_thread(name: str, target: Callable[[], object]) -> threading.Thread:
-    """A daemon thread: if it hangs it must not keep the process from ending."""
-    thread = threading.Thread(target=target, name=f"packshot-{name}", daemon=True)
-    thread.start()
-    return thread
 
 
 def _stack(thread: threading.Thread) -> str:

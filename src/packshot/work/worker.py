@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from packshot import logs
+from packshot.background import start_thread
 from packshot.backoff import Chance
 from packshot.errors import LostClaim, PackshotError, Unavailable
 from packshot.products.deletions import Deletions
@@ -22,7 +23,7 @@ from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import RunAlone
-from packshot.work.slots import ProductJob, Slots, start_thread
+from packshot.work.slots import ProductJob, Slots
 from packshot.work.turns import Turns
 from packshot.work.upkeep import RENEWALS, Upkeep
 from packshot.work.waiting import NothingToDo, NotNow

@@ -30,7 +30,6 @@ from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Problems
 from packshot.enhancers.gemini.judge import judgement_in
 from packshot.enhancers.gemini.models import current_name
-from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paid_requests import PaidRequest, PaidRequests
 from packshot.enhancers.gemini.paying import PaidCalls
 from packshot.enhancers.gemini.photos import ShrunkPhotos
@@ -42,6 +41,7 @@ from packshot.enhancers.gemini.results import (
     picture_of,
     read_whole_answer,
 )
+from packshot.enhancers.gemini.throttle import Throttle
 from packshot.errors import (
     NotConfigured,
     PackshotError,
@@ -92,8 +92,8 @@ class GeminiEnhancer:
             flex_timeout=settings.gemini_flex_timeout,
             connections=2 * cap + 1,  # each lane has its own calls
         )
-        pace = partial(Pace, cap, clock=clock, sleep=sleep, random=random)
-        self._calls = PaidCalls(self._client, ledger, pace, self._problems, today)
+        throttle = partial(Throttle, cap, clock=clock, sleep=sleep, random=random)
+        self._calls = PaidCalls(self._client, ledger, throttle, self._problems, today)
         of_each = 1 + settings.gemini_reference_views
         photos = ShrunkPhotos(run_pixels, keep=settings.concurrency * of_each + 8)
         self._requests = PaidRequests(settings, photos, self.model, self.image_model)

@@ -16,9 +16,9 @@ from packshot.enhancers.gemini.answers import GeminiAnswer, NotJson, Tokens, rea
 from packshot.enhancers.gemini.causes import FailingCalls, WrongRequests
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Problems
-from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.prices import expected_cost, price_of
+from packshot.enhancers.gemini.throttle import Throttle
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -46,13 +46,13 @@ class PaidCalls:
         self,
         client: GeminiClient,
         ledger: Ledger,
-        pace: Callable[[], Pace],
+        throttle: Callable[[], Throttle],
         problems: Problems,
         today: Callable[[], date],
     ) -> None:
-        """Each lane has its own pace: what Google drops in one says nothing about the other."""
+        """Each lane has its own throttle: what Google drops in one says nothing about the other."""
         self._client, self._ledger = client, ledger
-        self._paces: dict[Lane, Pace] = {lane: pace() for lane in ("standard", "flex")}
+        self._throttles: dict[Lane, Throttle] = {lane: throttle() for lane in ("standard", "flex")}
         self._problems, self._today = problems, today
         self._not_in_flex: set[str] = set()  # models
         self._failing = FailingCalls()
@@ -88,10 +88,10 @@ class PaidCalls:
         )
 
     def _send(self, paid: PaidRequest, accept: Callable[[GeminiAnswer], T]) -> T:
-        pace = self._paces[paid.request.lane]
+        throttle = self._throttles[paid.request.lane]
         with ExitStack() as stack:
-            began = stack.enter_context(pace.slot(paid.request.model))
-            record = pace.admit(lambda: self._record(paid, stack))
+            began = stack.enter_context(throttle.slot(paid.request.model))
+            record = throttle.admit(lambda: self._record(paid, stack))
             return self._request(paid, record, began, accept)
 
     def _record(self, paid: PaidRequest, stack: ExitStack) -> CallRecord:
@@ -143,7 +143,7 @@ class PaidCalls:
                 raise _NotServed(error.message, code="flex_refused") from None
             raise self._wrong_request(error, paid, began) from None
         self._wrong_requests.note_success(model)
-        self._paces[paid.request.lane].note_success()
+        self._throttles[paid.request.lane].note_success()
         self._failing.note_success(paid.request.call)
         self._problems.note_success(model, began)
         return answer
@@ -158,19 +158,19 @@ class PaidCalls:
                 f"{error.message}",
                 code=error.code,
             )
-        model, pace = paid.request.model, self._paces[paid.request.lane]
+        model, throttle = paid.request.model, self._throttles[paid.request.lane]
         too_fast = error.code in failures.TOO_FAST
-        errors = pace.note_error(began, slow_down=too_fast)
+        errors = throttle.note_error(began, slow_down=too_fast)
         lasting = error.code in failures.LASTING
         if lasting:
             errors = LASTING_FIRST + self._problems.count_in_a_row(model, began)
-            pace.single_file()
-        seconds = error.retry_after or pace.backoff(errors)
-        error.retry_after = pace.add_jitter(seconds)
+            throttle.single_file()
+        seconds = error.retry_after or throttle.backoff(errors)
+        error.retry_after = throttle.add_jitter(seconds)
         if errors >= LASTING_ERRORS and not (too_fast and paid.request.lane == "flex"):
             self._problems.note_problem(error, model, began)
         if lasting or isinstance(error, RateLimited) or errors > 1:
-            pace.pause(None if lasting else model, seconds, error)
+            throttle.pause(None if lasting else model, seconds, error)
         return error
 
     def _wrong_request(

@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Pause:
-    """Until `until` (by Pace's clock) every request raises a copy of the error."""
+    """Until `until` (by the Throttle's clock) every request raises a copy of the error."""
 
     until: float
     error: Unavailable
 
 
-class Pace:
+class Throttle:
     """Shared by all threads of a process.
 
     Concurrency starts at `cap`, halves when Gemini says it is too much (once per burst), and grows
