@@ -1,18 +1,15 @@
-"""Programs that take items off a queue and work on them: Packshot and a plain loop.
-
-    python -m bench.contestants plain --items 500 --sleep 0
+"""Programs that take items off a queue and work on them, for bench/waiting.py: Packshot and a plain
+loop.
 
 Each runs in a separate process on a separate queue that is filled first. It prints one JSON line
 and exits when the last item is done. The work on an item is a sleep of the same length for all;
-only the handling around it differs. Time and CPU time are measured from the start of the first
-item's work to the end of the last one's.
+only the handling around it differs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 import threading
 import uuid
@@ -20,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.products import services_for, sqs_queue
-from bench.stopwatch import REGION, Work, left_in
+from servers.aws import REGION
+
+from bench.products import sqs_queue, worker_of
+from bench.stopwatch import Work
 
 
 def batches(items: int) -> list[range]:
@@ -42,7 +41,7 @@ def plain(work: Work) -> None:
     for batch in batches(work.items):
         entries = [{"Id": str(i), "MessageBody": json.dumps({"product_id": i})} for i in batch]
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
-    work.watch(lambda: work.items - left_in(sqs, url))
+    work.watch()
     slots, finished, lock = threading.Semaphore(work.slots), [], threading.Lock()
 
     def delete(handles: list[str]) -> None:
@@ -79,32 +78,26 @@ def plain(work: Work) -> None:
 
 
 def packshot(work: Work, queue: str, database_url: str) -> None:
-    url = sqs_queue() if queue == "sqs" else None
-    services, saved = services_for(work, database_url, url)
-    work.watch(saved)
-    services.start()
+    worker = worker_of(work, database_url, sqs_queue() if queue == "sqs" else None)
+    work.watch()
+    worker.start()
     threading.Event().wait()
-
-
-CONTESTANTS = ("plain", "packshot-sqs", "packshot-database")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=CONTESTANTS)
-    parser.add_argument("--items", type=int, default=500)
-    parser.add_argument("--sleep", type=float, default=0.0)
-    parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--folder", default="/dev/shm", help="where the database is")
+    parser.add_argument("name", choices=("plain", "packshot-sqs", "packshot-database"))
+    parser.add_argument("--items", type=int, required=True)
+    parser.add_argument("--sleep", type=float, required=True)
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="where the database is")
     options = parser.parse_args()
     work = Work(options.items, options.sleep, options.slots)
     name, _, queue = options.name.partition("-")
     if name == "plain":
         plain(work)
         return
-    folder = tempfile.mkdtemp(prefix="packshot-bench-", dir=options.folder)
-    url = os.environ.get("BENCH_DATABASE_URL") or f"sqlite:///{Path(folder) / 'packshot.db'}"
-    packshot(work, queue, url)
+    packshot(work, queue, f"sqlite:///{tempfile.mkdtemp(dir=options.folder)}/packshot.db")
 
 
 if __name__ == "__main__":

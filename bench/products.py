@@ -10,15 +10,15 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import boto3
 import numpy as np
-from sqlalchemy import func, select
+from servers.aws import REGION
 
-from bench.stopwatch import REGION, Work, left_in
+from bench.stopwatch import Work
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, Product
 from packshot.database.tables import bring_to_head
 from packshot.enhancers.contract import (
     NO_ANSWERS,
@@ -45,6 +45,8 @@ from packshot.work.worker import Worker
 
 JPEG = "image/jpeg"
 LEASE_SECONDS = 60.0
+ONE = Decimal(1)
+ROW = NewProduct("Shoes", "https://x.example/a.jpg", ONE, ONE, ONE, ONE)
 HEADER = read_header(encode_array(np.zeros((32, 32, 3), np.uint8)))
 PLAN = Analysis(
     product="a box",
@@ -146,19 +148,10 @@ def sqs_queue() -> str:
     return str(sqs.create_queue(QueueName=f"packshot-{uuid.uuid4().hex}")["QueueUrl"])
 
 
-def rows(count: int) -> list[NewProduct]:
-    from decimal import Decimal
-
-    one = Decimal(1)
-    return [NewProduct("Shoes", "https://x.example/a.jpg", one, one, one, one)] * count
-
-
-def services_for(
-    work: Work, database_url: str, queue_url: str | None
-) -> tuple[Worker, Callable[[], int]]:
-    """A worker with `work.items` waiting products, and a function that counts finished ones."""
+def worker_of(work: Work, database_url: str, queue_url: str | None) -> Worker:
+    """A worker with `work.items` waiting products, on SQS or the embedded queue."""
     # Log lines are formatted as in production, and thrown away.
-    logging.basicConfig(level=logging.INFO, filename=os.environ.get("BENCH_LOG", os.devnull))
+    logging.basicConfig(level=logging.INFO, filename=os.devnull)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     bring_to_head(database_url)
     database = Database(database_url, pool_size=work.slots + 12)
@@ -167,7 +160,7 @@ def services_for(
         queue = SqsQueue(queue_url, REGION, LEASE_SECONDS, threads=work.slots)
     catalog = Catalog(database, queue, wanted=1)
     for start in range(0, work.items, 1000):
-        catalog.create(rows(min(1000, work.items - start)))
+        catalog.create([ROW] * min(1000, work.items - start))
     parts = Parts(
         claims=Claims(database, LEASE_SECONDS, 1),
         read_raw=lambda _: b"photo",
@@ -176,13 +169,4 @@ def services_for(
         enhancer=SleepingEnhancer(work),
         output=OutputSpec(),
     )
-
-    def saved() -> int:
-        with database.read() as session:
-            left = select(func.count()).select_from(Product).where(Product.status == PENDING)
-            waiting = session.scalar(left) or 0
-        if queue_url is not None:
-            waiting = max(waiting, left_in(boto3.client("sqs", region_name=REGION), queue_url))
-        return work.items - waiting
-
-    return Worker(parts, queue, work.slots), saved
+    return Worker(parts, queue, work.slots)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from servers import guard
-from servers.aws import REGION, Aws, start_ministack
+from servers.aws import Aws, start_ministack
 from servers.postgres import Postgres
-
-from bench import ROOT
-from bench.stopwatch import Ran
 
 #: A folder in memory, for comparisons without fsync.
 IN_MEMORY = Path("/dev/shm")
@@ -61,21 +54,3 @@ class Rig:
                 getattr(self, name).close()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.in_memory, ignore_errors=True)
-
-    def contest(self, name: str, *options: str) -> Ran:
-        """One run of one contestant, in a separate process and on a separate queue."""
-        command = [sys.executable, "-m", "bench.contestants", name, *options]
-        more = {"AWS_DEFAULT_REGION": REGION, "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run(
-            command,
-            env=os.environ | self.aws.environment | more,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=400,
-        )
-        answer = json.loads(done.stdout.strip().splitlines()[-1])
-        if not isinstance(answer, dict):
-            raise SystemExit(f"{name}: {answer}")
-        return Ran(**answer)
