@@ -128,7 +128,7 @@ def approve(database: Database, folder: Path, client: Client, count: int) -> Non
 @cache
 def approved_picture() -> imaging.Encoded:
     """A picture with as much detail as a photo has, about 200 KB."""
-    return imaging.finish(pixels.make_photo(SIDE, SIDE, "srgb"), imaging.OutputSpec())
+    return imaging.finish(pixels.make_photo(SIDE, SIDE), imaging.OutputSpec())
 
 
 def image(storage: LocalStorage, product_id: int) -> dict[str, object]:

@@ -1,27 +1,24 @@
 """How close the pixel work is to bare libjpeg-turbo, beside Pillow and OpenCV.
 
-    python bench/pixels.py                  12 and 24 MP, and 12 MP in Display P3
-    python bench/pixels.py --rounds 9       more rounds: the best of each counts
+    python -m bench pixels
 
-Needs requirements-bench.txt. The photos are made here, from fixed seeds: noise with the spectrum of
+The photos are made here, from fixed seeds: noise with the spectrum of
 natural pictures, a sensor's grain, JPEG quality 92 with halved chroma, tagged "turn me right" as a
 phone does. Each returns an upright JPEG of at most 2,048 px, quality 90, halved chroma. The limit
 is libjpeg-turbo decoding the whole photo and encoding an already small one: no turning, no fitting.
-CPU time is the best round in a fresh process. "2 threads" is how much faster two threads get
+CPU time is the best round in a fresh process. "Two threads against one" is how much faster two get
 through the same photos, by the clock: it needs an idle machine. Memory is the peak above what the
 process used before its first photo.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,15 +30,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import ROOT
+from bench.rig import Rig
+from bench.table import Line
 from packshot.pictures import imaging
 
 SIDE = 2048
 QUALITY = 90
-PHOTOS = {
-    "12 MP": (4032, 3024, "srgb"),
-    "24 MP": (6048, 4032, "srgb"),
-    "12 MP P3": (4032, 3024, "p3"),
-}
+PHOTOS = {"12 MP": (4032, 3024), "24 MP": (6048, 4032)}
 Work = Callable[[bytes], bytes]
 
 
@@ -51,7 +47,7 @@ class Measured:
 
     cpu_ms: float
     memory_mb: float
-    two_threads: float  # 0 if it was not asked for
+    two_threads: float  # measured of one contestant only
 
 
 # ---- the contestants: each imports what it needs, in a separate process
@@ -128,26 +124,20 @@ def pillow_plain() -> Work:
 
 
 def _pillow_jpeg(image: Any) -> bytes:
-    from PIL import ImageCms
-
-    profile = image.info.get("icc_profile")
-    if profile:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        image = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"))
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY, icc_profile=None)
+    image.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
 
 
+LIMIT, FIT = "bare libjpeg-turbo (the limit)", "packshot: fit"
 CONTESTANTS: dict[str, Callable[[], Work]] = {
-    "bare libjpeg-turbo (the limit)": limit,
-    "packshot: fit": packshot_fit,
+    LIMIT: limit,
+    FIT: packshot_fit,
     "packshot: finish, 2 previews too": packshot_finish,
     "OpenCV": opencv,
     "Pillow, tuned": pillow_tuned,
     "Pillow, plain": pillow_plain,
 }
-IGNORES_PROFILES = ("bare libjpeg-turbo (the limit)", "OpenCV")
 
 
 # ---- the photos
@@ -164,7 +154,7 @@ def natural_noise(height: int, width: int, random: np.random.Generator) -> NDArr
 
 
 @cache
-def make_photo(width: int, height: int, space: str, orientation: int = 6) -> bytes:
+def make_photo(width: int, height: int, orientation: int = 6) -> bytes:
     import pyvips
 
     random = np.random.default_rng(12)
@@ -179,8 +169,6 @@ def make_photo(width: int, height: int, space: str, orientation: int = 6) -> byt
     ]
     pixels = np.clip(np.dstack(channels), 0, 255).astype(np.uint8)
     image = pyvips.Image.new_from_array(pixels, interpretation="srgb")
-    if space != "srgb":
-        image = image.icc_transform(space, input_profile="srgb")
     image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
     encoded: bytes = image.jpegsave_buffer(Q=92, subsample_mode="on")
     return encoded
@@ -189,7 +177,7 @@ def make_photo(width: int, height: int, space: str, orientation: int = 6) -> byt
 # ---- measuring, in a separate process
 
 
-def measure(name: str, path: Path, rounds: int, two_threads: bool) -> Measured:
+def measure(name: str, path: Path, rounds: int) -> Measured:
     photo, work = path.read_bytes(), CONTESTANTS[name]()
     before = memory("VmRSS")
     work(photo)
@@ -199,7 +187,7 @@ def measure(name: str, path: Path, rounds: int, two_threads: bool) -> Measured:
     return Measured(
         cpu_ms=1000 * min(each[0] for each in alone),
         memory_mb=peak,
-        two_threads=wall / min(in_two_threads(work, photo) for _ in range(3)) if two_threads else 0,
+        two_threads=wall / min(in_two_threads(work, photo) for _ in range(3)) if name == FIT else 0,
     )
 
 
@@ -224,51 +212,42 @@ def memory(field: str) -> float:
     return int(found[1]) / 1024
 
 
-def measure_apart(name: str, path: Path, rounds: int, *, two_threads: bool = True) -> Measured:
-    command = [sys.executable, __file__, "--one", name, str(path), "--rounds", str(rounds)]
-    command += ["--two-threads"] if two_threads else []
-    return Measured(**json.loads(subprocess.check_output(command, env=SINGLE | os.environ)))
+def measure_apart(name: str, path: Path, rounds: int) -> Measured:
+    command = [sys.executable, "-m", "bench.pixels", name, str(path), str(rounds)]
+    return Measured(
+        **json.loads(subprocess.check_output(command, env=SINGLE | os.environ, cwd=ROOT))
+    )
 
 
 SINGLE = {"VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def main(name: str, path: str, rounds: str) -> None:
+    print(json.dumps(vars(measure(name, Path(path), int(rounds)))))
+
+
 # ---- the table
 
 
-def print_table(kind: str, path: Path, rounds: int) -> None:
-    size = path.stat().st_size / 1e6
-    print(f"\n{kind} ({size:.1f} MB)            CPU ms   x limit   2 threads   memory MB")
-    least = None
-    for name in CONTESTANTS:
-        measured = measure_apart(name, path, rounds)
-        least = least or measured.cpu_ms
-        note = "   profile ignored" if "P3" in kind and name in IGNORES_PROFILES else ""
-        print(
-            f"{name:32} {measured.cpu_ms:6.0f} {measured.cpu_ms / least:9.2f} "
-            f"{measured.two_threads:11.2f} {measured.memory_mb:11.0f}{note}",
-            flush=True,
-        )
+def run(rig: Rig) -> list[Line]:
+    lines = []
+    for kind in PHOTOS:
+        path = rig.folder / f"{kind}.jpg"
+        path.write_bytes(make_photo(*PHOTOS[kind]))
+        lines += of_photo(kind, path, rig.size(4, 2))
+    return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--one", nargs=2, metavar=("NAME", "PHOTO"), help=argparse.SUPPRESS)
-    parser.add_argument("--two-threads", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        name, photo = options.one
-        measured = measure(name, Path(photo), options.rounds, options.two_threads)
-        print(json.dumps(vars(measured)))
-        return
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, best of {options.rounds} rounds")
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, (width, height, space) in PHOTOS.items():
-            path = Path(folder) / f"{kind}.jpg"
-            path.write_bytes(make_photo(width, height, space))
-            print_table(kind, path, options.rounds)
+def of_photo(kind: str, path: Path, rounds: int) -> list[Line]:
+    found = {name: measure_apart(name, path, rounds) for name in CONTESTANTS}
+    least = found.pop(LIMIT).cpu_ms
+    lines = []
+    for name, each in found.items():
+        note = f"{each.cpu_ms:.0f} ms CPU, {each.memory_mb:.0f} MB"
+        aim = 2.3 if name == FIT else None
+        lines.append(Line(f"{kind}, {name}", each.cpu_ms / least, "x", aim, "less", note))
+    return [*lines, Line(f"{kind}, two threads against one", found[FIT].two_threads, "x", 1.6)]
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
