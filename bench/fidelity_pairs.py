@@ -14,7 +14,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from bench import cutout
+from bench import scenes
 from packshot.fidelity import network, text
 from packshot.fidelity.sides import disc, drop_specks
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, from_lab, resize, to_lab
@@ -67,8 +67,8 @@ def products(drawn: int) -> list[Product]:
 
 
 def _samples() -> Iterator[Product]:
-    for path in sorted((cutout.SAMPLES / "photos").glob("*.jpg")):
-        mask = cutout.SAMPLES / "masks" / f"{path.stem}.png"
+    for path in sorted((scenes.SAMPLES / "photos").glob("*.jpg")):
+        mask = scenes.SAMPLES / "masks" / f"{path.stem}.png"
         if mask.exists():
             photo = to_array(path.read_bytes(), 1152)[..., :3]
             alpha = resize(to_array(mask.read_bytes())[..., 0], photo.shape[1], photo.shape[0])
@@ -77,7 +77,7 @@ def _samples() -> Iterator[Product]:
 
 
 def _shared() -> Iterator[Product]:
-    for name, rgba in cutout.shared_products().items():
+    for name, rgba in scenes.shared_products().items():
         yield Product(name, "photos", np.ascontiguousarray(rgba))
 
 
@@ -211,9 +211,9 @@ def whole_photo(product: Product, random: Random) -> Bytes:
     """The raw picture with the product's cover as its alpha."""
     if product.photo is not None:
         return product.photo
-    kind = str(random.choice(cutout.KINDS))
+    kind = str(random.choice(scenes.KINDS))
     height, width = (1000, 1000) if random.random() < 0.5 else (1100, 860)
-    scene = np.clip(cutout.BACKGROUNDS[kind](random, height, width), 0, 255)
+    scene = np.clip(scenes.BACKGROUNDS[kind](random, height, width), 0, 255)
     cast = 1 + random.normal(0, 0.1 if random.random() < 0.3 else 0.03, 3)
     fill = random.uniform(0.55, 0.8)
     layer, cover = _placed(product.rgba, height, width, fill, _nothing, random)
@@ -283,8 +283,8 @@ def enhance(rgba: Bytes, kind: str, random: Random) -> bytes:
     warp = _warp_of(kind, random)
     layer, cover = _placed(pixels, height, width, random.uniform(0.5, 0.78), warp, random)
     names = ("plain", "plain", "textured")
-    scene = np.clip(cutout.BACKGROUNDS[str(random.choice(names))](random, height, width), 0, 255)
-    scene = scene * (1 - cutout._shadow(random, cover))[..., None]
+    scene = np.clip(scenes.BACKGROUNDS[str(random.choice(names))](random, height, width), 0, 255)
+    scene = scene * (1 - scenes.shadow(random, cover))[..., None]
     picture = as_bytes(
         (layer * cover[..., None] + scene * (1 - cover[..., None])).astype(np.float32)
     )
@@ -715,7 +715,7 @@ def held_out() -> list[Product]:
     """Photos without a known mask, cut out by the network, whose errors are noise here."""
     found = []
     for name in HELD_OUT:
-        path = cutout.SHARED / name
+        path = scenes.SHARED / name
         if path.exists():
             photo = np.ascontiguousarray(to_array(path.read_bytes(), 1152)[..., :3])
             likely = network.likelihood(photo, model_path(None))
