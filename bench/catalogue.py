@@ -1,7 +1,7 @@
 """A catalogue of different 12 MP photos through the real program with the local enhancer.
 
     python -m bench catalogue --share 1      60 photos
-    python -m bench.catalogue --photos 500   all 500
+    python -m bench catalogue --share 8.3    500 photos
 
 gunicorn with one process, worker and pixel child for each core, SQLite and a local folder, as
 `packshot serve` starts them, without fidelity checks. The photos are enlarged from samples/photos;
@@ -12,7 +12,6 @@ with previews. CPU and memory (PSS) are those of all processes together.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from servers.packshot_process import PackshotProcess, gunicorn
 
 from bench import ROOT
 from bench.rig import Rig
-from bench.table import Line, show
+from bench.table import Line
 from bench.watch import Watch
 from packshot.client import Client
 from packshot.pictures import imaging
@@ -100,14 +99,3 @@ def _vary(folder: Path, large: Bytes, numbers: range) -> Iterator[Path]:
         path = folder / f"photo-{number}.jpg"
         path.write_bytes(imaging.encode_array(np.clip(part, 0, 255).astype(np.uint8), quality=92))
         yield path
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--photos", type=int, default=500)
-    with Rig(parser.parse_args().photos / PHOTOS) as rig:
-        show("A catalogue with the local enhancer", run(rig))
-
-
-if __name__ == "__main__":
-    main()

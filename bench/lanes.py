@@ -1,6 +1,6 @@
 """What each lane costs: real workers at the fake Gemini; compares both ledgers' sums.
 
-`python bench/lanes.py [PRODUCTS] [KILLS]`: KILLS workers are killed (SIGKILL) in each lane.
+`python -m bench.lanes [PRODUCTS] [KILLS]`: KILLS workers are killed (SIGKILL) in each lane.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, cast
 import numpy as np
 from sqlalchemy import select
 
+from bench import ROOT
 from packshot.database.engine import Database
 from packshot.database.models import PENDING, BatchJob, Call, Product, ProductImage
 from packshot.database.tables import bring_to_head
@@ -34,7 +35,6 @@ from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini, PaidCall
 
-ROOT = Path(__file__).parent.parent
 WORKERS = 2
 JOB_SECONDS = 3.0
 LEASE = 5
