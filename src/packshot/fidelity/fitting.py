@@ -20,19 +20,6 @@ FALSE_ALARMS: Final = 0.05  # share of faithful pairs that may get a "warn", har
 FAILED: Final = 0.01  # share of faithful pairs that may get a "fail"
 PARTS: Final = 5  # of the cross-validation
 ROUNDED: Final = 1e-3  # what rounding the numbers in the file may add to a score
-#: A measure beyond its hard limit decides, whatever the score. Chosen on 1,063 other pairs, where
-#: 99 % of the faithful pairs stayed below a patch of 19.
-HARD_LIMITS: Final = {
-    "missing_warns": 0.005,
-    "patch_warns": 25.0,
-    "stretch_fails": 3.0,
-    "letters_fail": 0.2,
-    "missing_fails": scoring.MISSING_FAILS,
-    "unjudged_warns": scoring.UNJUDGED_WARNS,
-    "repainted_warns": scoring.REPAINTED_WARNS,
-    "light_warns": scoring.LIGHT_WARNS,
-    "extra_warns": scoring.EXTRA_WARNS,
-}
 
 
 @dataclass(frozen=True)
@@ -110,7 +97,7 @@ def _draft(rows: Sequence[LabelledRow]) -> scoring.Weights:
         for i, name in enumerate(MEASURED)
     }
     never = float("inf")
-    return scoring.Weights(date.today().isoformat(), measures, never, never, **HARD_LIMITS)
+    return scoring.Weights(date.today().isoformat(), measures, never, never)
 
 
 #: The least distance between a measure's two knots, for measures that are nearly always 0.
@@ -166,22 +153,14 @@ def _regression(features: Any, labels: Any, importance: Any, ridge: float = 0.00
 
 def as_toml(found: scoring.Weights, note: str) -> str:
     """The data file that `scoring.load_weights` reads."""
+    limits = [name for name in vars(found) if name not in ("version", "measures")]
     lines = [
         f"# {note}",
         f'version = "{found.version}"',
         "",
+        "# The score's two thresholds and the hard limits, as scoring.py explains them.",
         "[limits]",
-        f"warn = {found.warn:.4f}  # 5 % of the faithful score higher, hard limits included",
-        f"fail = {found.fail:.4f}  # 1 %",
-        f"missing_warns = {found.missing_warns}  # share of the product",
-        f"patch_warns = {found.patch_warns}  # dE",
-        f"stretch_fails = {found.stretch_fails}  # %",
-        f"letters_fail = {found.letters_fail}  # share of a line's letters",
-        f"missing_fails = {found.missing_fails}  # share of the product",
-        f"unjudged_warns = {found.unjudged_warns}  # share of the product",
-        f"repainted_warns = {found.repainted_warns}  # share of the compared pixels",
-        f"light_warns = {found.light_warns}  # EV",
-        f"extra_warns = {found.extra_warns}  # share of the product",
+        *(f"{name} = {round(getattr(found, name), 4)}" for name in limits),
         "",
         "# Where a measure begins to count, where it counts more, and the two weights.",
         "[measures]",
