@@ -462,6 +462,20 @@ def test_a_job_that_fails_says_why_and_its_products_go_on(
 
 
 @only_sqlite
+def test_a_clock_that_was_years_ahead_stops_no_job(shop: Shop) -> None:
+    ahead = now(10 * 365 * 86_400)
+    shop.create()
+    shop.work()
+    shop.change(BatchItem, asked_at=ahead)
+    shop.process(gather_seconds=60.0).run()
+    assert shop.jobs() == [("analysis", "running")]
+    shop.change(BatchJob, not_before=ahead, lease_until=ahead)
+    shop.batching.run()
+    assert shop.jobs() == [("analysis", "done")]
+    shop.finish()
+    shop.audit(1)
+
+
 def test_a_late_job_is_cancelled_and_its_missing_answers_are_requested(shop: Shop) -> None:
     shop.create(2)
     shop.work()

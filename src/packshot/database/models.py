@@ -180,22 +180,26 @@ class Correction(Base):
 #: The product was requested, and waits for work or is worked on.
 IS_QUEUED: Final = and_(Product.status == PENDING, Product.queued_at.is_not(None))
 
-#: A lease that ends later than this many leases from now was written by a wrong clock.
-ABSURD_LEASES: Final = 4
-#: No pause is longer than this; a longer one was written by a wrong clock.
+#: No lease ends later than after this many times its length.
+MAX_LEASES: Final = 4
+#: No pause is longer than this.
 LONGEST_PAUSE: Final = 24 * 3600
 
 
+def has_come(moment: Any, longest: float) -> ColumnElement[bool]:
+    """The condition that a moment has come, or is none. It is never set more than `longest` seconds
+    ahead: one that is was written by a wrong clock."""
+    return or_(moment.is_(None), moment <= now(), moment > now(longest))
+
+
 def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
-    """The condition that the product is not claimed, or its lease has ended or is absurdly long."""
-    absurd = Product.lease_until > now(ABSURD_LEASES * lease_seconds)
-    return or_(Product.lease_until.is_(None), Product.lease_until <= now(), absurd)
+    """The condition that the product is not claimed, or its lease has ended."""
+    return has_come(Product.lease_until, MAX_LEASES * lease_seconds)
 
 
 def is_due() -> ColumnElement[bool]:
     """The condition that the product's pause is over."""
-    absurd = Product.not_before > now(LONGEST_PAUSE + 60)
-    return or_(Product.not_before.is_(None), Product.not_before <= now(), absurd)
+    return has_come(Product.not_before, LONGEST_PAUSE + 60)
 
 
 def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
