@@ -12,6 +12,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -798,6 +799,26 @@ def test_a_doubtful_picture_is_excluded_until_it_is_included(
     until(lambda: statuses_of(shop, ids[0]) == ["approved"] * 3, page)
 
 
+@pytest.mark.parametrize("touch", [True, False])
+def test_a_tile_says_its_warnings_to_fingers_and_keys(
+    shop: DeskShop, open_desk: Open, touch: bool
+) -> None:
+    shop.stock(1, warning="The cut-out is not certain")
+    page = open_desk(f"{shop.url}/grid", has_touch=touch).page
+    opens = page.get_by_role("button", name="Warnings of Footwear")
+    words = page.get_by_text("Picture 1: The cut-out is not certain")
+    expect(opens).to_be_visible()
+    expect(words).to_be_hidden()
+    if touch:
+        opens.tap()
+    else:
+        opens.focus()
+        page.keyboard.press("Enter")
+    expect(words).to_be_visible()
+    expect(opens).to_have_attribute("aria-expanded", "true")
+    expect(page.locator(".chosen")).to_have_text("None chosen")
+
+
 def test_the_grid_approves_only_products_without_doubt(shop: DeskShop, open_desk: Open) -> None:
     doubtful = shop.stock(2, warning="the label may have changed")
     sure = shop.stock(3)
@@ -1082,6 +1103,64 @@ def test_the_page_of_a_product_saves_no_decision_on_a_picture_it_has_not_drawn(
     expect(page.locator(".toast")).to_contain_text("Other pictures came up")
     expect(page.locator(".fidelity").first).to_contain_text("the new picture is better")
     assert shop.statuses([number]) == ["pending_review"]
+
+
+def test_the_page_of_a_product_draws_what_came_while_a_dialog_was_open(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """Nothing else draws it: an unchanged state is not sent again."""
+    [number] = shop.stock(1)
+    page = open_desk(f"{shop.url}/products/{number}").page
+    page.get_by_role("button", name="Reject picture 1", exact=True).click()
+    make_again(shop, number)
+    with page.expect_response(f"**/desk/products/{number}"):
+        page.evaluate("dispatchEvent(new Event('online'))")  # asks at once
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".fidelity").first).to_contain_text("the new picture is better")
+
+
+def test_the_page_of_a_product_approves_nothing_that_came_with_the_click_or_did_not_come(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(f"{shop.url}/products/{number}")
+    page = desk.page
+    approve = page.get_by_role("button", name="Approve picture 1", exact=True)
+    expect(approve).to_be_visible()
+    make_again(shop, number)
+    page.evaluate(
+        """new MutationObserver((changes, observer) => {
+            observer.disconnect();
+            document.querySelector("[data-focus^=approved]").click();
+        }).observe(document.getElementById("product"), {childList: true});
+        dispatchEvent(new Event("online"));"""
+    )
+    expect(page.locator(".toast")).to_contain_text("New pictures have just come")
+    assert shop.statuses([number]) == ["pending_review"]
+    page.route("**/media/**", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_text("This picture can't be loaded").first).to_be_visible()
+    approve.click()
+    expect(page.locator(".toast")).to_contain_text("can't be loaded, so nothing was approved")
+    assert shop.statuses([number]) == ["pending_review"]
+
+
+def test_the_page_of_a_product_saves_what_is_decided_while_it_saves(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """Each click counts on a slow network, and a double click is no other reviewer."""
+    [number] = shop.stock(1)
+    page = open_desk(f"{shop.url}/products/{number}").page
+    held: list[Route] = []
+    page.route("**/api/product-images/*", lambda route: held.append(route), times=1)
+    for picture_number in (1, 2, 3):
+        page.get_by_role("button", name=f"Approve picture {picture_number}", exact=True).dblclick()
+    until(lambda: bool(held), page)
+    held[0].continue_()
+    until(lambda: shop.statuses([number]) == ["approved"], page)
+    expect(page.locator(".product-heading")).to_contain_text("Approved")
+    expect(page.locator(".toast")).to_have_count(0)
 
 
 def test_a_check_between_the_two_steps_of_a_redo_stops_neither(
@@ -2312,6 +2391,30 @@ def test_what_was_sent_is_followed_from_the_top_of_the_page(
     expect(page.get_by_text("no photo was given for B-1", exact=True)).not_to_be_visible()
 
 
+def test_a_reload_after_an_upload_still_says_what_was_left_out(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes(1))
+    (tmp_path / "B-2.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    listed = tmp_path / "products.csv"
+    listed.write_text("sku,price\nA-1,5\nB-2,5\nC-3,5\nD-4,5\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed, tmp_path / "A-1.jpg", tmp_path / "B-2.heic")
+    click_when_ready(page.get_by_role("button", name="Make pictures of 2 products"))
+    lists = page.locator(".import-list")
+    expect(page.get_by_role("link", name="Upload more")).to_be_visible()
+    said = lists.all_inner_texts()
+    for left_out in ("B-2.heic", "C-3", "D-4"):
+        assert left_out in "".join(said)
+    page.reload()
+    more = page.get_by_role("link", name="Upload more")
+    expect(more).to_be_visible()
+    assert lists.all_inner_texts() == said
+    more.click()
+    expect(page.get_by_label("Photos, a ZIP or a spreadsheet")).to_be_attached()
+    expect(lists).to_have_count(0)
+
+
 @pytest.mark.extra
 def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
     shop: DeskShop, open_desk: Open, tmp_path: Path
@@ -2660,6 +2763,22 @@ def test_the_reviewers_own_decisions_do_not_fetch_the_list_again(
     assert [url for url in lists if "cursor=" not in url] == []
 
 
+def test_two_uploads_of_one_minute_can_be_told_apart(shop: DeskShop, open_desk: Open) -> None:
+    numbers = shop.stock(3)
+    batches = ["11111111-first", "22222222-second", "33333333-third"]
+    minute = datetime(2026, 11, 30, 9, 5, tzinfo=UTC)
+    times = [minute, minute.replace(second=50), minute.replace(hour=11)]
+    with shop.services.database.write() as session:
+        for number, batch, at in zip(numbers, batches, times, strict=True):
+            changes = {"batch_id": batch, "created_at": at}
+            session.execute(update(Product).where(Product.id == number).values(changes))
+    page = open_desk(f"{shop.url}/grid", timezone_id="UTC", locale="en-GB").page
+    third, second, first = page.get_by_label("Batch").locator("option").all_inner_texts()[1:]
+    assert third == "Uploaded 30 Nov 2026, 11:05 (1)"
+    assert second == "Uploaded 30 Nov 2026, 09:05, Batch 22222222 (1)"
+    assert first == "Uploaded 30 Nov 2026, 09:05, Batch 11111111 (1)"
+
+
 def test_the_desk_can_be_filtered_by_category(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(5)
     page = open_desk(shop.url).page
@@ -2860,6 +2979,19 @@ def test_a_phone_decides_with_thumbs(shop: DeskShop, open_desk: Open) -> None:
     page.get_by_role("button", name="Reject…").tap()
     page.get_by_role("button", name="Edges").tap()
     until(lambda: shop.statuses(ids) == ["rejected", "approved"])
+
+
+def test_a_phone_on_its_side_shows_the_pictures_and_the_decisions(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    shop.stock(1)
+    side = {"width": 844, "height": 390}
+    page = open_desk(shop.url, viewport=side, has_touch=True, is_mobile=True).page
+    seen = page.locator(".frame[data-selected] .view").bounding_box()
+    assert seen is not None
+    assert seen["height"] >= 190  # half of the screen
+    for name in ("Approve", "Reject"):
+        expect(page.get_by_role("button", name=name).first).to_be_in_viewport(ratio=1)
 
 
 def test_dark_and_light_follow_the_system_and_the_choice(shop: DeskShop, open_desk: Open) -> None:

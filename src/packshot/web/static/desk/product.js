@@ -25,11 +25,19 @@ import { STATUS } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
+/** Pictures that replaced others are shown for this long before they can be approved. */
+const LOOK_MS = 500;
 
 class ProductPage {
   /** The latest answer of the server. */
   #data;
   #id;
+  /** The product as it is drawn: what a click means. */
+  #drawn;
+  #replaced = -Infinity;
+  /** Changes are sent one after the other: each version of the product -> the one that a change here made of it. */
+  #sent = Promise.resolve();
+  #madeOf = new Map();
   #check;
   #asking;
   #own;
@@ -45,6 +53,7 @@ class ProductPage {
       () => (this.#product.status === "pending" ? BUSY_MS : IDLE_MS),
     );
     this.#show(data);
+    document.addEventListener("close", () => this.#show(this.#data), true); // of a dialog
   }
 
   get #product() {
@@ -56,7 +65,9 @@ class ProductPage {
   #show(fresh) {
     const announced = this.#product.status !== fresh.product.status;
     this.#data = fresh;
-    if (document.querySelector("dialog[open]")) return;
+    if (document.querySelector("dialog[open]")) return; // it is drawn when the dialog closes
+    if (this.#drawn && !samePictures(this.#drawn, fresh.product)) this.#replaced = performance.now();
+    this.#drawn = fresh.product;
     const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
     this.#check.show(fresh.product);
     $("product").replaceChildren(...this.#draw());
@@ -127,7 +138,19 @@ class ProductPage {
   // -- what the user does with one picture ------------------------------------------------------------
 
   decidePicture(picture, status, more = {}) {
+    const why = status === "approved" && this.#whyUnseen(picture);
+    if (why) return toast(`${why}, so nothing was approved.`, { kind: "bad" });
     return this.#changePicture(picture, { status, ...more });
+  }
+
+  /** Nobody approves what can't be seen, or has just replaced what was seen. */
+  #whyUnseen({ id }) {
+    if (performance.now() - this.#replaced < LOOK_MS) return "New pictures have just come";
+    const box = $("product").querySelector(`[data-picture="${id}"] .picture-box`);
+    const lost = box.querySelector("[data-lost]");
+    lost?.dispatchEvent(new Event("retry"));
+    if (lost) return "This picture can't be loaded";
+    return box.querySelector("img")?.complete === false ? "This picture is not there yet" : null;
   }
 
   chooseTake(picture, take) {
@@ -154,16 +177,22 @@ class ProductPage {
     return this.#change("PATCH", `/api/product-images/${picture.id}`, body);
   }
 
-  /** Send one change with the version on the page, then show the result. */
+  /** Send one change of the product as it is drawn, then show the result. */
   async #change(method, url, body) {
-    try {
-      const answer = await call(method, url, { body, version: this.#product.version });
-      this.#own.note(answer.body.data.product);
-    } catch (error) {
-      showRefusal(error);
-    }
+    const { version } = this.#drawn;
+    this.#sent = this.#sent.then(() => this.#sendChange(method, url, body, version)).catch(showRefusal);
+    await this.#sent;
     await this.#refresh();
     announce(openPictures(this.#product) ?? "");
+  }
+
+  /** What was changed here meanwhile is nobody else's change. */
+  async #sendChange(method, url, body, drawn) {
+    let version = drawn;
+    while (this.#madeOf.has(version)) version = this.#madeOf.get(version);
+    const { product } = (await call(method, url, { body, version })).body.data;
+    if (product.version !== version) this.#madeOf.set(version, product.version);
+    this.#own.note(product);
   }
 
   /** Run `action(product)`, then show the result. */

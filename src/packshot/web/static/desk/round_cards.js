@@ -88,7 +88,7 @@ function pictureCard(picture, product, page) {
   const decidable = current && mayReview() && !["pending", "failed"].includes(product.status);
   return h(
     "li",
-    { class: "picture-card" },
+    { class: "picture-card", data: { picture: picture.id } },
     zoomable(picture, `${product.category}, enhanced: ${title}`),
     h(
       "div",
