@@ -22,9 +22,21 @@ const doubtCounts = (counts) =>
 const doubtWords = (value) => DOUBTS[value] ?? value;
 const enhancerWords = (name) => ({ local: "Local enhancer", gemini: "Gemini" })[name] ?? name;
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-/** A batch by the time of its upload; one that has no products here by its number. */
-const batchWords = (times) => (id) =>
-  id in times ? `Uploaded ${moment.format(new Date(times[id]))}` : `Batch ${id.slice(0, 8)}`;
+/** A batch by the time of its upload; its number tells it from others of that minute, or stands where it has no products here. */
+const batchWords = (times) => {
+  const uploaded = (id) => `Uploaded ${moment.format(new Date(times[id]))}`;
+  const all = Object.keys(times).map(uploaded);
+  return (id) => {
+    const number = `Batch ${id.slice(0, 8)}`;
+    if (!(id in times)) return number;
+    const words = uploaded(id);
+    return all.indexOf(words) === all.lastIndexOf(words) ? words : `${words}, ${number}`;
+  };
+};
+
+/** `[batch, count]` of each upload. */
+const newestFirst = ({ batches, batch_times: times }) =>
+  Object.entries(batches).sort(([one], [other]) => Date.parse(times[other]) - Date.parse(times[one]));
 
 const countOf = (statuses, status) =>
   status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
@@ -87,7 +99,7 @@ export class Filters {
       this.#inPanel && this.#category(state),
       offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
       offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
-      offer("batch", "Batch", "All uploads", Object.entries(state.batches), batchWords(state.batch_times)),
+      offer("batch", "Batch", "All uploads", newestFirst(state), batchWords(state.batch_times)),
       this.#order(),
     ].filter(Boolean);
     if (!this.#inPanel) return h("div", { class: "more-filters" }, choices);

@@ -25,7 +25,21 @@ export class Tile {
     this.pictures = h("span", { class: "tile-pictures" });
     this.label = h("label", { class: "tile-label" }, this.box, this.pictures, this.facts);
     this.link = h("a", { class: "tile-link", title: "All about this product" }, icon("link"));
-    this.element = h("li", { class: "tile", data: { id: product.id } }, this.label, this.link);
+    this.warned = h(
+      "button",
+      { type: "button", class: "warned", onclick: () => this.#openWarnings(this.warnings.hidden) },
+      icon("warning"),
+    );
+    this.warnings = h("p", { class: "tile-warnings" });
+    this.element = h(
+      "li",
+      { class: "tile", data: { id: product.id } },
+      this.label,
+      this.warned,
+      this.link,
+      this.warnings,
+    );
+    this.#openWarnings(false);
     this.show(product);
   }
 
@@ -52,13 +66,28 @@ export class Tile {
     );
     this.link.href = at(`/products/${product.id}`);
     this.link.setAttribute("aria-label", `Open ${nameOf(product)} #${product.id}`);
+    this.#showWarnings();
     this.#showFacts(verdict(product));
     return before !== undefined && (before.round !== product.round || !samePictures(before, product));
   }
 
+  #showWarnings() {
+    const { product } = this;
+    const words = warningsOf(product);
+    this.warned.hidden = !words;
+    this.warned.title = words;
+    this.warned.setAttribute("aria-label", `Warnings of ${nameOf(product)} #${product.id}`);
+    this.warnings.textContent = words;
+    if (!words) this.#openWarnings(false);
+  }
+
+  #openWarnings(open) {
+    this.warnings.hidden = !open;
+    this.warned.setAttribute("aria-expanded", String(open));
+  }
+
   #showFacts(words) {
     const { product } = this;
-    const warned = warningsOf(product);
     const status = product.status === this.#listed && !this.waiting ? null : words;
     const found = foundAfterApproval(product).length;
     this.facts.replaceChildren(
@@ -67,14 +96,7 @@ export class Tile {
       h(
         "span",
         { class: "tile-end" },
-        warned
-          ? h(
-              "span",
-              { class: "warned", title: warned },
-              icon("warning"),
-              h("span", { class: "unseen" }, "Has a warning"),
-            )
-          : null,
+        warningsOf(product) && h("span", { class: "unseen" }, "Has a warning"),
         status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price)),
       ),
     );
