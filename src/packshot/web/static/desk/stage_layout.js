@@ -2,8 +2,13 @@
 
 const CAPTION = 34;
 const GAP = 8;
-/** The least and the largest height of the strip of all pictures below two large ones, with its margins. */
+/**
+ * The least and the largest height of the strip of all pictures below two large ones, with its margins; the least
+ * is lower on a stage as low as that of a phone on its side.
+ */
 const STRIP = 92;
+const LOW_STRIP = 60;
+const LOW_STAGE = 340;
 const MOST_STRIP = 252;
 
 export const isPhone = () => matchMedia("(max-width: 760px)").matches;
@@ -14,7 +19,8 @@ export function pairLayout({ width, height }, count) {
   const [wide, tall] = [(width - 3 * GAP) / 2, height - CAPTION - 2 * GAP];
   if (count < 2) return { columns: 2, side: Math.min(wide, tall), strip: STRIP };
   // What the large ones leave below them is the strip's, as long as all its pictures fit.
-  const strip = Math.max(STRIP, Math.min(MOST_STRIP, tall - wide, (width - 2 * GAP) / count + GAP / 2));
+  const least = height < LOW_STAGE ? LOW_STRIP : STRIP;
+  const strip = Math.max(least, Math.min(MOST_STRIP, tall - wide, (width - 2 * GAP) / count + GAP / 2));
   return { columns: 2, side: Math.min(wide, tall - strip), strip };
 }
 
