@@ -2,7 +2,6 @@
 
 import { Away, isExpected, Problem } from "../api.js";
 import { announce, button, h, icon } from "../dom.js";
-import { at } from "../place.js";
 import { toast } from "../toast.js";
 import { count, ended, many } from "../words.js";
 import { planActions } from "./actions.js";
@@ -14,9 +13,9 @@ import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { mappingForm, patternField, skuQuestion } from "./mapping.js";
 import { askPlan, LEAVE, makable, newChoices, REPLACE, toMake, toSkip } from "./plan.js";
-import { leftBehind, preview, skipWords } from "./preview.js";
-import { Progress } from "./progress.js";
-import { createdWords, report } from "./report.js";
+import { preview, skipWords } from "./preview.js";
+import { showResult } from "./progress.js";
+import { createdWords } from "./report.js";
 import { Sending } from "./sending.js";
 import { uploadBar } from "./upload_bar.js";
 
@@ -274,21 +273,15 @@ export class UploadPage {
   }
 
   #follow({ created, refused, skipped, replaced }, updated) {
-    const left = leftBehind(this.#plan, this.#chosen, this.#choices);
-    const notes = [...report({ refused, skipped, updated, replaced, created: created.length }), ...left];
+    const result = {
+      made: { refused, skipped, updated, replaced, created: created.length },
+      plan: this.#plan,
+      chosen: { refused: this.#chosen.refused, unusable: new Map(this.#chosen.unusable) },
+      choices: this.#choices,
+    };
     this.#chosen.clear();
     scrollTo({ top: 0, behavior: "instant" }); // the result begins above what was chosen
     announce(createdWords(created.length, skipped.length));
-    showResult(this.#place, created, notes.filter(Boolean));
-  }
-}
-
-function showResult(place, created, notes) {
-  if (created.length) {
-    const batches = [...new Set(created.map((product) => product.batch_id))];
-    new Progress(batches).start(place, created, notes);
-  } else {
-    const more = h("a", { class: "button", href: at("/upload") }, "Upload more");
-    place.replaceChildren(...notes, more);
+    showResult(this.#place, created, result);
   }
 }

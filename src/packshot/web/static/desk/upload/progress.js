@@ -7,6 +7,8 @@ import { Poll } from "../poll.js";
 import { toast } from "../toast.js";
 import { count, duration, ended, many } from "../words.js";
 import { isDone, progressCard, wantedOf } from "./making.js";
+import { leftBehind } from "./preview.js";
+import { report } from "./report.js";
 import { TimeLeft } from "./time_left.js";
 
 const FOLLOW_MS = 1_500;
@@ -62,8 +64,8 @@ export class Progress {
     this.#pages = new Pages(batches);
   }
 
-  /** Show it in `place`, above `notes`, and keep asking. */
-  start(place, created, notes = []) {
+  /** Show it in `place`, above the notes on the upload's `result`, and keep asking. */
+  start(place, created, result) {
     const head = h(
       "section",
       { class: "making", "aria-label": "Progress" },
@@ -71,9 +73,9 @@ export class Progress {
       this.#bar,
       this.#links,
     );
-    place.replaceChildren(head, ...notes, this.#all);
+    place.replaceChildren(head, ...notesOn(result), this.#all);
     const query = new URLSearchParams(this.#batches.map((batch) => ["batch", batch]));
-    history.replaceState(null, "", at(`/upload?${query}`));
+    keepForReload(result, `/upload?${query}`);
     this.#show(created);
     new Poll(
       () => listAddress(this.#pages.next()),
@@ -155,14 +157,39 @@ export class Progress {
   }
 }
 
-/** Follow the batches that the page's address names, if any. */
+/** Keep the result with this entry of the tab's history: a reload shows what was left out again. */
+function keepForReload(result, address) {
+  try {
+    history.replaceState(result, "", at(address));
+  } catch {
+    history.replaceState(null, "", at(address)); // a result may be larger than a browser keeps
+  }
+}
+
+const notesOn = (result) =>
+  result
+    ? [...report(result.made), ...leftBehind(result.plan, result.chosen, result.choices)].filter(Boolean)
+    : [];
+
+/** Show what became of an upload: `made` of its `plan`, what was `chosen`, and the `choices`. */
+export function showResult(place, created, result) {
+  if (created.length) {
+    const batches = [...new Set(created.map((product) => product.batch_id))];
+    return new Progress(batches).start(place, created, result);
+  }
+  const more = h("a", { class: "button", href: at("/upload") }, "Upload more");
+  place.replaceChildren(...notesOn(result), more);
+  keepForReload(result, "/upload");
+}
+
+/** Show the result of before a reload, and follow the batches that the page's address names, if any. */
 export async function resume(place) {
   const batches = new URLSearchParams(location.search).getAll("batch");
-  if (!batches.length) return;
+  if (!batches.length) return history.state && showResult(place, [], history.state);
   const progress = new Progress(batches);
   try {
     const known = await progress.restore();
-    if (known.length) progress.start(place, known);
+    if (known.length) progress.start(place, known, history.state);
   } catch (error) {
     if (!isExpected(error)) throw error;
     const actions = [["Try again", () => resume(place)]];
