@@ -45,6 +45,7 @@ def create_app(
     )
     app.extensions["packshot"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor sorts `tojson`: menus keep their order
     problems.register(app)
     # In this order: each request gets an id, then a share of the threads, is authenticated,
     # counted.

@@ -34,10 +34,6 @@ const batchWords = (times) => {
   };
 };
 
-/** `[batch, count]` of each upload. */
-const newestFirst = ({ batches, batch_times: times }) =>
-  Object.entries(batches).sort(([one], [other]) => Date.parse(times[other]) - Date.parse(times[one]));
-
 const countOf = (statuses, status) =>
   status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
 
@@ -99,7 +95,7 @@ export class Filters {
       this.#inPanel && this.#category(state),
       offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
       offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
-      offer("batch", "Batch", "All uploads", newestFirst(state), batchWords(state.batch_times)),
+      offer("batch", "Batch", "All uploads", Object.entries(state.batches), batchWords(state.batch_times)),
       this.#order(),
     ].filter(Boolean);
     if (!this.#inPanel) return h("div", { class: "more-filters" }, choices);
