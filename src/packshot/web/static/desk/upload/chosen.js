@@ -54,7 +54,7 @@ export class Chosen {
     this.sheet = null;
     this.photos.clear();
     this.refused = [];
-    this.unusable.clear();
+    this.unusable = new Map();
     this.#checked.clear();
   }
 

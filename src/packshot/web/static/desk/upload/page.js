@@ -272,16 +272,13 @@ export class UploadPage {
     toast(words, { kind: "bad" });
   }
 
-  #follow({ created, refused, skipped, replaced }, updated) {
-    const result = {
-      made: { refused, skipped, updated, replaced, created: created.length },
-      plan: this.#plan,
-      chosen: { refused: this.#chosen.refused, unusable: new Map(this.#chosen.unusable) },
-      choices: this.#choices,
-    };
+  #follow({ created, ...rest }, updated) {
+    const made = { ...rest, updated, created: created.length };
+    const { refused, unusable } = this.#chosen;
+    const result = { made, plan: this.#plan, chosen: { refused, unusable }, choices: this.#choices };
     this.#chosen.clear();
     scrollTo({ top: 0, behavior: "instant" }); // the result begins above what was chosen
-    announce(createdWords(created.length, skipped.length));
+    announce(createdWords(created.length, made.skipped.length));
     showResult(this.#place, created, result);
   }
 }
