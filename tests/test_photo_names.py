@@ -727,6 +727,16 @@ def test_a_lone_folder_of_a_skus_form_is_the_sku_and_is_said(folder: str) -> Non
     )
 
 
+def test_a_folder_of_photos_named_by_sku_holds_a_folder_of_a_sku() -> None:
+    """A camera's name alone would make a SKU of their common folder, and SKUs of `1` and `2`."""
+    names = ("KUB-1", "KUB-2", "MUG-3", "POT-4", "IMG_2034")
+    loose = [f"photos/{name}.jpg" for name in names]
+    found = name_photos([*loose, "photos/CAP-GREY/1.jpg", "photos/CAP-GREY/2.jpg"], ROW)
+    skus = {match.photo: match.product.sku for match in found.matched}
+    assert skus["photos/CAP-GREY/1.jpg"] == skus["photos/CAP-GREY/2.jpg"] == "CAP-GREY"
+    assert [skus[one] for one in loose] == ["KUB-1", "KUB-2", "MUG-3", "POT-4", None]
+
+
 @pytest.mark.parametrize("folder", ["shoot 3", "shoe-1", "Neue Serie 12"])
 def test_a_lone_folder_that_may_be_a_sku_is_a_question(folder: str) -> None:
     found = name_photos([f"{folder}/IMG_0002.jpg"], ROW)

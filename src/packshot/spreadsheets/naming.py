@@ -247,8 +247,8 @@ def short_paths(photos: Sequence[str]) -> dict[str, str]:
 
 
 def _common_depth(photos: Sequence[str]) -> int:
-    """How many leading folders all photos share, up to one that contains a photo named only by its
-    view, perhaps in folders of views: that folder is the SKU."""
+    """How many leading folders all photos share, up to one whose photos, perhaps in folders of
+    views, are mostly named only by their view: that folder is the SKU."""
     folders = [photo.split("/")[:-1] for photo in photos]
     names = [read_view(stem_of(photo)) for photo in photos]
     depth = 0
@@ -258,7 +258,8 @@ def _common_depth(photos: Sequence[str]) -> int:
             for parts, name in zip(folders, names, strict=True)
             if all(map(is_no_sku, parts[depth + 1 :]))
         ]
-        if len(set(tops)) > 1 or any(direct) or len(direct) == len(photos):
+        by_view = any(direct) and 2 * sum(direct) >= len(direct)
+        if len(set(tops)) > 1 or by_view or len(direct) == len(photos):
             break
         depth += 1
     return depth
