@@ -2495,17 +2495,20 @@ def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
     dot = io.BytesIO()
     Image.new("RGB", (1, 1)).save(dot, "PNG")
     bad = {
-        "text.jpg": (b"no picture at all", "not a JPEG, PNG, WebP"),
+        "text.jpg": (b"no picture at all", "WebP, HEIC, AVIF or TIFF: export it as one"),
         "empty.jpg": (b"", "is empty"),
         "dot.png": (dot.getvalue(), "1 × 1 pixels: at least 24"),
-        "half.jpg": (whole[: len(whole) // 2], "cut short"),
-        "half.png": (png.getvalue()[:-20], "cut short"),
-        "half.webp": (webp.getvalue()[:-200], "cut short"),
+        "half.jpg": (whole[: len(whole) // 2], "cut short, its end is missing: copy or"),
+        "half.png": (png.getvalue()[:-20], "cut short, its end is missing: copy or"),
+        "half.webp": (webp.getvalue()[:-200], "cut short, its end is missing: copy or"),
         "band.png": (png_of(24, 600), "24 × 600 pixels: that is too narrow"),
         "large.png": (png_of(8000, 6400), "8000 × 6400 pixels: at most 50 million"),
         "moving.png": (animated("PNG"), "is animated"),
         "moving.webp": (animated("WEBP"), "is animated"),
-        "broken.png": (png.getvalue().replace(b"IDAT", b"IDXX"), "damaged"),
+        "broken.png": (
+            png.getvalue().replace(b"IDAT", b"IDXX"),
+            "damaged, it can't be shown: copy or",
+        ),
     }
     good = {
         "whole.jpg": whole,

@@ -276,7 +276,11 @@ def _check_public(parsed: ParsedUrl) -> None:
     if parsed.port not in WEB_PORTS.values():
         _refuse("blocked_address", "the address may only use port 80 or 443")
     if not (is_public(parsed.host) if parsed.is_literal else _may_be_public(parsed.host)):
-        _refuse("blocked_address", "the host in the address is not on the public internet")
+        _refuse(
+            "blocked_address",
+            "the host in the address is not on the public internet: give an address that anybody"
+            " can open",
+        )
 
 
 def _may_be_public(name: str) -> bool:

@@ -24,10 +24,11 @@ export async function whyUnusable(photo) {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const head = String.fromCharCode(...bytes.subarray(0, HEAD));
     const index = KINDS.findIndex(([, at, marks]) => marks.some((mark) => head.startsWith(mark, at)));
-    if (index < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF.";
+    if (index < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF: export it as one.";
     if (index >= READ_HERE) return null;
     const [kind] = KINDS[index];
-    if (isCutShort(kind, bytes)) return `The ${kind} is cut short: its end is missing.`;
+    if (isCutShort(kind, bytes))
+      return `The ${kind} is cut short, its end is missing: copy or export it again.`;
     if (isAnimated(kind, bytes)) return "It is animated: send a single still picture.";
     return await whyPixelsUnusable(file, kind);
   } catch (error) {
@@ -73,7 +74,7 @@ async function whyPixelsUnusable(file, kind) {
   try {
     picture = await createImageBitmap(file);
   } catch {
-    return `The ${kind} is damaged: it can't be shown.`;
+    return `The ${kind} is damaged, it can't be shown: copy or export it again.`;
   }
   const { width, height } = picture;
   picture.close();
