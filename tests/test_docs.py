@@ -247,7 +247,7 @@ NOT_RUN = {
     "root": {"iptables"},
     "network": {"git pull", "pip install"},
     "aws": {"aws"},
-    "restore": {"packshot restored"},
+    "restore": {"sqlite3", "packshot restored"},
     "back": {"packshot migrate --back-to"},
     "public addresses": {"packshot export"},
 }

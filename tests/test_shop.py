@@ -236,15 +236,42 @@ def test_after_a_restored_backup_no_id_is_given_again(
     shop.close()
 
 
+def test_a_backup_beside_the_log_of_a_killed_process_is_not_opened(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would write the log into it: half of each, and a damaged database."""
+    shop = Shop(sqlite_url, tmp_path / "media")
+    file, log = tmp_path / "packshot.db", tmp_path / "packshot.db-wal"
+    shop.close()
+    backup = file.read_bytes()
+    shop = Shop(sqlite_url, tmp_path / "media")
+    shop.reviewable()
+    left = log.read_bytes()
+    shop.close()
+    file.write_bytes(backup)
+    log.write_bytes(left)
+    for name, value in {"DATABASE_URL": sqlite_url, "MEDIA_DIR": str(tmp_path / "media")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(main, ["restored"])
+    assert refused.exit_code == 1
+    assert f"{log} is the log of the database that was here before" in refused.output
+    assert file.read_bytes() == backup
+    log.unlink()
+    assert CliRunner().invoke(main, ["restored"]).exit_code == 0
+
+
 def test_a_copy_becomes_a_separate_shop(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(sqlite_url)
     before = mark_of(database, tmp_path / "media").id()
+    database.close()
     for name, value in {"DATABASE_URL": sqlite_url, "MEDIA_DIR": str(tmp_path / "media")}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     output = CliRunner().invoke(main, ["restored", "--copy"]).output
+    database = Database(sqlite_url)
     now = mark_of(database, tmp_path / "media").id()
     assert now != before
     assert f"This database has the new shop id {now}." in output

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+from sqlalchemy.engine import URL
 
 from packshot.database.open_file import missing_file
 from packshot.database.tables import problem_with_tables
@@ -16,12 +17,15 @@ from packshot.wiring import Services, build
 
 
 @contextmanager
-def open_services() -> Iterator[Services]:
-    """The parts that the environment and `.env` select. A PackshotError is printed as one line."""
+def open_services(
+    refusal: Callable[[URL], str | None] = missing_file,
+) -> Iterator[Services]:
+    """The parts that the environment and `.env` select, unless there is a `refusal` to open this
+    database. A PackshotError is printed as one line."""
     try:
         settings = prepare_process()
-        if no_file := missing_file(parse_url(settings.database_url)):
-            raise click.ClickException(no_file)
+        if refused := refusal(parse_url(settings.database_url)):
+            raise click.ClickException(refused)
         services = build(settings)
         try:
             if problem := problem_with_tables(services.database):

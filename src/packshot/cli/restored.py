@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from packshot.cli.direct import open_services
+from packshot.database.open_file import missing_file_or_left_log
 from packshot.products.restored import continue_ids
 
 
@@ -21,7 +22,7 @@ def restored(is_copy: bool) -> None:
     Run it before you start anything else on the restored database. It searches the keys of the
     storage for the highest id.
     """
-    with open_services() as services:
+    with open_services(missing_file_or_left_log) as services:
         following = continue_ids(services.database, services.storage)
         click.echo(f"The next product gets the id {following}.")
         if is_copy:

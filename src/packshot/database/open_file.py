@@ -29,6 +29,22 @@ def missing_file(url: URL) -> str | None:
     )
 
 
+def missing_file_or_left_log(url: URL) -> str | None:
+    """`missing_file`, or why a restored file must not be opened yet: beside it lies the log of the
+    one before, as a killed process leaves it, which SQLite would write into it."""
+    if (missing := missing_file(url)) or url.get_backend_name() != "sqlite":
+        return missing
+    log = OpenFile(str(url.database)).log
+    if not (log.exists() and log.stat().st_size):
+        return None
+    return (
+        f"{log} is the log of the database that was here before: SQLite would write it into the"
+        " restored one, and damage it. Stop every process, delete this log, copy the backup here"
+        " again, and run this again. (If the log came with the backup, run"
+        f' `sqlite3 {url.database} "PRAGMA wal_checkpoint(TRUNCATE)"` instead.)'
+    )
+
+
 def existing_parent(path: Path) -> Path:
     """The nearest parent that exists, even if it is a file."""
     return next(parent for parent in path.absolute().parents if parent.exists())
