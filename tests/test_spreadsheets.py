@@ -1370,6 +1370,16 @@ def test_what_a_shops_import_needs_is_kept_before_a_long_description() -> None:
     )
 
 
+def test_a_row_whose_photos_go_to_another_says_to_which() -> None:
+    """A ring's sizes have no SKU of their own: photos are named by its handle."""
+    rows = "ring,Ring,Rings,52,,,\nring,,,54,,,\n"
+    text = f"Handle,Title,Type,Option1 Value,Variant SKU,Variant Price,Image Src\n{rows}"
+    plan = plan_import(ImportInput(text.encode(), "ring.csv", ["ring.jpg"]))
+    assert [(row.product.row, row.photo) for row in plan.rows] == [(2, "ring.jpg")]
+    detail = "row 2 gets the photos of ring: nothing is made for it"
+    assert [(one.row, one.detail) for one in plan.problems] == [(3, detail)]
+
+
 def test_shopify_without_pictures_waits_for_photos() -> None:
     found = imported("Handle,Title,Type,Variant SKU,Image Src\nmug,Mug,Mugs,M-R,\n")
     assert [(row.sku, row.raw_image, row.ready) for row in found.rows] == [("M-R", None, True)]
@@ -1781,9 +1791,10 @@ def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) ->
 @pytest.mark.parametrize(
     "text",
     [
-        *("Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖÆØ éèêë", "— ———— —"),
+        *("Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖ ÆØÅ éèêë", "— ———— —"),
         *("Señor fenêtre Müller", "¿Él? ¡Ñandú!", "PÃO DE AÇÚCAR", "Smørrebrød Ægir", "Þór ýmsir"),
         *("Camões fácil limões", "Sõrmus hõbe ä"),
+        *("nº 5 1ª María", "Hermès Málaga Lancôme", "Più però virtù", "Rødvin frø Málaga"),
         *("šakki pöytä", "100m²Fläche 3×5 cm", "Café¹", "Köln–Bonn", "L’été à 20°C", "5 £ für Öl"),
     ],
 )
@@ -1796,6 +1807,16 @@ def test_western_texts_in_windows_1252_are_read(text: str) -> None:
     ("text", "encoding", "name"),
     [
         ("Kubek żółty duży", "cp1250", "Windows-1250"),
+        ("Ręcznik biały Café", "cp1250", "Windows-1250"),
+        ("Liść", "cp1250", "Windows-1250"),
+        ("Tričko pánské", "cp1250", "Windows-1250"),
+        ("Talíř", "cp1250", "Windows-1250"),
+        ("Hrnček biely", "cp1250", "Windows-1250"),
+        ("Fehér cipő", "cp1250", "Windows-1250"),
+        ("Pălărie neagră", "cp1250", "Windows-1250"),
+        ("Kırmızı", "cp1254", "Windows-1254"),
+        ("Běžecká bota", "iso8859_2", "ISO 8859-2"),
+        ("Niño señor", "cp850", "DOS 850"),
         ("Łódź", "cp1250", "Windows-1250"),
         ("Žluťoučký kůň", "cp1250", "Windows-1250"),
         ("Čaša žuta", "cp1250", "Windows-1250"),

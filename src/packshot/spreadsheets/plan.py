@@ -271,14 +271,12 @@ def _sharing(found: Import, photos: MatchedPhotos) -> Iterator[SheetProblem]:
     """Rows whose photos all went to another row with their SKU: they create nothing."""
     missing = {row.row for row in photos.missing}
     named = missing | {match.product.row for match in photos.matched}
-    skus = {match.product.sku for match in photos.matched} | {
-        row.sku for row in found.rows if row.row in missing
-    }
+    takers = {row.sku: row.row for row in reversed(found.rows) if row.row in named}
     for row in found.rows:
         if not row.ready or row.raw_image or row.path or row.row in named:
             continue
-        if row.sku in skus:
-            detail = "another row with this SKU gets its photos: nothing is made for this one"
+        if row.sku in takers:
+            detail = f"row {takers[row.sku]} gets the photos of {row.sku}: nothing is made for it"
             yield SheetProblem(row.row, None, detail, "note")
 
 

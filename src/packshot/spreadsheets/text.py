@@ -7,9 +7,9 @@ import re
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.letter_neighbours import WESTERN
 from packshot.spreadsheets.old_encodings import (
     USUAL_SIGNS,
-    WESTERN,
     find_by_column_names,
     find_encoding,
 )
@@ -122,7 +122,7 @@ def _is_foreign(run: str) -> bool:
     others = {sign for sign in run if not sign.isalpha()} - USUAL_SIGNS
     if len(others) > 1:
         return True
-    return len(letters) > 2 and not any(letters <= alphabet for alphabet in WESTERN)
+    return len(letters) > 2 and not any(letters <= set(language) for language in WESTERN)
 
 
 def _line_of(text: str, end: int) -> str:
