@@ -25,6 +25,7 @@ from werkzeug.test import TestResponse
 from packshot.cli import main
 from packshot.errors import SettingsError
 from packshot.keys import digest_of, new_key
+from packshot.products.lookup import Editor
 from packshot.settings import Settings, load_settings
 from packshot.web.requests.visitors import WRONG_KEYS, client_address
 
@@ -129,7 +130,7 @@ def filled_in(shop: Shop, path: str) -> str:
         becomes(shop, [product_id], "pending")
     if "{sku}" in path:
         shop.services.catalog.correct(
-            product_id, {"sku": "A-1"}, who="seller", allow_duplicate=True
+            product_id, {"sku": "A-1"}, by=Editor("seller"), allow_duplicate=True
         )
     [image, *_] = shop.services.catalog.product(product_id).images
     return path.format(
@@ -272,10 +273,10 @@ def test_who_may_change_what(rivals: Shop, line: tuple[str, ...]) -> None:
 
 def test_a_key_corrects_only_its_own_products_by_their_sku(rivals: Shop) -> None:
     product_id, _ = in_state(rivals, "approved")
-    rivals.services.catalog.correct(product_id, {"sku": "A-1"}, who="seller")
+    rivals.services.catalog.correct(product_id, {"sku": "A-1"}, by=Editor("seller"))
     wish = {"products": [{"sku": "A-1", "name": "Cap"}]}
     for secret, may in zip(CALLERS, (True, False, True, True), strict=True):
-        rivals.services.catalog.correct(product_id, {"name": None}, who="seller")
+        rivals.services.catalog.correct(product_id, {"name": None}, by=Editor("seller"))
         for query in ("?dry_run=true", ""):
             answer = rivals.ask("POST", f"/api/products/corrections{query}", secret, json=wish)
             [product] = answer.get_json()["data"]["products"]

@@ -33,6 +33,7 @@ from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.prices import price_of
 from packshot.errors import Unavailable
 from packshot.pictures.child_processes import Pixels
+from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.queues.contract import Message
 from packshot.settings import Settings
@@ -670,14 +671,14 @@ def test_an_outage_makes_jobs_wait_and_nothing_else(shop: Shop) -> None:
 def test_a_cancelled_product_is_not_sent(shop: Shop) -> None:
     first, second = shop.create(2)
     shop.work()
-    shop.services.catalog.cancel(first, who="ann")
+    shop.services.catalog.cancel(first, by=Editor("ann"))
     shop.batching.run()
-    shop.services.catalog.cancel(second, who="ann")
+    shop.services.catalog.cancel(second, by=Editor("ann"))
     shop.batching.run()
     assert shop.work() == 0
     assert shop.paid() == {("batch", f"{second}/1/analysis"): 1}
     assert shop.statuses() == {"failed": 2}
-    shop.services.catalog.enhance(second, who="ann")
+    shop.services.catalog.enhance(second, by=Editor("ann"))
     shop.finish()
     assert shop.paid()["standard", f"{second}/1/analysis"] == 0  # the job's answer was kept
 
@@ -687,7 +688,7 @@ def test_what_was_cancelled_after_it_was_gathered_is_not_sent_either(shop: Shop)
     first, second = shop.create(2)
     shop.work()
     shop.services.batching.jobs.gather("analysis", shop.batching.lane, 0.0)
-    shop.services.catalog.cancel(first, who="ann")
+    shop.services.catalog.cancel(first, by=Editor("ann"))
     shop.finish()
     assert {call.call.partition("/")[0] for call in shop.fake.paid()} == {str(second)}
     assert shop.outcomes()["batch", "not_sent"] == 1
@@ -699,8 +700,8 @@ def test_a_redo_waits_for_what_is_in_a_job_and_pays_for_the_rest_at_once(shop: S
     [product_id] = shop.create(1)
     shop.work()
     shop.batching.run()
-    shop.services.catalog.cancel(product_id, who="ann")
-    shop.services.catalog.enhance(product_id, who="ann")
+    shop.services.catalog.cancel(product_id, by=Editor("ann"))
+    shop.services.catalog.enhance(product_id, by=Editor("ann"))
     shop.finish()
     assert shop.paid() == {
         ("batch", f"{product_id}/1/analysis"): 1,
@@ -1026,7 +1027,7 @@ def test_what_is_cancelled_before_its_job_is_created_is_not_sent(shop: Shop) -> 
     shop.fake.batches.misbehave("create_limited")
     shop.batching.run()
     assert shop.jobs() == [("analysis", "uploaded")]
-    shop.services.catalog.cancel(first, who="ann")
+    shop.services.catalog.cancel(first, by=Editor("ann"))
     shop.finish()
     assert {call.call.partition("/")[0] for call in shop.fake.paid()} == {str(second)}
     assert shop.spent() == shop.billed()
@@ -1057,10 +1058,10 @@ def test_another_photo_gets_nothing_that_was_made_of_the_first_one(shop: Shop, t
     for _ in range(turns):
         shop.work()
         shop.batching.run()
-    shop.services.catalog.cancel(wrong, who="ann")
+    shop.services.catalog.cancel(wrong, by=Editor("ann"))
     shop.services.storage.put("uploads/right", photo_bytes(side=280), "image/jpeg")
-    shop.services.catalog.correct(wrong, {"raw_image": "/media/uploads/right"}, who="ann")
-    shop.services.catalog.enhance(wrong, who="ann")
+    shop.services.catalog.correct(wrong, {"raw_image": "/media/uploads/right"}, by=Editor("ann"))
+    shop.services.catalog.enhance(wrong, by=Editor("ann"))
     shop.finish()
     standard = {key: count for (lane, key), count in shop.paid().items() if lane == "standard"}
     assert standard == {f"{wrong}/1/{place}": 1 for place in ("analysis", 0, 1)}
@@ -1080,8 +1081,8 @@ def test_pictures_of_a_round_that_was_replaced_are_stored_nowhere(shop: Shop) ->
     shop.work()
     shop.batching.run()
     assert ("picture", "running") in shop.jobs()
-    shop.services.catalog.cancel(product_id, who="ann")
-    shop.services.catalog.enhance(product_id, who="ann", instructions="lighter")
+    shop.services.catalog.cancel(product_id, by=Editor("ann"))
+    shop.services.catalog.enhance(product_id, by=Editor("ann"), instructions="lighter")
     shop.finish()
     shop.batching.run()
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}

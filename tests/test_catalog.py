@@ -19,6 +19,7 @@ from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.products.catalog import Catalog
 from packshot.products.idempotency import Idempotency
 from packshot.products.lists import Filter
+from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import QUICK
 from packshot.work.claim import Claim
@@ -190,7 +191,7 @@ def test_lists_filter_by_the_reason_of_a_rejection(catalog: Catalog, claims: Cla
         catalog.review(product_id, "rejected", who="ann", reason="edges")
     catalog.review(undone, "pending", who="ann")
     catalog.review(undone, "rejected", who="ann", reason="background")
-    catalog.enhance(redone, who="ann")
+    catalog.enhance(redone, by=Editor("ann"))
     finish(claims, redone)
     catalog.review(redone, "rejected", who="ann")
     catalog.decide(catalog.product(colour).images[0].id, "rejected", who="ann", reason="colour")
@@ -259,7 +260,7 @@ def test_a_redo_opens_the_next_round_and_closes_the_old(catalog: Catalog, claims
     product_id = reviewable(catalog, claims)
     first, second = catalog.product(product_id).images
     catalog.decide(first.id, "approved", who="ann")
-    redone = catalog.enhance(product_id, who="ann", instructions="less blue")
+    redone = catalog.enhance(product_id, by=Editor("ann"), instructions="less blue")
     assert (redone.status, redone.round, redone.instructions) == ("pending", 2, "less blue")
     old = catalog.product(product_id, all_rounds=True).images
     assert [image.status for image in old] == ["approved", "rejected"]
@@ -288,7 +289,7 @@ def test_a_second_reason_for_the_same_decision_is_kept(catalog: Catalog, claims:
 def test_the_requester_of_a_redo_is_recorded(catalog: Catalog, claims: Claims) -> None:
     product_id = reviewable(catalog, claims)
     catalog.review(product_id, "rejected", who="ann")
-    catalog.enhance(product_id, who="bob", instructions="less blue")
+    catalog.enhance(product_id, by=Editor("bob"), instructions="less blue")
     assert [found.asked_by for found in catalog.rounds(product_id)] == ["bob", None]
 
 
@@ -298,7 +299,7 @@ def test_a_redo_gets_the_reasons_of_the_rejected_pictures(catalog: Catalog, clai
     catalog.decide(first.id, "rejected", who="ann", reason="text_damaged", note="the E is an F")
     catalog.decide(second.id, "rejected", who="ann", reason="edges")
     catalog.review(product_id, "rejected", who="ann", note="less blue")
-    catalog.enhance(product_id, who="ann", instructions="less blue")
+    catalog.enhance(product_id, by=Editor("ann"), instructions="less blue")
     assert taken(claims, product_id).complaints == ("text damaged: the E is an F", "edges")
 
 
@@ -329,7 +330,7 @@ def test_slow_counts_are_cached_for_each_filter(catalog: Catalog, database: Data
 def test_a_redo_while_pending_is_a_conflict(catalog: Catalog) -> None:
     product_id = catalog.create([BOX]).products[0].id
     with pytest.raises(Conflict):
-        catalog.enhance(product_id, who="ann")
+        catalog.enhance(product_id, by=Editor("ann"))
 
 
 def test_a_failed_product_resumes_its_round(catalog: Catalog, claims: Claims) -> None:
@@ -338,7 +339,7 @@ def test_a_failed_product_resumes_its_round(catalog: Catalog, claims: Claims) ->
     claims.record_image(claim, record(0))
     claims.fail(claim, Unavailable("no luck", code="x"))
     assert catalog.product(product_id).error == "no luck"
-    resumed = catalog.enhance(product_id, who="ann")
+    resumed = catalog.enhance(product_id, by=Editor("ann"))
     assert (resumed.round, resumed.status, resumed.error) == (1, "pending", None)
     assert taken(claims, product_id).missing == [1]
 
@@ -356,7 +357,7 @@ def test_a_row_written_by_hand_is_queued_on_request(
     (row,) = catalog.products().products
     assert row.status == "pending"
     assert not isinstance(claims.claim_next(), Claim)
-    catalog.enhance(row.id, who="ann")
+    catalog.enhance(row.id, by=Editor("ann"))
     assert queue.waiting == [row.id]
     assert isinstance(claims.claim_next(), Claim)
 

@@ -24,6 +24,7 @@ from packshot.database.models import Deletion, Product
 from packshot.database.tables import bring_to_head
 from packshot.database.types import now
 from packshot.products.deletions import REMOVALS, needed_uploads
+from packshot.products.lookup import Editor
 from packshot.products.object_keys import (
     keys_of_product,
     names_in,
@@ -332,7 +333,7 @@ def test_every_object_of_a_product_has_a_key_that_is_known(shop: Shop) -> None:
         assert isinstance(claim, Claim)
         pipeline.run(claim, parts)
         shop.services.catalog.review(product_id, "rejected", who="ann")
-        shop.services.catalog.enhance(product_id, who="ann", instructions="brighter")
+        shop.services.catalog.enhance(product_id, by=Editor("ann"), instructions="brighter")
         namespace = claim.namespace
     assert recorder.stored <= set(keys_of_product(namespace, product_id, rounds=2, variants=3))
     delete(shop, product_id)

@@ -36,6 +36,7 @@ from packshot.database.types import now
 from packshot.errors import PictureError
 from packshot.fidelity.verdicts import Check, Reason
 from packshot.products.checks import Checks
+from packshot.products.lookup import Editor
 from packshot.products.object_keys import changes_key, lock_key, variant_key
 from packshot.products.seller_fields import NewProduct
 from packshot.products.takes import Remakes, finish_check, open_next
@@ -427,7 +428,7 @@ def statuses_of(shop: DeskShop, number: int) -> list[str]:
 
 def redo(shop: DeskShop, number: int) -> None:
     """Ben asks for new pictures, and they are made."""
-    shop.services.catalog.enhance(number, who="ben", instructions="whiter, please")
+    shop.services.catalog.enhance(number, by=Editor("ben"), instructions="whiter, please")
     with shop.working():
         until(lambda: shop.statuses([number]) == ["pending_review"])
 
@@ -438,7 +439,7 @@ def test_a_new_round_comes_on_the_stage_before_it_is_decided(
     [number] = shop.stock(1)
     desk = open_desk(shop.url)
     expect(left(desk.page)).to_have_text("1 left")
-    shop.services.catalog.enhance(number, who="ben", instructions="whiter, please")
+    shop.services.catalog.enhance(number, by=Editor("ben"), instructions="whiter, please")
     expect(desk.page.locator(".badge.big")).to_have_text("New pictures asked for by ben")
     with shop.working():
         expect(left(desk.page)).to_have_text("1 left")
@@ -1406,7 +1407,7 @@ def test_long_words_and_many_pictures_stay_in_reach(shop: DeskShop, open_desk: O
     """A long word was cut off in warnings, and the first of ten thumbs could not be scrolled to."""
     word = "Rindfleischetikettierungsueberwachungsaufgabenuebertragungsgesetz"
     [number] = shop.stock(1, pictures=10, warning=f"The label {word} may have changed")
-    shop.services.catalog.correct(number, {"name": f"{word} {word} {word}"}, who="local")
+    shop.services.catalog.correct(number, {"name": f"{word} {word} {word}"}, by=Editor("local"))
     page = open_desk(shop.url, viewport=PHONE).page
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     first, strip = page.locator(".thumb").first, page.locator(".strip")
@@ -1430,7 +1431,7 @@ def test_a_warning_is_read_without_scrolling(shop: DeskShop, open_desk: Open) ->
     )
     [number] = shop.stock(1, warning=warning + "Look at its edges, and at what it stands on.")
     facts = {"sku": "TOM-400", "name": "Casa Miró chopped tomatoes, 400 g"}
-    shop.services.catalog.correct(number, facts, who="local")
+    shop.services.catalog.correct(number, facts, by=Editor("local"))
     page = open_desk(shop.url, viewport={"width": 1280, "height": 720}).page
     words, panel = (page.locator(part).bounding_box() for part in (".panel .warning", ".panel-top"))
     assert words and panel
@@ -1592,7 +1593,7 @@ def test_a_conflict_with_a_new_round_is_no_success(shop: DeskShop, open_desk: Op
         if len(tries) > 1:
             route.continue_()
             return
-        shop.services.catalog.enhance(number, who="ben", instructions="whiter")
+        shop.services.catalog.enhance(number, by=Editor("ben"), instructions="whiter")
         route.abort()
 
     desk.page.route("**/review", redo_before_the_second)
@@ -1897,7 +1898,7 @@ def test_a_failed_product_says_what_to_do_and_is_tried_again(
         raise PictureError("the picture is too dark to read; photograph it again with more light")
 
     [number] = shop.stock(1)
-    shop.services.catalog.enhance(number, who="ben", instructions="again")
+    shop.services.catalog.enhance(number, by=Editor("ben"), instructions="again")
     desk = open_desk(f"{shop.url}/failed")
     expect(desk.page.get_by_role("heading", name="Nothing failed")).to_be_visible()
     with shop.working(FakeEnhancer(broken)):
@@ -2007,7 +2008,7 @@ def name_views(shop: DeskShop, ids: list[int]) -> None:
     """Two views of one SKU, and then one of another."""
     names = [("A-1", "front"), ("A-1", "back"), ("B-2", "front")]
     for number, (sku, view) in zip(ids, names, strict=True):
-        shop.services.catalog.correct(number, {"sku": sku, "view": view}, who="local")
+        shop.services.catalog.correct(number, {"sku": sku, "view": view}, by=Editor("local"))
 
 
 def test_the_desk_and_the_grid_show_a_skus_views_in_their_order(
@@ -2041,7 +2042,9 @@ def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> 
     page.goto(f"{shop.url}/products/{ids[0]}")
     expect(page.locator(".view-list li")).to_have_count(2)
     expect(page.get_by_text("Shows the same as")).to_have_count(0)
-    shop.services.catalog.correct(ids[1], {"view": "Vorne"}, who="local", allow_duplicate=True)
+    shop.services.catalog.correct(
+        ids[1], {"view": "Vorne"}, by=Editor("local"), allow_duplicate=True
+    )
     page.reload()
     expect(page.get_by_label("Views")).to_contain_text(f"Shows the same as #{ids[1]}")
     page.goto(f"{shop.url}/?product={ids[0]}")
@@ -2055,7 +2058,7 @@ def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> 
 def test_a_product_is_found_by_sku_name_and_number(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(3)
     name_views(shop, ids)
-    shop.services.catalog.correct(ids[0], {"name": "Leather bag"}, who="local")
+    shop.services.catalog.correct(ids[0], {"name": "Leather bag"}, by=Editor("local"))
     desk = open_desk(shop.url)
     page = desk.page
     desk.press("/")
@@ -2275,7 +2278,9 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
 ) -> None:
     """What exists and what would change is shown before anything is sent."""
     [number] = shop.stock(1)
-    shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
+    shop.services.catalog.correct(
+        number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, by=Editor("ann")
+    )
     pictures = shop.services.catalog.product(number).images
     listed = tmp_path / "products.csv"
     listed.write_text("sku,category,price\nCAP-1,Caps,1090\nCAP-2,Caps,5\n")
@@ -2307,7 +2312,9 @@ def test_a_photo_that_only_the_server_refuses_stops_no_other(
 ) -> None:
     """One click is enough; the report has what every attempt did, and the photos left out."""
     [number] = shop.stock(1)
-    shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
+    shop.services.catalog.correct(
+        number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, by=Editor("ann")
+    )
     (tmp_path / "CAP-2.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
     (tmp_path / "CAP-3.jpg").write_bytes(photo_bytes(3))
     listed = tmp_path / "products.csv"
@@ -2350,7 +2357,9 @@ def test_an_update_needs_no_photos_that_a_column_names(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
     [number] = shop.stock(1)
-    shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
+    shop.services.catalog.correct(
+        number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, by=Editor("ann")
+    )
     listed = tmp_path / "products.csv"
     listed.write_text("sku,price,image\nCAP-1,1090,cap_1.jpg\nCAP-2,5,cap_2.jpg\n")
     page = open_desk(f"{shop.url}/upload").page
@@ -2420,8 +2429,8 @@ def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
     one, other = shop.stock(2)
-    shop.services.catalog.correct(one, {"sku": "CAP-1", "price": 300}, who="ann")
-    shop.services.catalog.correct(other, {"sku": "CAP-2", "price": 300}, who="ann")
+    shop.services.catalog.correct(one, {"sku": "CAP-1", "price": 300}, by=Editor("ann"))
+    shop.services.catalog.correct(other, {"sku": "CAP-2", "price": 300}, by=Editor("ann"))
     listed = tmp_path / "products.csv"
     listed.write_text("sku,view,price,mrp\nCAP-1,front,500,\nCAP-1,back,,400\nCAP-2,,200,\n")
     page = open_desk(f"{shop.url}/upload").page
@@ -2891,7 +2900,7 @@ def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
     for number in ids:
         view = {"sku": long.upper(), "view": f"{long[:40]} {number}"}
         facts = view | {"name": long, "category": f"{long}/{long}"}
-        shop.services.catalog.correct(number, facts, who="ann")
+        shop.services.catalog.correct(number, facts, by=Editor("ann"))
     page = open_desk(shop.url + path, color_scheme="light").page
     assert_accessible(page)
     assert_large_enough(page)
@@ -3129,7 +3138,7 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     ids = shop.stock(4, kinds=1)
     sku = {"sku": shop.services.catalog.product(ids[2]).sku or f"{ids[2]}"}
     for number, view in ((ids[2], "back"), (ids[3], "front")):
-        shop.services.catalog.correct(number, sku | {"view": view}, who="ann")
+        shop.services.catalog.correct(number, sku | {"view": view}, by=Editor("ann"))
     approve(shop, ids[:3])
     page = open_desk(f"{shop.url}/grid?status=approved").page
     page.get_by_role("button", name="Download 3 approved").click()
@@ -3198,7 +3207,7 @@ def test_the_download_names_products_of_one_sku_and_view_first(
     approve(shop, ids)
     for number in ids:
         facts = {"sku": "CAP-1", "view": "front"}
-        shop.services.catalog.correct(number, facts, who="ann", allow_duplicate=True)
+        shop.services.catalog.correct(number, facts, by=Editor("ann"), allow_duplicate=True)
     page = open_desk(f"{shop.url}/grid?status=approved").page
     page.get_by_role("button", name="Download 2 approved").click()
     warning = page.get_by_role("dialog").locator(".warning")
@@ -3262,7 +3271,7 @@ def test_a_product_with_nothing_to_approve_says_what_to_press(
 def test_a_cancelled_product_is_not_called_failed(shop: DeskShop, open_desk: Open) -> None:
     new = NewProduct("Mugs", "https://shop.example/a.jpg", Decimal(2), Decimal(1))
     [product] = shop.services.catalog.create([new]).products
-    shop.services.catalog.cancel(product.id, who="ann")
+    shop.services.catalog.cancel(product.id, by=Editor("ann"))
     page = open_desk(f"{shop.url}/failed").page
     expect(page.locator(".row .badge")).to_have_text("Cancelled")
     page.goto(f"{shop.url}/products/{product.id}")
@@ -3432,7 +3441,7 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
 ) -> None:
     [number] = shop.stock(1)
     facts = {"mrp": 1200, "price": 990, "discount": 210, "attributes": {"Colour": "red"}}
-    shop.services.catalog.correct(number, facts, who="ann")
+    shop.services.catalog.correct(number, facts, by=Editor("ann"))
     page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Price").fill("1290")
@@ -3459,7 +3468,7 @@ def test_a_sku_and_view_of_another_product_is_saved_only_on_purpose(
     shop: DeskShop, open_desk: Open, view: str
 ) -> None:
     mug, number = shop.stock(2)
-    shop.services.catalog.correct(mug, {"sku": "MUG-1", "view": view or None}, who="ann")
+    shop.services.catalog.correct(mug, {"sku": "MUG-1", "view": view or None}, by=Editor("ann"))
     page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("SKU", exact=True).fill("MUG-1")
@@ -3479,7 +3488,7 @@ def test_a_sku_and_view_of_another_product_is_saved_only_on_purpose(
 
 def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
-    shop.services.catalog.correct(number, {"price": 990, "mrp": 2000}, who="ann")
+    shop.services.catalog.correct(number, {"price": 990, "mrp": 2000}, by=Editor("ann"))
     page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Price").fill("89.505")

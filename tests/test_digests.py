@@ -23,6 +23,7 @@ from packshot.errors import PartlyUnavailable, Unavailable
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.products.catalog import Catalog
+from packshot.products.lookup import Editor
 from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage, S3Storage, Storage
 from packshot.storage.digests import check_digest, seal, sha256_of, unseal
@@ -149,7 +150,7 @@ def test_another_normalised_copy_makes_no_picture_and_no_redo(shop: Shop) -> Non
     shop.refuses("normalised/")
     restore()
     shop.is_done(paid=5)
-    shop.catalog.enhance(shop.product_id, who="boss", instructions="warmer")
+    shop.catalog.enhance(shop.product_id, by=Editor("boss"), instructions="warmer")
     restore = shop.change("normalised/", CHANGES["one bit"])
     shop.refuses("normalised/")
     restore()

@@ -18,6 +18,7 @@ from support.shop import Json, Shop, row
 
 from packshot.database.models import Upload
 from packshot.products.duplicates import note_upload
+from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.work.claim import Claim
 from packshot.work.normalised_copy import load_photo
@@ -244,7 +245,7 @@ def test_which_photos_need_no_upload(shop: Shop) -> None:
 def test_a_photo_of_another_sku_is_found_by_its_bytes(shop: Shop) -> None:
     """As after a corrected SKU: the old spreadsheet would make the product again."""
     first, _ = skip(shop, given(shop, sku="HOO-WHT"), given(shop, view="back"))["products"]
-    shop.services.catalog.correct(first["id"], {"sku": "HOO-WHITE"}, who="ann")
+    shop.services.catalog.correct(first["id"], {"sku": "HOO-WHITE"}, by=Editor("ann"))
     photo = {"sha256": hashlib.sha256(PHOTO).hexdigest()}
     asked = [photo | {"sku": "HOO-WHT", "view": "front"}, photo | {"sku": "A-1", "view": "back"}]
     asked += [{"sha256": "0" * 64}, photo]

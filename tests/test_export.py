@@ -21,6 +21,7 @@ from support.shop import API_KEYS, SECRETS, Json, Shop
 from packshot.cli import main
 from packshot.products import export
 from packshot.products.export import COLUMNS, _cell
+from packshot.products.lookup import Editor
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_only_what_is_approved_now(shop: Shop) -> None:
     shop.services.catalog.review(rejected, "rejected", who="ann")
     redone, _ = shop.reviewable()
     approve(shop, redone)
-    shop.services.catalog.enhance(redone, who="ann")  # its next round is on the way
+    shop.services.catalog.enhance(redone, by=Editor("ann"))  # its next round is on the way
     found = lines(shop)
     assert [(line["product_id"], line["image_id"]) for line in found] == [
         (approved, one),

@@ -39,6 +39,7 @@ from packshot.errors import SettingsError
 from packshot.marketplaces.names import LONGEST_NAME, NameTemplate, UniqueNames, amazon_code
 from packshot.products.export import ALL, approved_groups
 from packshot.products.export_zip import AHEAD, zip_pieces
+from packshot.products.lookup import Editor
 from packshot.settings import Settings
 from packshot.spreadsheets import read_products, read_table
 from packshot.storage.local import LocalStorage
@@ -229,7 +230,7 @@ def test_a_view_that_is_approved_later_changes_no_name(shop: Shop) -> None:
     front, _ = shop.reviewable(variants=1)
     late, _ = shop.reviewable(variants=1)
     for number, view in ((front, "front"), (late, "top")):
-        shop.services.catalog.correct(number, {"sku": "A", "view": view}, who="ann")
+        shop.services.catalog.correct(number, {"sku": "A", "view": view}, by=Editor("ann"))
     approved(shop, sku="A", view="back")
     assert pictures(download(shop)) == ["A_2.jpg"]
     shop.services.catalog.review(front, "approved", who="ann")
@@ -240,7 +241,7 @@ def test_a_view_that_is_approved_later_changes_no_name(shop: Shop) -> None:
 
 def reviewable(shop: Shop, variants: int, **fields: Any) -> int:
     product_id, _ = shop.reviewable(variants=variants)
-    shop.services.catalog.correct(product_id, fields, who="ann")
+    shop.services.catalog.correct(product_id, fields, by=Editor("ann"))
     return product_id
 
 
@@ -305,7 +306,7 @@ def test_a_product_that_changes_its_sku_is_numbered_there(shop: Shop) -> None:
     approved(shop, 2, sku="A")
     moved = approved(shop, 1, sku="B")
     assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg", "B_1.jpg"]
-    shop.services.catalog.correct(moved, {"sku": "A"}, who="ann", allow_duplicate=True)
+    shop.services.catalog.correct(moved, {"sku": "A"}, by=Editor("ann"), allow_duplicate=True)
     assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg", "A_3.jpg"]
 
 
@@ -674,7 +675,7 @@ def test_products_of_one_sku_without_views_are_named_with_an_export(shop: Shop) 
     sneaker = approved(shop, sku="SNEAK")
     cushion = approved(shop, sku="CUSHION")
     assert json.loads(download(shop).read("manifest.json"))["notes"] == []
-    shop.services.catalog.correct(cushion, {"sku": "SNEAK"}, who="ann", allow_duplicate=True)
+    shop.services.catalog.correct(cushion, {"sku": "SNEAK"}, by=Editor("ann"), allow_duplicate=True)
     [note] = json.loads(download(shop).read("manifest.json"))["notes"]
     assert note.startswith(
         f"products {sneaker} and {cushion} have the same SKU (SNEAK) and no view"

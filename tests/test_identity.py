@@ -18,6 +18,7 @@ from packshot.database.models import FAILED, PENDING, Product, ProductTerm
 from packshot.database.tables import MIGRATIONS
 from packshot.products.catalog import Catalog
 from packshot.products.lists import Filter
+from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.products.terms import terms_of
 
@@ -88,7 +89,7 @@ def test_a_search_finds_barcodes_and_no_other_attribute(catalog: Catalog) -> Non
     for q in ("4006381333931", "400638", "978-3-16", "9783161484100"):
         assert skus(catalog, q=q) == ["EAN-1"], q
     found = catalog.products(Filter(q="EAN-1")).products[0].id
-    catalog.correct(found, {"attributes": {"Stock": "400", "EAN": "73513537"}}, who="me")
+    catalog.correct(found, {"attributes": {"Stock": "400", "EAN": "73513537"}}, by=Editor("me"))
     assert [skus(catalog, q=q) for q in ("400", "73513537")] == [[], ["EAN-1"]]
 
 

@@ -16,6 +16,7 @@ from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.fidelity.verdicts import DOUBTFUL, VERDICTS
 from packshot.products.lists import Filter
+from packshot.products.lookup import Editor
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.extra)])
@@ -63,7 +64,9 @@ def test_the_most_doubtful_come_first_on_every_page(shop: Shop) -> None:
 def test_those_without_a_sku_come_last(shop: Shop) -> None:
     ids = [shop.reviewable()[0] for _ in range(4)]
     for number, sku in ((ids[0], "B"), (ids[2], "A"), (ids[3], "B")):
-        shop.services.catalog.correct(number, {"sku": sku}, who="local", allow_duplicate=True)
+        shop.services.catalog.correct(
+            number, {"sku": sku}, by=Editor("local"), allow_duplicate=True
+        )
     assert paged(shop, "order=sku") == [ids[2], ids[0], ids[3], ids[1]]
 
 

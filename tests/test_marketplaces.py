@@ -30,6 +30,7 @@ from packshot.marketplaces.presets import preset_names, preset_titles, read_pres
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.provenance import Provenance
+from packshot.products.lookup import Editor
 from packshot.products.numbers import find_main
 from packshot.products.object_keys import normalised_key
 from packshot.settings import Settings
@@ -442,7 +443,7 @@ def put_picture(shop: Shop, product_id: int, place: int, data: bytes) -> None:
 
 def test_an_export_for_a_marketplace_brings_its_table(shop: Shop) -> None:
     product_id, _ = with_pictures(shop)
-    shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="ann")
+    shop.services.catalog.correct(product_id, {"sku": "A-1"}, by=Editor("ann"))
     shop.services.catalog.review(product_id, "approved", who="ann")
     answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
     archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
@@ -460,7 +461,7 @@ def test_an_export_for_a_marketplace_brings_its_table(shop: Shop) -> None:
 def test_only_the_main_picture_is_judged_as_that(shop: Shop) -> None:
     """A scene is fine as another picture of the product; the table says which could be first."""
     product_id, _ = with_pictures(shop)
-    shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="ann")
+    shop.services.catalog.correct(product_id, {"sku": "A-1"}, by=Editor("ann"))
     scene = encode_array(np.random.default_rng(1).integers(0, 255, (600, 600, 3), np.uint8))
     put_picture(shop, product_id, 0, scene)
     shop.services.catalog.review(product_id, "approved", who="ann")
@@ -494,8 +495,8 @@ def test_the_first_picture_of_a_sku_is_the_main_one(shop: Shop) -> None:
     """Whichever of its products is asked about."""
     back, _ = with_pictures(shop)
     front, _ = shop.reviewable(variants=1)
-    shop.services.catalog.correct(back, {"sku": "A-1", "view": "back"}, who="ann")
-    shop.services.catalog.correct(front, {"sku": "A-1", "view": "front"}, who="ann")
+    shop.services.catalog.correct(back, {"sku": "A-1", "view": "back"}, by=Editor("ann"))
+    shop.services.catalog.correct(front, {"sku": "A-1", "view": "front"}, by=Editor("ann"))
     database = shop.services.database
     first = shop.services.catalog.product(front).images[0].id
     assert find_main(database, back) == find_main(database, front) == first

@@ -25,6 +25,7 @@ from packshot.database.models import APPROVED, BatchJob, Call, Product, ProductI
 from packshot.database.types import now
 from packshot.errors import FetchError, Unavailable
 from packshot.products.figures import times_of
+from packshot.products.lookup import Editor
 from packshot.queues.contract import Depth
 from packshot.work import pipeline
 from packshot.work.claim import Claim
@@ -75,7 +76,7 @@ def busy_day(shop: Shop) -> None:
     catalog.review(approved, "approved", who="ann")
     redone, _ = shop.reviewable(variants=2)
     catalog.review(redone, "rejected", who="ann", reason="edges")
-    catalog.enhance(redone, who="ann")
+    catalog.enhance(redone, by=Editor("ann"))
     with shop.services.database.write() as session:
         paid = {"product_id": approved, "round": 1, "model": "m", "cost": Decimal("0.05")}
         session.add(Call(kind="analysis", outcome="ok", **paid))
@@ -134,7 +135,7 @@ def test_a_round_that_failed_was_not_sent_back_by_a_reviewer(shop: Shop) -> None
     [product_id] = shop.create(_row())
     claims, catalog = shop.services.parts.claims, shop.services.catalog
     claims.fail(taken(shop, product_id), FetchError("404", code="not_found"))
-    catalog.enhance(product_id, who="ann", instructions="on white")
+    catalog.enhance(product_id, by=Editor("ann"), instructions="on white")
     assert "packshot_first_pass_ratio" not in {name for name, *_ in scrape(shop)}
     claim = taken(shop, product_id)
     claims.complete(claim)

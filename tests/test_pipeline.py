@@ -30,6 +30,7 @@ from packshot.errors import (
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.products.catalog import Catalog
+from packshot.products.lookup import Editor
 from packshot.products.object_keys import variant_key
 from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
@@ -352,7 +353,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing(shop: Shop) -> None:
 
 def test_a_redo_never_fetches_again(shop: Shop) -> None:
     shop.run()
-    shop.catalog.enhance(shop.product_id, who="ann", instructions="brighter")
+    shop.catalog.enhance(shop.product_id, by=Editor("ann"), instructions="brighter")
     shop.run()
     assert len(shop.fetched) == 1
     assert len(shop.objects("enhanced/")) == 6

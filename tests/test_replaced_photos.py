@@ -22,6 +22,7 @@ from support.shop import Json, Shop, becomes, row
 
 from packshot.database.models import Product, ProductImage
 from packshot.products.duplicates import note_upload
+from packshot.products.lookup import Editor
 from packshot.products.object_keys import normalised_key
 from packshot.work.worker import Worker
 
@@ -123,14 +124,14 @@ def test_the_same_photo_changes_nothing(shop: Shop) -> None:
 def test_a_photo_is_not_replaced_while_its_pictures_are_made(shop: Shop) -> None:
     [product] = shop.create(row(raw_image=uploaded(shop, OLD), sku="A-1"))
     assert replaced(shop, product)["type"] == "/problems/being_made"
-    shop.services.catalog.cancel(product, who="ann")
+    shop.services.catalog.cancel(product, by=Editor("ann"))
     assert replaced(shop, product)["status"] == 200
 
 
 def test_a_product_that_somebody_changed_meanwhile_keeps_its_photo(shop: Shop) -> None:
     product = approved(shop)
     version = shop.services.catalog.product(product).version
-    shop.services.catalog.correct(product, {"name": "Cup"}, who="ben")
+    shop.services.catalog.correct(product, {"name": "Cup"}, by=Editor("ben"))
     answer = replaced(shop, product, headers={"If-Match": f'"{version}"'})
     assert answer["status"] == 412
 

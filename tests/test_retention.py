@@ -18,6 +18,7 @@ from packshot.cli import main
 from packshot.database.models import Call, Product, ProductImage
 from packshot.database.types import now
 from packshot.errors import FetchError
+from packshot.products.lookup import Editor
 from packshot.products.object_keys import variant_key, with_previews
 from packshot.products.retention import Retention
 from packshot.storage import S3Storage
@@ -197,7 +198,7 @@ def test_a_copy_that_is_needed_again_stays(shop: Shop) -> None:
     review(shop, product_id, "approved")
     with shop.services.database.write() as session:
         session.execute(update(Product).values(raw_removed_at=now()))
-    shop.services.catalog.enhance(product_id, who="ann")
+    shop.services.catalog.enhance(product_id, by=Editor("ann"))
     before = objects(shop)
     shop.services.retention.prune()
     assert objects(shop) == before
@@ -243,7 +244,7 @@ def test_a_redo_fetches_the_photo_again_or_says_why_not(
     age(shop, 31)
     shop.services.retention.prune()
     catalog, parts = shop.services.catalog, shop.services.parts
-    assert catalog.enhance(product_id, who="ann").normalised is None
+    assert catalog.enhance(product_id, by=Editor("ann")).normalised is None
     claim = parts.claims.claim_next()
     assert isinstance(claim, Claim)
     if own:

@@ -24,6 +24,7 @@ from packshot.database.types import now
 from packshot.download.fetcher import Fetcher
 from packshot.download.host_shares import SLOW_SECONDS, HostShares
 from packshot.errors import FetchError, PartlyUnavailable
+from packshot.products.lookup import Editor
 from packshot.serving.worker import make_worker
 from packshot.work.claim import Claim
 from packshot.work.claims import Claims
@@ -125,10 +126,10 @@ def test_a_redo_comes_before_the_first_rounds_that_wait(
     host = PhotoHost({"/photo.jpg": photo_bytes(side=64)}).__enter__()
     redone = create(shop, host, "ann", 3)
     for number in redone:
-        shop.services.catalog.cancel(number, who="ann")
+        shop.services.catalog.cancel(number, by=Editor("ann"))
     first = create(shop, host, "ann", 9)
     for number in redone:
-        shop.services.catalog.enhance(number, who="ann", instructions="whiter, please")
+        shop.services.catalog.enhance(number, by=Editor("ann"), instructions="whiter, please")
     shop.services.catalog.sender.flush()
     with running(shop, (host, host), enhancer):
         wait_until(lambda: all_made(shop, [*first, *redone]), seconds=60)

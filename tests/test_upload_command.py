@@ -36,6 +36,7 @@ from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.client import ApiError, Client
 from packshot.database.models import PENDING_REVIEW, Product
+from packshot.products.lookup import Editor
 from packshot.spreadsheets import ENDINGS, is_text_table
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
@@ -438,7 +439,7 @@ def test_a_photo_whose_sku_was_corrected_is_named(shop: Shop, tmp_path: Path) ->
     photo.write_bytes(photo_bytes())
     with served(shop.app) as url:
         run(photo, "--url", url)
-        shop.services.catalog.correct(1, {"sku": "HOO-WHITE"}, who="ann")
+        shop.services.catalog.correct(1, {"sku": "HOO-WHITE"}, by=Editor("ann"))
         dry = run(photo, "--dry-run", "--url", url)
         done = run(photo, "--url", url)
     other = "note HOO-WHT_front.jpg: product 1 (HOO-WHITE, front) has this photo;"

@@ -17,6 +17,7 @@ from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.database.tables import bring_to_head, migrate_back, revisions
 from packshot.errors import SettingsError
+from packshot.products.lookup import Editor
 
 SENTENCE = "the database is at revision 9999, which Packshot"
 
@@ -99,7 +100,7 @@ def test_going_back_keeps_what_the_older_tables_have(
     product_id, images = shop.reviewable()
     shop.services.catalog.review(product_id, "approved", who="ann", image_ids=images[:1])
     replaced, _ = shop.reviewable(variants=1)
-    shop.services.catalog.replace_photo(replaced, f"{RAW_IMAGE}?second", who="ann")
+    shop.services.catalog.replace_photo(replaced, f"{RAW_IMAGE}?second", by=Editor("ann"))
     before = shop.services.catalog.product(product_id)
     shop.close()
     migrate_back(database_url, older)

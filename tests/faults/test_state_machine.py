@@ -42,6 +42,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
+from packshot.products.lookup import Editor
 from packshot.products.review import status_of
 from packshot.queues.contract import Message, Queue
 from packshot.queues.database import DatabaseQueue
@@ -96,7 +97,7 @@ class Histories(RuleBasedStateMachine):
     def redo(self, data: st.DataObject, words: str | None) -> None:
         product_id = data.draw(st.sampled_from(sorted(self.tokens)))
         try:
-            self.catalog.enhance(product_id, who="ann", instructions=words)
+            self.catalog.enhance(product_id, by=Editor("ann"), instructions=words)
         except Conflict:
             assert self.seen[product_id] == PENDING
         else:

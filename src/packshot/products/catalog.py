@@ -35,7 +35,7 @@ from packshot.products.history import corrections_of, decisions_of, last_decisio
 from packshot.products.idempotency import Idempotency, was_answered
 from packshot.products.intake import Created, FirstRound, Intake, create_batch
 from packshot.products.lists import Facets, Filter, count_facets, list_products
-from packshot.products.lookup import check_is_own, get_product, lock_image, lock_product
+from packshot.products.lookup import Editor, check_may_change, get_product, lock_image, lock_product
 from packshot.products.photo_replacement import replace_photo
 from packshot.products.redo import check_may_redo, redo
 from packshot.products.review import NewDecision, decide_image, review_product
@@ -244,55 +244,52 @@ class Catalog:
         product_id: int,
         given: Mapping[str, Any],
         *,
-        who: str,
+        by: Editor,
         if_version: int | None = None,
-        only_submits: bool = False,
         allow_duplicate: bool = False,
     ) -> FullProduct:
         """Correct the seller's data of a product.
 
-        Raises NotFound, `correct_product`'s, and NotAllowed as `check_is_own` does.
+        Raises NotFound, `correct_product`'s, and NotAllowed as `check_may_change` does.
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            check_is_own(product, who, only_submits)
-            correct_product(session, product, who, given, allow_duplicate=allow_duplicate)
+            check_may_change(product, by)
+            correct_product(session, product, by.name, given, allow_duplicate=allow_duplicate)
             return _read_now(session, product)
 
     def cancel(
         self,
         product_id: int,
         *,
-        who: str,
+        by: Editor,
         if_version: int | None = None,
-        only_submits: bool = False,
     ) -> FullProduct:
         """Cancel a pending product. Raises the errors of `correct`."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            check_is_own(product, who, only_submits)
-            cancel_product(session, product, who, self.outbox)
+            check_may_change(product, by)
+            cancel_product(session, product, by.name, self.outbox)
             return _read_now(session, product)
 
     def enhance(
         self,
         product_id: int,
         *,
-        who: str,
+        by: Editor,
         instructions: str | None = None,
         adjustments: Sequence[str] = (),
         if_version: int | None = None,
-        only_submits: bool = False,
     ) -> FullProduct:
         """Redo: resume a failed round, or open the next one with the reviewer's wishes.
 
-        Raises Conflict while the product is already waiting for work; NotAllowed if `who`
-        `only_submits` and may not redo it.
+        Raises Conflict while the product is already waiting for work; NotAllowed as
+        `check_may_redo` does.
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            check_may_redo(session, product, who, only_submits)
-            redo(session, product, self.wanted, who, instructions, adjustments)
+            check_may_redo(session, product, by)
+            redo(session, product, self.wanted, by.name, instructions, adjustments)
             changed = _read_now(session, product)
         self.sender.send([product_id])
         return changed
@@ -302,15 +299,14 @@ class Catalog:
         product_id: int,
         raw_image: str,
         *,
-        who: str,
+        by: Editor,
         if_version: int | None = None,
-        only_submits: bool = False,
     ) -> tuple[FullProduct, bool]:
         """Make it again from this photo; False if it has it already. Raises as `enhance` does."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            check_may_redo(session, product, who, only_submits)
-            is_another = replace_photo(session, product, raw_image, self.wanted, who)
+            check_may_redo(session, product, by)
+            is_another = replace_photo(session, product, raw_image, self.wanted, by.name)
             changed = _read_now(session, product)
         if is_another:
             self.sender.send([product_id])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +11,14 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Product, ProductImage
 from packshot.errors import Conflict, NotAllowed, NotFound
 from packshot.products.answers import read_product
+
+
+@dataclass(frozen=True)
+class Editor:
+    """Who changes a product; `only_own`: a key that only submits changes only what it submitted."""
+
+    name: str
+    only_own: bool = False
 
 
 def get_product(session: Session, product_id: int) -> Product:
@@ -54,9 +63,9 @@ def current_images(session: Session, product: Product) -> Sequence[ProductImage]
     ).all()
 
 
-def check_is_own(product: Product, who: str, only_submits: bool) -> None:
-    """Let a key that only submits change only what it created itself. Raises NotAllowed."""
-    if only_submits and product.submitted_by != who:
+def check_may_change(product: Product, by: Editor) -> None:
+    """Raises NotAllowed if another key submitted the product, and that matters."""
+    if by.only_own and product.submitted_by != by.name:
         raise NotAllowed(
             f"product {product.id} was submitted with another key: only one with the scope review"
             " may change it"

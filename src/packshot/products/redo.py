@@ -11,19 +11,19 @@ from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed
 from packshot.products.batch_items import is_in_a_job
 from packshot.products.duplicates import find_sent_again
-from packshot.products.lookup import check_is_own, current_images
+from packshot.products.lookup import Editor, check_may_change, current_images
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.review import NewDecision, decide
 
 
-def check_may_redo(session: Session, product: Product, who: str, only_submits: bool) -> None:
+def check_may_redo(session: Session, product: Product, by: Editor) -> None:
     """Let a key that only submits redo only its own products that nobody has decided on.
 
     A redo spends money and undoes decisions. Raises NotAllowed.
     """
-    if not only_submits:
+    if not by.only_own:
         return
-    check_is_own(product, who, only_submits)
+    check_may_change(product, by)
     decided = any(image.status != PENDING for image in current_images(session, product))
     if decided or product.status in (APPROVED, REJECTED):
         raise NotAllowed(

@@ -25,7 +25,7 @@ from packshot.products.idempotency import (
     refuse_while_running,
     remember_answer,
 )
-from packshot.products.lookup import check_is_own
+from packshot.products.lookup import Editor, check_may_change
 from packshot.spreadsheets.fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 
 
@@ -48,16 +48,8 @@ class SkuProduct:
     refused: str | None = None
 
 
-@dataclass(frozen=True)
-class Corrector:
-    """Who corrects, and whether only what `who` created, see `check_is_own`."""
-
-    who: str
-    only_submits: bool = False
-
-
 def preview_corrections(
-    database: Database, facts: Sequence[SkuFacts], corrector: Corrector
+    database: Database, facts: Sequence[SkuFacts], by: Editor
 ) -> list[SkuProduct]:
     """What `correct_skus` would do now."""
 
@@ -66,13 +58,13 @@ def preview_corrections(
 
     with database.read() as session:
         found = _products(session, facts)
-        return list(_each(found, facts, corrector, preview))
+        return list(_each(found, facts, by, preview))
 
 
 def correct_skus(
     database: Database,
     facts: Sequence[SkuFacts],
-    corrector: Corrector,
+    by: Editor,
     idempotency: Idempotency | None = None,
 ) -> list[SkuProduct]:
     """Correct the products of these SKUs in one transaction, each with an entry in the audit.
@@ -86,14 +78,14 @@ def correct_skus(
             return [SkuProduct(**each) for each in before["products"]]
 
         def correct(product: Product, given: Mapping[str, Any]) -> Changes:
-            return correct_product(session, product, corrector.who, given)
+            return correct_product(session, product, by.name, given)
 
         ids = {product.id for product in _products(session, facts)}
         lock_products(session.connection(), ids)
         session.expire_all()
         # A product that was created meanwhile has no lock, and is as new as the facts.
         locked = [product for product in _products(session, facts) if product.id in ids]
-        found = list(_each(locked, facts, corrector, correct))
+        found = list(_each(locked, facts, by, correct))
         remember_answer(session, idempotency, {"products": [vars(each) for each in found]})
         return found
 
@@ -106,13 +98,13 @@ def _products(session: Session, facts: Sequence[SkuFacts]) -> Sequence[Product]:
 
 
 def _each(
-    products: Sequence[Product], facts: Sequence[SkuFacts], corrector: Corrector, change: Any
+    products: Sequence[Product], facts: Sequence[SkuFacts], by: Editor, change: Any
 ) -> Iterator[SkuProduct]:
     indexes = {each.sku: index for index, each in enumerate(facts)}
     for product in products:
         index = indexes[product.sku or ""]
         try:
-            check_is_own(product, corrector.who, corrector.only_submits)
+            check_may_change(product, by)
             changes = change(product, _with_attributes(product, facts[index].given))
             yield SkuProduct(index, product.id, product.view, changes)
         except (Conflict, NotAllowed) as error:

@@ -24,7 +24,7 @@ from packshot.products.duplicates import (
 from packshot.products.idempotency import Idempotency
 from packshot.products.intake import Created
 from packshot.products.seller_fields import NewProduct
-from packshot.products.sku_corrections import Corrector, SkuFacts, preview_corrections
+from packshot.products.sku_corrections import SkuFacts, preview_corrections
 from packshot.products.sku_corrections import correct_skus as correct_skus_in
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
@@ -261,12 +261,11 @@ def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Respons
     """
     facts = [_facts(each) for each in given.products]
     dry_run = query.dry_run == "true"
-    corrector = Corrector(caller().name, only_submits=caller().only_submits)
     database, idempotency = services().database, _idempotency(facts)
     if dry_run:
-        found = preview_corrections(database, facts, corrector)
+        found = preview_corrections(database, facts, caller().as_editor)
     else:
-        found = correct_skus_in(database, facts, corrector, idempotency)
+        found = correct_skus_in(database, facts, caller().as_editor, idempotency)
     changed = sum(1 for each in found if each.changes)
     words = "Nothing was changed" if dry_run else f"{changed} products are corrected"
     data = SkuCorrectionsData(products=[SkuProductOut.model_validate(each) for each in found])
@@ -332,9 +331,8 @@ def correct_product(product_id: int, query: CorrectionQuery, correction: Correct
     product = services().catalog.correct(
         product_id,
         correction.model_dump(exclude_unset=True),
-        who=caller().name,
+        by=caller().as_editor,
         if_version=wanted_version(),
-        only_submits=caller().only_submits,
         allow_duplicate=query.on_duplicate == "allow",
     )
     message = f"Product {product_id} is corrected"
@@ -365,9 +363,8 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
         product, is_another = services().catalog.replace_photo(
             product_id,
             given.raw_image,
-            who=caller().name,
+            by=caller().as_editor,
             if_version=wanted_version(),
-            only_submits=caller().only_submits,
         )
     except PackshotError:
         give_back(1)

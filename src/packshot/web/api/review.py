@@ -118,11 +118,10 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     try:
         product = catalog.enhance(
             product_id,
-            who=caller().name,
+            by=caller().as_editor,
             instructions=wish.instructions,
             adjustments=wish.adjustments,
             if_version=wanted_version(),
-            only_submits=caller().only_submits,
         )
     except PackshotError:
         give_back(charged)
@@ -145,9 +144,8 @@ def cancel_product(product_id: int, nothing: CancelIn) -> Response:
     """
     product = services().catalog.cancel(
         product_id,
-        who=caller().name,
+        by=caller().as_editor,
         if_version=wanted_version(),
-        only_submits=caller().only_submits,
     )
     return product_answer(product, f"Product {product_id} is cancelled")
 

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from flask import current_app, g
 
 from packshot.keys import Scope
+from packshot.products.lookup import Editor
 from packshot.wiring import Services
 
 
@@ -24,9 +25,9 @@ class Caller:
         return not scopes or "admin" in self.scopes or bool(self.scopes & set(scopes))
 
     @property
-    def only_submits(self) -> bool:
-        """Whether the caller may change only the products that it created itself."""
-        return not self.may("review")
+    def as_editor(self) -> Editor:
+        """For changes of products: without the scope review only of the caller's own."""
+        return Editor(self.name, only_own=not self.may("review"))
 
 
 def services() -> Services:
