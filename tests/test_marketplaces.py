@@ -248,6 +248,22 @@ def test_what_is_no_plain_backdrop_is_not_continued() -> None:
         assert made.shape[0] == made.shape[1]
 
 
+@pytest.mark.parametrize("at_side", [0, 20], ids=["touches the side", "ends just before it"])
+@pytest.mark.parametrize(
+    ("width", "darker"), [(600, 30), (2, 150)], ids=["a grey boot", "a lamp's cord"]
+)
+def test_a_product_at_the_side_is_not_drawn_out_with_the_backdrop(
+    at_side: int, width: int, darker: int
+) -> None:
+    spec = read_preset("myntra", None).render.spec
+    for turns in (0, 2):  # both sides that 3:4 pads
+        pixels = compose.BACKDROPS["studio"](1600).copy()
+        pixels[at_side:1000, 500 : 500 + width] -= np.uint8(darker)
+        pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+        made = to_array(render(Source(encode_array(pixels)), spec)[0])
+        assert made.shape[0] == made.shape[1]
+
+
 def test_a_render_is_never_enlarged() -> None:
     small = Source(encode_array(picture(300, 300)))
     _, measures = render(small, read_preset("amazon", None).render.spec)

@@ -17,6 +17,9 @@ STRIP: Final = 0.01
 FADES: Final = 0.1
 #: Pixels of a smooth side differ from its course by at most this (of 255), except for 1 %.
 SMOOTH_WITHIN: Final = 6
+#: The mean colour of a strip's column differs from its course by at most this: more is something
+#: in front of the backdrop. Of 25 photos' smooth backdrops none has more than 7.
+THING: Final = 12
 #: The colours along a backdrop's side differ by at most this.
 RANGE: Final = 60
 #: Points between which the course of a side is drawn straight.
@@ -42,9 +45,12 @@ def _continue(pixels: NDArray[Any], rows: int) -> NDArray[np.uint8] | None:
     if pixels.shape[1] < 2 * POINTS:
         return None
     deep = max(4, round(STRIP * pixels.shape[0]))
-    first, second = (_course(pixels[n * deep : (n + 1) * deep]) for n in (0, 1))
-    differs = highest(np.abs(pixels[:deep] - first))
+    strips = pixels[:deep], pixels[deep : 2 * deep]
+    first, second = (_course(strip) for strip in strips)
+    differs = highest(np.abs(strips[0] - first))
     if (differs <= SMOOTH_WITHIN).mean() < 0.99 or np.ptp(first, axis=0).max() > RANGE:
+        return None
+    if any(map(_shows_thing, strips, (first, second))):
         return None
     slope = _slope(first - second)[:, None] / deep
     fades = FADES * pixels.shape[0]
@@ -52,6 +58,12 @@ def _continue(pixels: NDArray[Any], rows: int) -> NDArray[np.uint8] | None:
     drawn = first + slope * fades * (1 - np.exp(-away / fades))
     grain = np.random.default_rng(7).random(drawn.shape[:2], np.float32)  # against banding
     return np.asarray(np.clip(drawn + grain[..., None], 0, 255), np.uint8)
+
+
+def _shows_thing(strip: NDArray[Any], course: Floats) -> bool:
+    """Whether something in front of the backdrop reaches into the strip: a boot's toe, a cord. Drawn
+    out it would be a smear, and a slope measured beside it would colour the corners."""
+    return bool(np.abs(strip.mean(axis=0) - course).max() > THING)
 
 
 def _slope(change: Floats) -> Floats:
