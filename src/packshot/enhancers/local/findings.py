@@ -181,7 +181,7 @@ def _check_cut(found: Findings, small: Bytes) -> Findings:
     assert found.cut is not None
     said = outline.find_doubts(found.rgb, found.backdrop, found.product)
     if not said.doubts:
-        return replace(found, faint=said.faint)
+        return _keep_product(replace(found, faint=said.faint), found)
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     doubts = (*found.cut.doubts, *said.doubts)
@@ -210,7 +210,7 @@ def _with_light_parts(found: Findings, small: Bytes) -> Findings:
 def _keep_product(changed: Findings, checked: Findings) -> Findings:
     """Deliver the cut that was checked, although more may belong to the product: a crop shows all
     of that, and cutting again takes long."""
-    if changed.treatment == "unsure" and "product" in vars(checked):
+    if "product" in vars(checked):
         vars(changed)["product"] = checked.product
     return changed
 
