@@ -81,6 +81,15 @@ def test_a_shadow_is_no_part(paper: Colour, shadow: float) -> None:
     assert not left_out.find_left_out(photo, backdrop.measure(photo), cut(photo)).any()
 
 
+@pytest.mark.parametrize(("stain", "kept"), [((12, 6, 12), False), ((40, 20, 40), True)])
+def test_what_nobody_can_see_in_the_dark_is_no_part(stain: Colour, kept: bool) -> None:
+    photo = np.full((*SHAPE, 3), 1, np.uint8)
+    photo[120:250, 270:450] = stain
+    photo[BODY] = (150, 60, 90)
+    photo = as_bytes(cv2.GaussianBlur(photo.astype(np.float32), (0, 0), 1.2))
+    assert left_out.find_left_out(photo, backdrop.measure(photo), cut(photo)).any() == kept
+
+
 def test_a_picture_with_such_a_part_names_its_place() -> None:
     photo = bag((215, 190, 160))
     found = findings.measure(encode_array(photo), PictureOptions())

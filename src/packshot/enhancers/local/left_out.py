@@ -13,7 +13,7 @@ from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.near import disc, grow, is_less_light, slope_of
-from packshot.enhancers.local.outline import least_edge
+from packshot.enhancers.local.outline import FAINT, least_edge
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink, to_linear
 
 SIDE = 512  # px; sizes below are at this size
@@ -65,6 +65,7 @@ def _unlike_backdrop(small: Bytes, lab: Floats, backdrop: Backdrop) -> Mask:
 
 
 def _sharp_edges(lab: Floats) -> Mask:
-    """Everything within 2 px of a sharp edge."""
+    """Everything within 2 px of a sharp edge that can be seen: in the dark, colours that nobody can
+    tell apart have edges, too."""
     slope = slope_of(lab, 0.8)
-    return grow((slope > least_edge(slope)) & (slope > SHARPER * slope_of(lab, 2.5)), 2)
+    return grow((slope > max(FAINT, least_edge(slope))) & (slope > SHARPER * slope_of(lab, 2.5)), 2)
