@@ -178,6 +178,24 @@ def test_they_refuse_one_that_leaves_a_strap_out(level: int) -> None:
     assert said_of(picture, bag) == (outline.LEFT_OUT,)
 
 
+@pytest.mark.parametrize(
+    ("cord", "doubts"),
+    [(None, ()), ((225, 228, 230), (outline.LEFT_OUT,)), ((12, 16, 18), (outline.LEFT_OUT,))],
+    ids=["no cord", "white", "black"],
+)
+def test_they_name_a_lamps_cord_in_front_of_a_coloured_wall(
+    cord: tuple[int, int, int] | None, doubts: tuple[str, ...]
+) -> None:
+    photo, lamp = np.full((400, 500, 3), (20, 110, 118), np.uint8), np.zeros((400, 500), np.uint8)
+    cv2.ellipse(lamp, (250, 300), (110, 70), 0, 180, 360, 1, -1)
+    if cord is not None:
+        cv2.line(photo, (250, 0), (250, 300), cord, 3, cv2.LINE_AA)
+    photo[lamp > 0] = (205, 205, 208)
+    noise = np.random.default_rng(5).normal(0, 1.5, photo.shape)
+    photo = as_bytes(cv2.GaussianBlur(photo.astype(np.float32), (0, 0), 0.8) + noise)
+    assert said_of(photo, lamp > 0) == doubts
+
+
 # The file's own transparency
 
 
@@ -230,6 +248,12 @@ def test_a_fully_opaque_png_is_a_photo_like_any_other() -> None:
     picture, _ = scene(sheet_of_paper())
     opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
     assert findings.measure(encode_array(opaque), CLASSICAL).treatment == "cut"
+
+
+def test_the_cut_that_was_checked_is_the_one_that_is_shown() -> None:
+    """It was made a second time, which took a third of the time of all."""
+    found = findings.measure(encode_array(scene(sheet_of_paper())[0]), CLASSICAL)
+    assert found.treatment == "cut" and "product" in vars(found)
 
 
 # The canvas

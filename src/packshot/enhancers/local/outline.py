@@ -1,7 +1,7 @@
 """Checks a finished cut against the photo.
 
-Finds outlines where the photo has no edge, background along the outline, and, on a light backdrop,
-parts that were left out: laces, cables, light parts.
+Finds outlines where the photo has no edge, background along the outline, and parts that were left
+out in front of a plain backdrop: laces, cords, and, on a light one, light parts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.near import slope_of
+from packshot.enhancers.local.near import distance_to, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, lowest, shrink
 
 SIDE = 512  # px; sizes below are at this size
@@ -39,8 +39,9 @@ FAINT_ON_WHITE = "a part of its outline is hardly visible"  # a white backdrop n
 LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's
-THIN, DARK = 11, 12.0  # px wide, and L darker than both sides: a lace, a cable, a wire
+THIN, CONTRAST = 11, 12.0  # px wide, and L from both sides: a lace, a cable, a wire
 NEAR, HANGING = 9, 21  # px wide: nearer is part of the outline; farther does not belong to the cut
+AWAY = 40  # px: before a darker backdrop a cord leads farther away than a hard shadow's edge
 RIM = 7  # px wide: there colours are mixed with the product's
 MIN_PIECE = 36  # px
 MIN_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks have less
@@ -68,11 +69,12 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     edge = least_edge(slope)
     pale = backdrop.plain and backdrop.lightness > trust.LIGHT and backdrop.chroma < MAX_CHROMA
     left_out = np.zeros_like(inside)
-    if pale:
-        sharp = _sharp(lab, slope)
+    if backdrop.plain:
         off = lab - backdrop.surface(*inside.shape)
-        left_out = _hanging(sharp & (~_in_shadow(off[..., 0]) | _thin(lab)), inside, slope)
-        left_out = _without_ringing(left_out, inside, off)
+        light = ~_in_shadow(off[..., 0]) if pale else _thin(lab, cv2.MORPH_TOPHAT)
+        parts = _sharp(lab, slope) & (light | _thin(lab, cv2.MORPH_BLACKHAT))
+        hanging = _hanging(parts, inside, slope, 0 if pale else AWAY)
+        left_out = _without_ringing(hanging, inside, off)
     edgeless = _edgeless_share(inside, slope, min(edge, MAX_ASKED))
     faint = _edgeless_share(inside, slope, FAINT) > MAX_FAINT
     reasons = (
@@ -131,11 +133,12 @@ def _mixed_share(lab: Floats, inside: Mask) -> float:
     return float(pieces[band].mean()) if band.any() else 0.0
 
 
-def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:
-    """Pieces with clear edges that are outside the cut but close to it."""
+def _hanging(sharp: Mask, inside: Mask, slope: Floats, away: int) -> Mask:
+    """Pieces with clear edges that are outside the cut, begin close to it, and lead `away` px."""
     _, labels = _strong_pieces(sharp & ~_around(inside, NEAR), slope)
-    close = np.unique(labels[_around(inside, HANGING)])
-    return np.asarray((labels > 0) & np.isin(labels, close))
+    close = labels[_around(inside, HANGING)]
+    leading = labels[distance_to(inside) > away]
+    return np.asarray((labels > 0) & np.isin(labels, close) & np.isin(labels, leading))
 
 
 def _strong_pieces(sharp: Mask, slope: Floats) -> tuple[Mask, NDArray[np.int64]]:
@@ -168,11 +171,12 @@ def _in_shadow(darker: Floats) -> Mask:
     return np.asarray(cv2.erode(darker, np.ones((5, 5), np.uint8)) < DARKEST)
 
 
-def _thin(lab: Floats) -> Mask:
-    """Where something thin and dark is, and beside it; a shadow is never thin and dark."""
+def _thin(lab: Floats, kind: int) -> Mask:
+    """Where something thin is, and beside it: light by MORPH_TOPHAT, or dark, as no shadow is, by
+    MORPH_BLACKHAT."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
-    dark = cv2.morphologyEx(np.ascontiguousarray(lab[..., 0]), cv2.MORPH_BLACKHAT, disc) > DARK
-    return np.asarray(cv2.dilate(dark.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+    thin = cv2.morphologyEx(np.ascontiguousarray(lab[..., 0]), kind, disc) > CONTRAST
+    return np.asarray(cv2.dilate(thin.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
 def _around(mask: Mask, width: int) -> Mask:
