@@ -61,8 +61,8 @@ def _continue(pixels: NDArray[Any], rows: int) -> NDArray[np.uint8] | None:
 
 
 def _shows_thing(strip: NDArray[Any], course: Floats) -> bool:
-    """Whether something in front of the backdrop reaches into the strip: a boot's toe, a cord. Drawn
-    out it would be a smear, and a slope measured beside it would colour the corners."""
+    """Whether something in front of the backdrop reaches into the strip: a boot's toe, a cord.
+    Drawn out it would be a smear, and a slope measured beside it would colour the corners."""
     return bool(np.abs(strip.mean(axis=0) - course).max() > THING)
 
 
