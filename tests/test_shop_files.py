@@ -227,6 +227,21 @@ def test_a_shops_file_names_the_pictures_of_the_zip_where_they_were_uploaded(
         assert names is None or images["OIL 7"] == [f"{folder}/{name}" for name in names]
 
 
+@pytest.mark.parametrize("sku", ["Świeca-L", "OIL 7", "A+B", "A--1"])
+def test_a_picture_that_wordpress_renames_is_not_named(make: Maker, sku: str) -> None:
+    """The import would find none of these pictures."""
+    shop = make()
+    approve(shop, sku="PLAIN-1")
+    uploads = "pictures_at=https://shop.example/wp-content/uploads/2026/12"
+    assert shop.ask("GET", f"/api/export?format=woocommerce&{uploads}").status_code == 200
+    approve(shop, sku=sku)
+    refused = shop.ask("GET", f"/api/export?format=woocommerce&{uploads}")
+    assert (refused.status_code, refused.get_json()["type"]) == (409, "/problems/no_public_address")
+    assert f"WordPress renames {sku}_1.jpg" in refused.get_json()["detail"]
+    plain = f"format=woocommerce&names={quote('{id}_{n}')}&{uploads}"
+    assert shop.ask("GET", f"/api/export?{plain}").status_code == 200
+
+
 @pytest.mark.parametrize(
     "query", ["format=csv&pictures_at=https://a.example", "format=shopify&pictures_at=files"]
 )

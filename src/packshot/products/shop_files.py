@@ -33,6 +33,9 @@ SHOPIFY: Final = (
     *("Image Src", "Image Position", "Image Alt Text"),
 )
 WOOCOMMERCE: Final = ("SKU", "Name", "Images")
+#: The media library of WordPress, and names that its `sanitize_file_name` leaves alone.
+WORDPRESS: Final = "/wp-content/uploads/"
+_KEPT_BY_WORDPRESS: Final = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9._/-]*")
 CsvRow = dict[str, object]
 #: The address at which anybody can download the picture, without a query.
 AddressOf = Callable[[ApprovedImage], str]
@@ -87,8 +90,17 @@ def address_in_store(storage: Storage, image: ApprovedImage) -> str:
 
 
 def address_uploaded(paths: Mapping[int, str], base: str, image: ApprovedImage) -> str:
-    """The picture's address where the pictures of a ZIP were uploaded; see `paths_in_zip`."""
-    return f"{base}/{quote(paths[image.image_id])}"
+    """The picture's address where the pictures of a ZIP were uploaded; see `paths_in_zip`. Raises
+    Conflict `no_public_address` where WordPress renamed it."""
+    path = paths[image.image_id]
+    if WORDPRESS in f"{base}/" and not _KEPT_BY_WORDPRESS.fullmatch(path):
+        raise Conflict(
+            f"WordPress renames {path} as it is uploaded (accents, spaces and signs), so the file"
+            " would name a picture that is not there: make the ZIP and this file with plain names,"
+            ' by --names "{id}_{n}", or for the desk by EXPORT_NAMES={id}_{n}',
+            code="no_public_address",
+        )
+    return f"{base}/{quote(path)}"
 
 
 def _is_public(host: str) -> bool:
