@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import needs_module
 
-from packshot.fidelity import close_ups, comparing, explaining, scoring
+from packshot.fidelity import close_ups, comparing, explaining, measures, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.comparing import RawSide
@@ -161,6 +161,15 @@ def test_a_colour_is_quoted_where_it_shifted_most(bottle: RawSide) -> None:
     )
     assert np.linalg.norm((now - was)[1:]) > 12
     assert said[3] in ("redder", "bluer")
+
+
+def test_a_shade_where_two_colours_alternate_is_not_quoted_as_one_turned_into_the_other() -> None:
+    """The picture is off by one column, so its median there is the other colour."""
+    raw = np.full((200, 200, 3), 200, np.uint8)
+    raw[:, ::2] = (60, 50, 40)
+    warped = np.roll(raw, 1, axis=1) + np.array([9, 0, 0], np.uint8)
+    found = measures.most_shifted(raw, warped, np.ones((200, 200), bool))
+    assert np.abs(found.now - found.was).max() < 30
 
 
 def test_a_changed_word_is_quoted_with_its_place_in_both(bottle: RawSide) -> None:
@@ -553,6 +562,27 @@ def test_what_the_picture_adds_at_the_edge_is_named_unless_it_is_a_shadow(
     named = [reason.words for reason in found.reasons]
     assert (found.verdict, found.measures["extra"] > 0.02) == (verdict, light is None)
     assert ("something was added at the bottom right" in named) == (light is None), named
+
+
+def test_background_that_was_kept_beside_the_product_is_named() -> None:
+    """It looks as it does in the photo, but there it belongs to all that is around it."""
+    photo, likely = sample("bottle-paper")
+    _, swallowed, _ = with_a_neighbour()
+    cover = np.maximum(likely, swallowed)[..., None]
+    shown = np.asarray(photo * cover + np.array([60, 70, 90]) * (1 - cover), np.uint8)
+    found = check(RawSide(side_of(photo, likely), None, b""), shown, swallowed)
+    assert (found.verdict, found.measures["extra"] > 0.02) == ("warn", True)
+    assert [reason.words for reason in found.reasons] == [
+        "background of the photo was kept at the bottom right"
+    ]
+
+
+def test_a_part_in_both_is_not_kept_background_where_the_network_missed_it(bottle: RawSide) -> None:
+    """In the photo the network did not see the cap."""
+    photo, likely = sample("bottle-paper")
+    shown = np.asarray(photo * likely[..., None] + 140 * (1 - likely[..., None]), np.uint8)
+    found = check(RawSide(side_of(photo, without_cap(likely)), None, b""), shown, likely)
+    assert (found.verdict, found.reasons, found.measures["extra"]) == ("pass", [], 0)
 
 
 def test_a_handle_in_both_is_not_gone_where_the_network_missed_it() -> None:

@@ -36,15 +36,11 @@ def draw(rgb: Bytes, compared: Comparison, reasons: list[Reason], weights: Weigh
         _paint(canvas, compared, {reason.code for reason in reasons}, weights)
     drawn = np.clip(canvas, 0, 255).astype(np.uint8)
     for reason in reasons:
-        if reason.enhanced is not None and reason.code in FRAMED:
+        if reason.enhanced is not None and reason.code == "text":
             _frame(drawn, reason.enhanced)
     if compared.maps is not None and any(reason.code == "colour" for reason in reasons):
         _swatches(drawn, (compared.maps.colours.was, compared.maps.colours.now))
     return encode_webp(drawn)
-
-
-#: Reasons whose place is drawn as a frame instead of a tint.
-FRAMED: Final = {"text"}
 
 
 def encode_webp(rgb: Bytes) -> bytes:
@@ -57,7 +53,8 @@ def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weigh
     maps = compared.maps
     assert maps is not None
     matrix = _to_canvas(compared, canvas.shape[1])
-    unjudged = maps.product & ~maps.judged & ~maps.parts.missing & ~maps.parts.extra
+    shown = maps.judged | maps.parts.missing | maps.parts.extra | maps.parts.scraps
+    unjudged = maps.product & ~shown
     _tint(canvas, unjudged.astype(np.float32) * 0.35, GREY, matrix)
     heat = np.zeros(maps.patch.shape, np.float32)
     for code, values in (("patch", maps.patch), ("detail", maps.detail)):
@@ -67,7 +64,7 @@ def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weigh
     _tint(canvas, heat, WARM, matrix)
     parts = (
         ("missing", maps.parts.missing, BLUE),
-        ("extra", maps.parts.extra, ORANGE),
+        ("extra", maps.parts.extra | maps.parts.scraps, ORANGE),
         ("repainted", maps.repainted.gone, BLUE),
         ("repainted", maps.repainted.added, ORANGE),
     )

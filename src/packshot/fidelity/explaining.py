@@ -13,11 +13,13 @@ from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.comparing import Comparison
 from packshot.fidelity.measures import Colours, swatch
 from packshot.fidelity.scoring import Weights
+from packshot.fidelity.sides import Box, corners_of
 from packshot.fidelity.text import SecondReading
 from packshot.fidelity.verdicts import PROBLEMS, FidelityVerdict, Reason
 from packshot.pictures.arrays import Floats, Mask, to_lab
 
-#: A measure becomes a reason if it adds at least this share of the score.
+#: A measure becomes a reason if it adds at least this share of the score, or of the score that
+#: gives a "warn": where a hard limit decides, small measures explain nothing.
 WORTH_NAMING: Final = 0.18
 ALONG: Final = 0.85  # of a shift; if the vividness takes as much, the shade stayed
 GREYISH: Final = 6.0  # a*b* units; a colour with less has no vividness worth a word
@@ -25,12 +27,14 @@ SEEN: Final = 2.0  # units of a* or b* that a person sees side by side
 UNJUDGED: Final = "of the product could not be judged"
 BESIDE: Final = "of the photo's product was left out, perhaps another object"
 LIGHT_NAMED: Final = 0.6  # EV
+MISSING: Final = "a part of the product is missing"
+EXTRA: Final = "something was added"
+SCRAP: Final = "background of the photo was kept"
 GONE: Final = "print, a seam or another detail is gone"
 ADDED: Final = "print, a hard highlight or another detail was added"
 #: Share of a stretch along the product's width or height from which it is called by that name.
 UPRIGHT: Final = 0.7
 MAX_PLACES: Final = 3  # of one kind
-Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
 
 def reasons_of(
@@ -44,8 +48,8 @@ def reasons_of(
     if verdict == "pass":
         return always
     parts = weights.parts(values)
-    total = sum(parts.values())
-    named = [name for name, part in parts.items() if part > 0 and part >= WORTH_NAMING * total]
+    least = WORTH_NAMING * max(sum(parts.values()), weights.warn)
+    named = [name for name, part in parts.items() if part >= least]
     if values["stretch"] > weights.stretch_fails:
         named.insert(0, "stretch")
     if values["repainted"] > weights.repainted_warns:
@@ -101,7 +105,7 @@ def _of_measure(
         yield from _text(compared)
     elif name == "stretch":
         words = _describe_stretch(compared.found, values["stretch"])
-        product = _around(maps.product & ~maps.parts.extra)
+        product = _around(maps.product & ~maps.parts.extra & ~maps.parts.scraps)
         fact = facts.describe_proportions(
             (product[2] - product[0]) / max(1, product[3] - product[1])
         )
@@ -115,13 +119,14 @@ def _of_measure(
         mask = maps.detail > weights.measures["detail"].low  # as the change map shows it
         mask = mask if mask.any() else maps.product
         yield from _places(mask, name, "texture or shape differs", compared)
-    elif name in ("missing", "extra"):
-        mask = maps.parts.missing if name == "missing" else maps.parts.extra
-        said = "a part of the product is missing" if name == "missing" else "something was added"
-        yield from _places(mask, name, said, compared)
+    elif name == "missing":
+        yield from _places(maps.parts.missing, name, MISSING, compared)
+    elif name == "extra":
+        yield from _places(maps.parts.extra, name, EXTRA, compared)
+        yield from _places(maps.parts.scraps, name, SCRAP, compared)
     elif name == "repainted":
-        for mask, said in ((maps.repainted.gone, GONE), (maps.repainted.added, ADDED)):
-            yield from _places(mask, name, said, compared)
+        yield from _places(maps.repainted.gone, name, GONE, compared)
+        yield from _places(maps.repainted.added, name, ADDED, compared)
     else:
         heat = maps.patch if name == "patch" else maps.detail
         mask = heat > max(weights.measures[name].high, 0.6 * float(heat.max()))
@@ -208,7 +213,7 @@ def _places(mask: Mask, code: str, said: str, compared: Comparison) -> Iterator[
 
 
 def boxes_of(mask: Mask) -> list[Box]:
-    """The largest connected pieces."""
+    """Around the largest connected pieces, px of the raw crop."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     largest = sorted(stats[1:], key=lambda row: -row[cv2.CC_STAT_AREA])[:MAX_PLACES]
     return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in largest]
@@ -218,9 +223,7 @@ def _reason(
     code: str, words: str, box: Box, compared: Comparison, fact: str | None = None
 ) -> Reason:
     assert compared.frames is not None and compared.found is not None
-    left, top, right, bottom = box
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-    moved = compared.found.apply(corners)
+    moved = compared.found.apply(corners_of(box))
     there = (*moved.min(axis=0), *moved.max(axis=0))
     raw, enhanced = compared.frames
     boxes = {"raw": raw.shares(box), "enhanced": enhanced.shares(there)}

@@ -44,7 +44,7 @@ def describe_place(code: str, where: str) -> str:
     if code == "missing":
         return f"what the photo shows {where} is part of the product"
     if code == "extra":
-        return f"the product has nothing {where} that the photo does not show"
+        return f"{where} the product ends where it ends in the photo"
     return f"{where} the product looks exactly as in the photo"
 
 

@@ -36,7 +36,7 @@ class FidelityMeasures:
     detail: float  # 1 - contrast-structure of the worst window
     texture: float  # 1 - contrast-structure of the 5 % worst pixels
     missing: float  # share of the product
-    extra: float  # share of the product
+    extra: float  # share of the product, kept background included
     text_drop: float  # log-probability lost per letter, of the worst line
     text_unlike: float  # 1 - correlation of the pixels, of the worst letter
     blur: float  # log ratio of sharpness
@@ -124,7 +124,7 @@ def measure(
     relit = _relight(raw_rgb, warped, core)
     values = colour_measures(raw_rgb, warped, core)
     raw_lab, lab = to_lab(raw_rgb), _match_tone(raw_rgb, relit, core)
-    patch = _windows(_unexplained_difference(raw_lab, lab), core, WORST_WINDOW)
+    patch = _windows(unexplained_difference(raw_lab, lab), core, WORST_WINDOW)
     structure = _structure(raw_lab[..., 0], lab[..., 0])
     detail_px = _unlike_structure(*structure)
     detail = _windows(detail_px, core, WORST_WINDOW / 2)
@@ -139,10 +139,10 @@ def measure(
         "detail": float(detail.max()) if inside else 0.0,
         "texture": float(np.percentile(detail_px[core], 95)) if inside else 0.0,
         "missing": float(parts.missing.sum()) / area,
-        "extra": float(parts.extra.sum()) / area,
+        "extra": float((parts.extra | parts.scraps).sum()) / area,
         "blur": _blur(raw_lab[..., 0], lab[..., 0], core),
     }
-    colours = _most_shifted(raw.rgb, warped, core)
+    colours = most_shifted(raw.rgb, warped, core)
     repainted = _repainted((raw_lab, lab), patch, core, (raw_rgb, warped))
     product = ours | theirs
     return values, Maps(patch, detail, repainted, parts, core, product, positions, colours, shares)
@@ -195,26 +195,36 @@ def _stretch(found: Alignment) -> float:
 
 def _relight(raw: Floats, warped: Floats, core: Mask) -> Floats:
     """The enhanced pixels under the photo's light: a gain of 1/2 to 2 in linear light, the same for
-    all channels, that changes slowly over the product; computed at an eighth of the size."""
-    height, width = core.shape
-    size = (max(1, width // 8), max(1, height // 8))
-    weight = cv2.resize(core.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    means = []
-    for rgb in (raw, warped):
-        light = (to_linear(rgb) @ LUMA + 0.01) * core
-        small = cv2.resize(light.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        means.append(cv2.GaussianBlur(small, (0, 0), SHADING / 8))
-    known = cv2.GaussianBlur(weight, (0, 0), SHADING / 8)
-    gain = np.where(known > 0.02, means[0] / np.maximum(means[1], 1e-4), 1.0)
+    all channels, that changes slowly over the product."""
+    (ours, known), (theirs, _) = (
+        blur_inside(to_linear(rgb) @ LUMA + 0.01, core, SHADING) for rgb in (raw, warped)
+    )
+    gain = np.where(known > 0.02, ours / np.maximum(theirs, 1e-4), 1.0)
     gain = np.clip(gain, 0.5, 2.0).astype(np.float32) ** (1 / 2.2)
-    full = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(gain, core.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(warped * full[..., None], 0, 255), np.uint8)
+
+
+def blur_inside(values: Floats, mask: Mask, sigma: float) -> tuple[Floats, Floats]:
+    """The blurred values inside the mask, and the blurred mask: their ratio is a mean that ignores
+    what is outside. Both are so smooth that an eighth of the size is enough."""
+    size = (max(1, mask.shape[1] // 8), max(1, mask.shape[0] // 8))
+    held = values * (mask if values.ndim == 2 else mask[..., None])
+    blurred, known = (
+        cv2.GaussianBlur(
+            cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA),
+            (0, 0),
+            sigma / 8,
+        )
+        for one in (held, mask)
+    )
+    return blurred, known
 
 
 # ---- colour and tone
 
 
-def _most_shifted(raw: Floats, warped: Floats, core: Mask) -> Colours:
+def most_shifted(raw: Floats, warped: Floats, core: Mask) -> Colours:
     """The colours where a person sees the largest shift."""
     soft = [
         to_lab(np.asarray(cv2.GaussianBlur(rgb, (0, 0), 2.0), np.uint8)) for rgb in (raw, warped)
@@ -225,7 +235,10 @@ def _most_shifted(raw: Floats, warped: Floats, core: Mask) -> Colours:
     side = _window_side(core, WORST_WINDOW)
     window = np.zeros_like(core)
     window[max(0, y - side // 2) : y + side // 2 + 1, max(0, x - side // 2) : x + side // 2 + 1] = 1
-    was, now = (_median(rgb, window & core) for rgb in (raw, warped))
+    was = _median(raw, window & core)
+    # Not the picture's median: where two colours alternate, it may be the other one.
+    shifted = (warped.astype(np.float32) - raw)[window & core]
+    now = np.clip(was + (shifted.mean(axis=0) if len(shifted) else 0), 0, 255)
     return Colours(was, now, (x, y), side, _lighter(raw, warped, core))
 
 
@@ -276,21 +289,16 @@ def _fit(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 
 def _slow(difference: Floats, core: Mask) -> Floats:
-    """The low-pass part of a difference inside the product, at an eighth of the size."""
-    height, width = core.shape
-    size = (max(1, width // 8), max(1, height // 8))
-    weight = cv2.resize(core.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    held = np.clip(difference, -25, 25) * core[..., None]
-    small = cv2.resize(held.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    total = cv2.GaussianBlur(weight, (0, 0), SHADING / 8) + 1e-3
-    slow = cv2.GaussianBlur(small, (0, 0), SHADING / 8) / total[..., None]
-    return np.asarray(cv2.resize(slow, (width, height), interpolation=cv2.INTER_LINEAR))
+    """The low-pass part of a difference inside the product."""
+    blurred, known = blur_inside(np.clip(difference, -25, 25), core, SHADING)
+    slow = blurred / (known + 1e-3)[..., None]
+    return np.asarray(cv2.resize(slow, core.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 # ---- detail
 
 
-def _unexplained_difference(raw: Floats, other: Floats) -> Floats:
+def unexplained_difference(raw: Floats, other: Floats) -> Floats:
     """dE beyond the lowest and highest value within 5 x 5 px of the other picture."""
     kernel = np.ones((ENVELOPE, ENVELOPE), np.uint8)
     raw, other = cv2.GaussianBlur(raw, (0, 0), 0.8), cv2.GaussianBlur(other, (0, 0), 0.8)
@@ -319,7 +327,7 @@ def _repainted(
         raw_lab, lab = (to_lab(lifting.lift(from_lab(one), gain)) for one in labs)
         raw, enhanced = (lifting.lift(one, gain) for one in pictures)
         labs, pictures = (raw_lab, lab), (raw, enhanced)
-        patch = _windows(_unexplained_difference(*labs), core, WORST_WINDOW)
+        patch = _windows(unexplained_difference(*labs), core, WORST_WINDOW)
     return find_repainted((_variance(labs[0]), _variance(labs[1])), patch, core, pictures)
 
 

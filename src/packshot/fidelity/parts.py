@@ -1,8 +1,8 @@
 """Finds parts of the product that the picture lost or added, and parts that can't be judged.
 
 The cut-out network finds the product in both pictures. Where only one of them shows product, a part
-was lost or added, or the network was wrong: it takes neighbouring objects for product, and misses a
-light part on a light background.
+was lost or added, background was kept, or the network was wrong: it takes neighbouring objects for
+product, and misses a light part on a light background.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ APART: Final = 4.0  # dE; a piece that differs less from its background is invis
 SAME_HUE: Final = 3.0  # dE; a shadow differs less from its background's colour with less light
 EDGE: Final = 1.2  # dE per px; a visible border is steeper
 BORDERED: Final = 0.15  # of a piece's border; if less of it is visible, there is no border
+ENCLOSED: Final = 0.5  # of a piece's border; if more of it is visible in the photo, it is a part
 RIM: Final = 7  # px by which two masks of the same product may differ along its outline
 SEATED: Final = 0.7  # of a cap's width, at least, touches the product
 CENTRED: Final = 0.12  # of the product's width; a cap is less far from the product's middle
@@ -49,11 +50,13 @@ class Pictures:
 
 @dataclass(frozen=True)
 class PartMasks:
-    """Masks. `unjudged` is product that was neither found in the picture nor is certainly missing;
-    `beside` likewise, but it is more likely another object that touches the product."""
+    """Masks. `scraps` is the photo's background that the picture kept beside the product;
+    `unjudged` is product that was neither found in the picture nor is certainly missing; `beside`
+    likewise, but it is more likely another object that touches the product."""
 
     missing: Mask
     extra: Mask
+    scraps: Mask
     unjudged: Mask
     beside: Mask
 
@@ -73,15 +76,20 @@ def find_parts(
     unlike = (np.linalg.norm(seen.raw - seen.relit, axis=2) > UNLIKE) & seen.visible
     lost = ours & (raw.likelihood > SURE) & ~theirs
     missing = _keep_attached(lost & (likely < 255 - SURE) & unlike, both, kernel, seen.raw)
-    extra = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE) & unlike
-    added = (piece for piece in _pieces(extra, kernel) if _is_added(piece, masks, seen))
-    extra = np.logical_or.reduce([np.zeros_like(ours), *added])
+    new = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE)
+    extra, scraps = np.zeros_like(ours), np.zeros_like(ours)
+    for piece in _pieces(new & unlike, kernel):
+        if _is_added(piece, masks, seen):
+            extra |= piece
+    for piece in _pieces(new & ~unlike & seen.visible, kernel):
+        if _is_added(piece, masks, seen) and _bordered(piece, both, seen.raw) < ENCLOSED:
+            scraps |= piece
     unjudged, beside = np.zeros_like(ours), np.zeros_like(ours)
     for piece in _pieces(lost & ~missing, kernel):
         kind = _judge_piece(piece, masks, seen)
         if kind is not None:
             {"missing": missing, "unjudged": unjudged, "beside": beside}[kind][piece] = True
-    return PartMasks(missing, extra, unjudged, beside)
+    return PartMasks(missing, extra, scraps, unjudged, beside)
 
 
 def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str | None:

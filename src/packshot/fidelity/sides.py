@@ -20,6 +20,7 @@ MARGIN = 0.08  # of the product's longer side, kept around it
 FEATURES = 2000
 MIN_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
 MIN_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Frame:
         """Picture px (n x 2) -> crop px."""
         return np.asarray((points - (self.left, self.top)) / self.scale, np.float32)
 
-    def shares(self, box: tuple[float, float, float, float]) -> list[float]:
-        """A box in crop px (left, top, right, bottom) -> shares of the picture, 0..1."""
+    def shares(self, box: Box) -> list[float]:
+        """A box in crop px -> shares of the picture, 0..1."""
         corners = self.to_picture(np.array([box[:2], box[2:]], np.float32))
         shares = np.clip(corners / (self.width, self.height), 0, 1)
         return [round(float(value), 4) for value in shares.ravel()]
@@ -143,6 +144,12 @@ def drop_specks(mask: Mask) -> Mask:
 
 def disc(side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def corners_of(box: Box) -> Floats:
+    """Clockwise from the top left (4 x 2)."""
+    left, top, right, bottom = box
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def _box(mask: Mask) -> tuple[int, int, int, int]:
