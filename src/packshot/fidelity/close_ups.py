@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from packshot.fidelity.comparing import Comparison, RawSide
-from packshot.fidelity.sides import Frame, Side
+from packshot.fidelity.sides import Box, Frame, Side, corners_of
 from packshot.fidelity.verdicts import Reason
 from packshot.pictures.arrays import Bytes, Floats, resize
 from packshot.pictures.imaging import encode_array, to_array
@@ -18,7 +18,6 @@ AROUND: Final = 1.3  # how many times larger than its place a close-up is
 WHOLE: Final = 0.8  # of the crop: a place larger than this gets no close-up
 ENLARGED: Final = 640  # px of the longer side
 QUALITY: Final = 90
-Corners = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
 
 def draw(
@@ -31,13 +30,14 @@ def draw(
     if place is None or compared.found is None:
         return (products[0],), (products[1],)
     photo = to_array(raw.picture, max(raw.side.frame.width, raw.side.frame.height))
-    ours = _enlarge(photo, raw.side.frame, _corners(place))
-    theirs = _enlarge(rgb, side.frame, compared.found.apply(_corners(place)))
+    ours = _enlarge(photo, raw.side.frame, corners_of(place))
+    theirs = _enlarge(rgb, side.frame, compared.found.apply(corners_of(place)))
     return (products[0], ours), (products[1], theirs)
 
 
-def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Corners | None:
-    """The place of the first reason that has one; else where the pixels differ most."""
+def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Box | None:
+    """The place of the first reason that has one; else where the pixels differ most. In px of the
+    raw crop."""
     height, width = raw.mask.shape
     for reason in reasons:
         if reason.raw is not None:
@@ -50,13 +50,13 @@ def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Corn
     return _around((float(x), float(y), float(x), float(y)), (width, height))
 
 
-def _in_crop(shares: list[float], frame: Frame) -> Corners:
+def _in_crop(shares: list[float], frame: Frame) -> Box:
     size = np.array([frame.width, frame.height], np.float32)
     left, top, right, bottom = frame.to_crop(np.reshape(shares, (2, 2)) * size).ravel()
     return float(left), float(top), float(right), float(bottom)
 
 
-def _around(place: Corners, size: tuple[int, int]) -> Corners:
+def _around(place: Box, size: tuple[int, int]) -> Box:
     """The place with a margin around it, moved and cut to fit into the crop."""
     spans = []
     least = MIN_SHARE * max(size)
@@ -66,11 +66,6 @@ def _around(place: Corners, size: tuple[int, int]) -> Corners:
         spans.append((max(0.0, middle - half), min(float(end), middle + half)))
     (left, right), (top, bottom) = spans
     return left, top, right, bottom
-
-
-def _corners(place: Corners) -> Floats:
-    left, top, right, bottom = place
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def _enlarge(rgb: Bytes, frame: Frame, corners: Floats) -> bytes:

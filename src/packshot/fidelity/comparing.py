@@ -25,7 +25,6 @@ SURE_INLIERS: Final = 100
 #: Matched points beside the product that show it once more: measured on the samples, two copies
 #: match in 126 or more, one in none.
 SHOWN_TWICE: Final = 50
-MIN_WORD_CONFIDENCE: Final = 0.75  # of a line's reading; less certain lines do not count as text
 PICTURE_QUALITY: Final = 92
 
 
@@ -82,11 +81,10 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
     found = alignment.add_flow(found, raw.side, enhanced, both)
     values, maps = measure(raw.side, enhanced, found, rgb)
     lines = None if raw.lines is None else _read_lines(raw, enhanced, found, both, rgb)
-    words = [line for line in lines or () if line.line.confidence >= MIN_WORD_CONFIDENCE]
     measures = FidelityMeasures(
         **values,
-        text_drop=max((line.drop for line in words), default=0.0),
-        text_unlike=max((line.unlike for line in words), default=0.0),
+        text_drop=max((line.drop for line in lines or ()), default=0.0),
+        text_unlike=max((line.unlike for line in lines or ()), default=0.0),
     )
     return Comparison(None, measures, maps, lines, frames, found)
 

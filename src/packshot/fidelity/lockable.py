@@ -10,7 +10,11 @@ import cv2
 import numpy as np
 
 from packshot.fidelity import alignment
-from packshot.fidelity.measures import drop_neighbours
+from packshot.fidelity.measures import (
+    blur_inside,
+    drop_neighbours,
+    unexplained_difference,
+)
 from packshot.fidelity.sides import Side, disc, drop_specks
 from packshot.fidelity.transform import (
     Transform,
@@ -31,7 +35,6 @@ SLIVER: Final = 0.02  # thinner differences between two masks are noise
 THROUGH: Final = 14.0  # dE; a smaller change of the background would not show through
 LIKE: Final = 9.0  # dE; a pixel this near to the background may be see-through
 UNLIKE: Final = 20.0  # dE, beyond what 5 px of misalignment explain
-ENVELOPE: Final = 5  # px
 
 
 @dataclass(frozen=True)
@@ -251,26 +254,14 @@ def _through(labs: tuple[Floats, Floats], product: Mask, core: Mask, size: float
 
 
 def _background(lab: Floats, where: Mask) -> Floats:
-    """The background, continued behind the product; computed at an eighth of the size."""
-    height, width = where.shape
-    size = (max(1, width // 8), max(1, height // 8))
-    weight = cv2.resize(where.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(lab * where[..., None], size, interpolation=cv2.INTER_AREA)
-    sigma = 0.12 * max(size)
-    known = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None] + 1e-4
-    return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma) / known, (width, height)))
+    """The background, continued behind the product."""
+    blurred, known = blur_inside(lab, where, 0.12 * max(where.shape))
+    return np.asarray(cv2.resize(blurred / (known[..., None] + 1e-4), where.shape[::-1]))
 
 
 def _differs(labs: tuple[Floats, Floats], core: Mask) -> float:
     """Share of the core whose change neither a shift of 5 px nor a change of light explains."""
     if not core.any():
         return 1.0
-    kernel = np.ones((ENVELOPE, ENVELOPE), np.uint8)
-    a = labs[0] + (_median(labs[1], core) - _median(labs[0], core))
-    a, b = cv2.GaussianBlur(a, (0, 0), 0.8), cv2.GaussianBlur(labs[1], (0, 0), 0.8)
-    total = np.zeros(core.shape, np.float32)
-    for one, other in ((a, b), (b, a)):
-        over = np.maximum(one - cv2.dilate(other, kernel), 0)
-        under = np.maximum(cv2.erode(other, kernel) - one, 0)
-        total = np.maximum(total, np.linalg.norm(over + under, axis=2))
-    return float((total[core] > UNLIKE).mean())
+    lit = labs[0] + (_median(labs[1], core) - _median(labs[0], core))
+    return float((unexplained_difference(lit, labs[1])[core] > UNLIKE).mean())

@@ -184,8 +184,6 @@ def read_again(rgb: Bytes, line: Line, quad: Floats) -> SecondReading | None:
     inside = (quad >= 0).all() and (quad < (rgb.shape[1], rgb.shape[0])).all()
     if found is None or not inside or _height(quad) < MIN_HEIGHT_ENHANCED:
         return None
-    if not _is_certain(line.confidence, line.quad):
-        return None
     crop = crop_of(rgb, quad)
     unlike = unlikeness(line, crop)
     if unlike < ALIKE:
