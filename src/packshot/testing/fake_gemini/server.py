@@ -176,7 +176,7 @@ class FakeGemini:
 
     def work_on(self, key: str, asked: strict.CheckedRequest) -> dict[str, Any]:
         """Answer one request of a job: the rest of its line in the results."""
-        kind, began = "picture" if asked.wants_picture else "analysis", time.time()
+        kind, began = asked.kind, time.time()
         name, fault = self.fault_for(kind, key) or (None, None)
         reply, tokens = _work(asked, fault, self)
         paid = PaidCall(began, time.time(), key, kind, asked.model, reply.status, reply.paid, name)

@@ -81,7 +81,6 @@ class CheckedRequest:
     model: str
     words: str
     photo: bytes | None
-    mime_type: str | None
     schema: dict[str, Any] | None
     aspect: str | None
     size: str
@@ -163,12 +162,10 @@ def read_request(model: str, body: Any) -> CheckedRequest:
     known(config, _CONFIG, "generation_config")
     parts = _parts(body.get("contents"))
     blobs = [part["inlineData"] for part in parts if "inlineData" in part]
-    blob = blobs[0] if blobs else None
     asked = CheckedRequest(
         model=model,
         words="\n".join(part["text"] for part in parts if "text" in part),
-        photo=_bytes(blob["data"]) if blob else None,
-        mime_type=blob.get("mimeType") if blob else None,
+        photo=_bytes(blobs[0]["data"]) if blobs else None,
         schema=config.get("responseJsonSchema") or config.get("responseSchema"),
         aspect=(config.get("imageConfig") or {}).get("aspectRatio"),
         size=(config.get("imageConfig") or {}).get("imageSize") or "1K",
