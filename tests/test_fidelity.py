@@ -367,7 +367,7 @@ def small_bite(rgb: Bytes, likely: Floats) -> tuple[Bytes, Floats]:
     return rgb, left
 
 
-@pytest.mark.parametrize("stops", [0.0, 0.7])
+@pytest.mark.parametrize("stops", [pytest.param(0.0, marks=pytest.mark.extra), 0.7])
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -430,7 +430,7 @@ def twice(name: str, turn: float) -> tuple[Bytes, Floats]:
     return rgb, np.hstack([mask, cv2.warpAffine(mask, turned, size)])
 
 
-@pytest.mark.parametrize("turn", [0.0, 8.0])
+@pytest.mark.parametrize("turn", [pytest.param(0.0, marks=pytest.mark.extra), 8.0])
 @pytest.mark.parametrize("name", ["bottle-paper", "mug-oak", "sneaker-paper-offcentre"])
 def test_a_product_that_is_shown_twice_fails(name: str, turn: float) -> None:
     photo, likely = sample(name)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -1434,10 +1435,19 @@ def test_a_copy_is_found_also_when_encoded_again_and_an_edit_is_not() -> None:
 PLAIN = ("s_mighty-mug.png", "s_sunnies.png", "s_white-hoodie.png", "gi_Arla-Standard-Milk.jpg")
 
 
+@cache
+def pixels_of(sent: bytes, side: int) -> Any:
+    return imaging.to_array(imaging.encode_array(imaging.to_array(sent, side), 95))
+
+
+@cache
+def shrunk(name: str) -> bytes:
+    return shrink(needs_shared("photos", name).read_bytes())
+
+
 def edited(sent: bytes, change: Callable[[Any], Any], quality: int = 92, side: int = 1024) -> bytes:
     """The photo sent, changed (its pixels as numbers of 0 to 255), and encoded again."""
-    pixels = imaging.to_array(imaging.encode_array(imaging.to_array(sent, side), 95))
-    changed = np.asarray(change(pixels.astype(np.float32)))
+    changed = np.asarray(change(pixels_of(sent, side).astype(np.float32)))
     return imaging.encode_array(np.clip(changed.round(), 0, 255).astype(np.uint8), quality)
 
 
@@ -1459,7 +1469,7 @@ def relit(by: float) -> Callable[[Any], Any]:
 def test_only_the_same_pixels_are_a_copy(
     name: str, change: Callable[[Any], Any], copied: bool, hardly_changed: bool
 ) -> None:
-    sent = shrink(needs_shared("photos", name).read_bytes())
+    sent = shrunk(name)
     seen = inspect(edited(sent, change), sent)
     assert (seen.copied, seen.hardly_changed) == (copied, hardly_changed)
 

@@ -146,10 +146,10 @@ def test_a_search_narrows_with_the_other_filters(catalog: Catalog) -> None:
 def test_a_page_of_a_search_reads_an_index_however_many_match(
     catalog: Catalog, database: Database
 ) -> None:
-    """The plan, not the time: 30,000 products share their beginning."""
+    """The plan, not the time: 6,000 products share their beginning."""
     rows = [
         {"category": "Mugs", "raw_image": "https://shop.example/m.jpg", "sku": f"SKU-{n:06}"}
-        for n in range(30_000)
+        for n in range(6_000)
     ]
     with database.write() as session:
         session.execute(insert(Product), rows)

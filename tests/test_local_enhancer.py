@@ -129,7 +129,10 @@ def photos_without_a_crop() -> dict[str, Bytes]:
 
 
 @pytest.mark.parametrize("name", photos_without_a_crop())
-@pytest.mark.parametrize(("aspect", "asked"), [("1:1", ()), ("3:4", ("keep_background",))])
+@pytest.mark.parametrize(
+    ("aspect", "asked"),
+    [("1:1", ()), pytest.param("3:4", ("keep_background",), marks=pytest.mark.extra)],
+)
 def test_no_picture_is_made_twice(name: str, aspect: str, asked: tuple[str, ...]) -> None:
     settings = Settings(cutout="classical", enhanced_image_aspect=aspect)
     analysis, pictures = run(photos_without_a_crop()[name], 10, settings, *asked)
@@ -178,12 +181,13 @@ def test_a_doubtful_cut_is_offered_with_its_doubt_and_a_hopeless_one_is_not() ->
     assert said is not None and f"not certain ({trust.FADING})" in said
 
 
+@cache
 def found_mug() -> findings.Findings:
     return findings.measure(encode_array(mug()), PictureOptions())
 
 
 def test_behind_an_unlikely_outline_nothing_is_blurred() -> None:
-    found = findings.measure(encode_array(mug()), PictureOptions())
+    found = found_mug()
     assert found.cut is not None
     kept = replace(found, treatment="scene")
     assert "soft" in recipes.titles(kept)

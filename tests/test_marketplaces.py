@@ -213,7 +213,9 @@ def on_sweep(backdrop: str) -> bytes:
     return encode_array(canvas, quality=90)
 
 
-@pytest.mark.parametrize("backdrop", ["studio", "warm", "dark"])
+@pytest.mark.parametrize(
+    "backdrop", ["studio", "dark", pytest.param("warm", marks=pytest.mark.extra)]
+)
 @pytest.mark.parametrize("aspect", ["3:4", "4:3"])
 def test_a_studio_backdrop_is_continued_without_a_seam(backdrop: str, aspect: str) -> None:
     spec = replace(read_preset("myntra", None).render.spec, aspect=aspect)

@@ -225,7 +225,7 @@ def test_no_part_is_lost_when_the_product_is_askew_small_or_wide(
 
 
 #: The others, as costly, run with `make test-extra`, and without the network with `make soak`.
-IN_EVERY_RUN = ("white mug", "white chair", "silver spoon", "sneakers")
+IN_EVERY_RUN = ("white mug", "sneakers")
 
 
 def how_often(name: str, method: str) -> tuple[pytest.MarkDecorator, ...]:
@@ -256,11 +256,11 @@ ANGLES = (0, 6, -9, 25, 45, 90)
 #: Each of these lost 1 to 20 % while only the network was asked.
 ONCE_LOST = (
     ("spoon", 0, 236, -6, 0),
-    ("glasses", 6, 244, -4, 16),
-    ("open book", -9, 222, -4, 47),
     ("mug", 25, 236, 4, 53),
 )
 ONCE_LOST_TOO = (
+    ("glasses", 6, 244, -4, 16),
+    ("open book", -9, 222, -4, 47),
     ("spoon", 25, 244, -4, 3),
     ("cable", 0, 236, 4, 20),
     ("hoop", -9, 222, 14, 32),

@@ -83,7 +83,7 @@ def test_one_worker_per_serving_process(
 
 @pytest.mark.parametrize(
     "command",
-    [RUN_PY, SERVE, (*SERVE, "--fake-gemini")],
+    [RUN_PY, SERVE, pytest.param((*SERVE, "--fake-gemini"), marks=pytest.mark.extra)],
     ids=["run.py", "packshot-serve", "fake-gemini"],
 )
 def test_a_port_that_is_taken_ends_it_before_anything_starts(

@@ -113,7 +113,7 @@ def all_made(shop: Shop, ids: list[int]) -> bool:
     return all(shop.services.catalog.product(each).status == "pending_review" for each in ids)
 
 
-@pytest.mark.parametrize("queue", ["database", "sqs"])
+@pytest.mark.parametrize("queue", ["database", pytest.param("sqs", marks=pytest.mark.extra)])
 def test_a_redo_comes_before_the_first_rounds_that_wait(
     queue: str, sqlite_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
