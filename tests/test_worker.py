@@ -41,7 +41,8 @@ from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.run_alone import RunAlone
-from packshot.work.worker import LONGEST_RUN_SECONDS, Worker
+from packshot.work.slots import ProductJob
+from packshot.work.worker import FRUITLESS_PAUSE, LONGEST_RUN_SECONDS, Worker
 
 LEASE = 3.0
 
@@ -710,6 +711,32 @@ def test_a_signal_inside_another_ones_handler_does_not_hang(shop: Shop) -> None:
     worker = shop.worker(stopping=Interrupted(lambda: worker.begin_stop()))
     worker.begin_stop()
     assert worker.parts.stopping.is_set()
+
+
+class Waits(threading.Event):
+    """Notes how long it was waited for, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
+        return self.is_set()
+
+
+def test_a_product_whose_lease_seems_over_is_not_tried_without_a_pause(shop: Shop) -> None:
+    """It is worked on here, but the clock jumped: the embedded queue names it again at once."""
+    [number] = shop.create()
+    stopping = Waits()
+    worker = shop.worker(stopping=stopping)
+    claim = worker.parts.claims.claim_next()
+    assert isinstance(claim, Claim)
+    worker.slots.give(ProductJob(Message(number), claim))
+    with shop.database.write() as session:
+        session.execute(update(Product).values(lease_until=now(-1)))
+    worker._receive()
+    assert stopping.seconds == [FRUITLESS_PAUSE]
 
 
 class Hanging(FakeQueue):

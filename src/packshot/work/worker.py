@@ -34,6 +34,8 @@ GRACE_SECONDS: Final = 25.0
 #: Seconds after which the receiver or the heartbeat counts as hanging: whatever it waits for has
 #: a shorter limit.
 LONGEST_RUN_SECONDS: Final = 180.0
+#: Seconds until the queue is asked again after none of its messages led to a claim.
+FRUITLESS_PAUSE: Final = 0.2
 
 
 class Worker:
@@ -135,7 +137,7 @@ class Worker:
         if wait > 0:
             self.parts.stopping.wait(min(wait, 1.0))
             return
-        idle = self.slots.take_idle(timeout=0.5)
+        taken = idle = self.slots.take_idle(timeout=0.5)
         if not idle:
             return
         try:
@@ -143,6 +145,8 @@ class Worker:
             self.queue_outage.end()
             for message in messages:
                 idle -= self._begin_safely(message)
+            if messages and idle == taken:  # the embedded queue may name the same ones at once
+                self.parts.stopping.wait(FRUITLESS_PAUSE)
         finally:
             self.slots.release(idle)
 
