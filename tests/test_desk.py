@@ -35,6 +35,9 @@ from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import PictureError
 from packshot.fidelity.verdicts import Check, Reason
+from packshot.pictures import imaging
+from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.checks import Checks
 from packshot.products.lookup import Editor
 from packshot.products.object_keys import changes_key, lock_key, variant_key
@@ -2506,8 +2509,10 @@ def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
     Image.effect_noise((400, 300), 90).save(webp, "WEBP")
     dot = io.BytesIO()
     Image.new("RGB", (1, 1)).save(dot, "PNG")
+    made = imaging.finish(whole, OutputSpec(), Provenance(EDITED, "local-2"))
     bad = {
         "text.jpg": (b"no picture at all", "WebP, HEIC, AVIF or TIFF: export it as one"),
+        "made.jpg": (made.data, "Packshot made this picture: give the photo"),
         "empty.jpg": (b"", "is empty"),
         "dot.png": (dot.getvalue(), "1 × 1 pixels: at least 24"),
         "half.jpg": (whole[: len(whole) // 2], "cut short, its end is missing: copy or"),

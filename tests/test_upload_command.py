@@ -36,6 +36,9 @@ from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.client import ApiError, Client
 from packshot.database.models import PENDING_REVIEW, Product
+from packshot.pictures import imaging
+from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.lookup import Editor
 from packshot.spreadsheets import ENDINGS, is_text_table
 
@@ -445,6 +448,27 @@ def test_a_photo_whose_sku_was_corrected_is_named(shop: Shop, tmp_path: Path) ->
     other = "note HOO-WHT_front.jpg: product 1 (HOO-WHITE, front) has this photo;"
     assert f"{other} it would be made again as HOO-WHT, front\n" in dry.output
     assert f"{other} now also HOO-WHT, front\n" in done.output
+
+
+def test_an_export_that_is_given_back_replaces_no_photo(shop: Shop, tmp_path: Path) -> None:
+    """Its `A-1_1.jpg` lies beside its spreadsheet, as the seller's photo of that name once did."""
+    (tmp_path / "A-1_1.jpg").write_bytes(photo_bytes())
+    back = tmp_path / "approved"
+    back.mkdir()
+    made = imaging.finish(photo_bytes(2), OutputSpec(), Provenance(EDITED, "local-2"))
+    (back / "A-1_1.jpg").write_bytes(made.data)
+    (back / "products.csv").write_text("id,sku,view,filename,price\n1,A-1,1,A-1_1.jpg,9\n")
+    with served(shop.app) as url:
+        run(tmp_path / "A-1_1.jpg", "--url", url)
+        before = shop.services.catalog.product(1).raw_sha256
+        dry = run(back / "products.csv", "--update", "--dry-run", "--url", url)
+        done = run(back / "products.csv", "--update", "--url", url)
+    why = "photo: A-1_1.jpg: Packshot made this picture; give the photo that it was made from."
+    assert f"would be refused products.csv row 2: {why}" in dry.output
+    assert f"refused products.csv row 2: {why}" in done.output
+    after = shop.services.catalog.product(1)
+    assert after.raw_sha256 == before
+    assert after.price == 9
 
 
 def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> None:

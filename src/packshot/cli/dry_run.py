@@ -42,6 +42,7 @@ from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.provenance import check_not_made_here
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.web.api.product_schemas import NewProductIn
@@ -246,7 +247,9 @@ def _picture_errors(row: Row, pixels: Pixels) -> Iterator[str]:
     raw_image = row.fields.get("raw_image", "")
     try:
         if row.photo is not None:
-            pixels.run(imaging.normalise, row.photo.read_bytes())
+            data = row.photo.read_bytes()
+            check_not_made_here(data)
+            pixels.run(imaging.normalise, data)
         elif raw_image and not raw_image.startswith(("s3://", UPLOADED)):
             check_url(raw_image)
     except (FetchError, PictureError) as error:

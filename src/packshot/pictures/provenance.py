@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape  # xml.sax.saxutils imports HTTP, which costs each pixel process 2.5 MB
 from typing import Final
+
+from packshot.errors import PictureError
 
 #: The addresses of IPTC's terms (cv.iptc.org/newscodes/digitalsourcetype).
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -13,6 +16,7 @@ DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 COMPLETED_BY_A_MODEL: Final = "compositeWithTrainedAlgorithmicMedia"
 #: A photo edited by algorithms that generate nothing.
 EDITED: Final = "algorithmicallyEnhanced"
+_MADE_HERE: Final = re.compile(rb'xmp:CreatorTool="Packshot(?: \(|")')
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,13 @@ class Provenance:
             f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" {written}/>'
             '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
         ).encode()
+
+
+def check_not_made_here(data: bytes) -> None:
+    """Raises PictureError for one of Packshot's own pictures, in an unpacked export or a shop's
+    media library: as a photo it would replace, and be made from again, the one it came from."""
+    if _MADE_HERE.search(data):
+        raise PictureError(
+            "Packshot made this picture; give the photo that it was made from.",
+            code="picture_made_here",
+        )

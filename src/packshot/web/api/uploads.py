@@ -11,6 +11,7 @@ from flask import Response, request
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.pictures.limits import MAX_BYTES
+from packshot.pictures.provenance import check_not_made_here
 from packshot.products.duplicates import note_upload
 from packshot.products.object_keys import preview_key, upload_key
 from packshot.storage.digests import sha256_of
@@ -54,6 +55,7 @@ def _upload() -> str:
     data = read_file(request, "file", MAX_BODY)
     give_back = charge_bytes(len(data))
     try:
+        check_not_made_here(data)
         picture = services().pixels.run(imaging.normalise, data, wait=WAIT_SECONDS)
         return _store(picture, sha256_of(data))
     except PackshotError:

@@ -15,6 +15,8 @@ const KINDS = [
   ["TIFF", 0, ["II*\0", "II+\0", "MM\0*", "MM\0+"]],
 ];
 const READ_HERE = 3;
+/** As Packshot writes it into its pictures: in an unpacked export they lie beside the spreadsheet. */
+const MADE_HERE = 'xmp:CreatorTool="Packshot (';
 
 /** Why the photo can't be used; null where nothing is wrong, or this browser can't tell. */
 export async function whyUnusable(photo) {
@@ -27,6 +29,8 @@ export async function whyUnusable(photo) {
     if (index < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF: export it as one.";
     if (index >= READ_HERE) return null;
     const [kind] = KINDS[index];
+    if (has(bytes, codesOf(MADE_HERE), 0))
+      return "Packshot made this picture: give the photo that it was made from.";
     if (isCutShort(kind, bytes))
       return `The ${kind} is cut short, its end is missing: copy or export it again.`;
     if (isAnimated(kind, bytes)) return "It is animated: send a single still picture.";
