@@ -17,6 +17,10 @@ from support.fakes import photo_bytes
 from support.shop import Json, Shop, row
 
 from packshot.database.models import Upload
+from packshot.errors import PictureError
+from packshot.pictures import imaging
+from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.duplicates import note_upload
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
@@ -184,6 +188,18 @@ def test_a_fetched_photo_is_known_by_its_bytes(sqlite_url: str, tmp_path: Path) 
         [first] = skip(shop, row(sku="A-1", view="front", raw_image=host.url("/a.jpg")))["products"]
         normalise(shop)
     assert skip(shop, given(shop))["skipped"] == [{"index": 0, "product_id": first["id"]}]
+    shop.close()
+
+
+def test_a_picture_of_packshot_in_a_shop_is_no_photo(sqlite_url: str, tmp_path: Path) -> None:
+    """A shop's own export names the pictures that it got: each would be made anew."""
+    made = imaging.finish(PHOTO, OutputSpec(), Provenance(EDITED, "local-2")).data
+    with PhotoHost({"/a.jpg": made}) as host:
+        shop = Shop(sqlite_url, tmp_path / "media", raw_image_hosts=host.address)
+        skip(shop, row(sku="A-1", raw_image=host.url("/a.jpg")))
+        with pytest.raises(PictureError) as caught:
+            normalise(shop)
+    assert caught.value.code == "picture_made_here"
     shop.close()
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from packshot.enhancers.contract import Photo
 from packshot.errors import NotFound
 from packshot.pictures import imaging
+from packshot.pictures.provenance import check_not_made_here
 from packshot.products.deletions import own_upload
 from packshot.products.object_keys import normalised_key
 from packshot.storage.digests import check_digest, sha256_of
@@ -41,6 +42,7 @@ def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     with limit_own_readers(claim, parts):
         with claim.progress.time("fetch"):
             raw = parts.read_raw(claim.raw_image)
+        check_not_made_here(raw)
         with claim.progress.time("normalise"):
             copy = parts.pixels.run(imaging.normalise, raw, smaller_side)
     copy = store(key, copy, parts)
