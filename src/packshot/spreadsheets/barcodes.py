@@ -7,10 +7,10 @@ only noted, because somebody may have typed it so.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from packshot.spreadsheets.header import ATTRIBUTE, Column
+from packshot.spreadsheets.header import ATTRIBUTE, Column, index_of
 from packshot.spreadsheets.layouts import with_cell
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
@@ -46,14 +46,14 @@ def is_barcode(name: str) -> bool:
 
 
 def drop_broken_barcodes(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
     """The records without the barcodes that lost digits, and a note for each of these; one note for
     each column with barcodes that may be wrong. The SKU has its own rules."""
     problems: list[SheetProblem] = []
-    sku = next((one.index for one in columns if mapping[one.name] == "sku"), None)
+    sku = index_of(columns, "sku")
     for column in columns:
-        if mapping[column.name] != ATTRIBUTE or not is_barcode(column.name):
+        if column.field != ATTRIBUTE or not is_barcode(column.name):
             continue
         doubtful: list[Record] = []
         for place, record in enumerate(records):

@@ -4,7 +4,7 @@ group. Shopify's handles are its layout's."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,20 +28,20 @@ _IDS: Final = frozenset({"id", "product id"})
 
 
 def with_families(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: Sequence[Record]
+    columns: Sequence[Column], records: Sequence[Record]
 ) -> tuple[list[Record], dict[int, Record]]:
     """The records, each product's with its family, and the parent of each variant by its row."""
     names = {
         column.index: without_accents(plain_name(column.name))
         for column in columns
-        if mapping[column.name] == ATTRIBUTE
+        if column.field == ATTRIBUTE
     }
     groups = [index for index, name in names.items() if name in _GROUPS]
     of_parents = [index for index, name in names.items() if _names_parents(name)]
     above = find_rows_above(columns, records)
     if not groups and not of_parents and not above:
         return list(records), {}
-    numbered = _numbered(mapping, columns, records)
+    numbered = _numbered(columns, records)
     parents: dict[int, Record] = {}
     families: dict[int, str] = {}
     for record in records:
@@ -92,14 +92,12 @@ def _names_parents(name: str) -> bool:
     return bool(_PARENT.search(name)) and not _OF_CATEGORIES.search(name)
 
 
-def _numbered(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: Sequence[Record]
-) -> dict[str, Record]:
+def _numbered(columns: Sequence[Column], records: Sequence[Record]) -> dict[str, Record]:
     """The records by what a column can name them: their SKU, else their ID; WooCommerce writes
     `id:7`."""
     numbered: dict[str, Record] = {}
     ids = [one.index for one in columns if plain_name(one.name) in _IDS]
-    skus = [one.index for one in columns if mapping[one.name] == "sku"]
+    skus = [one.index for one in columns if one.field == "sku"]
     for prefix, indexes in (("id:", ids), ("", skus), ("", ids)):
         for record in records:
             for index in indexes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -80,12 +80,32 @@ _RANKS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its index from 0, its letter, and a name that no other column has."""
+    """One column: its index from 0, its letter, a name that no other column has, and what it is
+    read as: one of FIELDS."""
 
     index: int
     letter: str
     name: str
     is_empty: bool = False
+    field: str = ATTRIBUTE
+
+
+def column_of(columns: Sequence[Column], field: str) -> Column | None:
+    """The first column that is read as this field."""
+    return next((column for column in columns if column.field == field), None)
+
+
+def index_of(columns: Sequence[Column], field: str) -> int | None:
+    return column.index if (column := column_of(columns, field)) else None
+
+
+def index_named(columns: Sequence[Column], names: Collection[str]) -> int | None:
+    """The index of the first column that has one of these names, as `plain_name` gives them."""
+    return next((one.index for one in columns if plain_name(one.name) in names), None)
+
+
+def picture_indexes(columns: Sequence[Column]) -> list[int]:
+    return [column.index for column in columns if column.field in SHARED]
 
 
 def plain_name(text: str) -> str:

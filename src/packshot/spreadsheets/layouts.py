@@ -4,12 +4,12 @@ leave empty, to be filled in from other rows."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 from packshot.spreadsheets.families import find_picture_rows, with_families
-from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS, SHARED
+from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
     LEFT_OUT,
@@ -17,6 +17,9 @@ from packshot.spreadsheets.header import (
     Column,
     field_of,
     guess_mapping,
+    index_named,
+    index_of,
+    picture_indexes,
     plain_name,
 )
 from packshot.spreadsheets.table import Record
@@ -162,44 +165,35 @@ def _without_percent_discount(
 ) -> dict[str, str]:
     """The mapping without the discount if a column beside it (Wix' discountMode) says that some are
     percentages: they are no amounts of money."""
-    mode = _place_of(columns, lambda column: plain_name(column.name) in _DISCOUNT_MODES)
+    mode = index_named(columns, _DISCOUNT_MODES)
     if mode is None or not any(_PERCENT_MODE.search(record.cell(mode)) for record in records):
         return mapping
     return {name: ATTRIBUTE if to == "discount" else to for name, to in mapping.items()}
 
 
-def complete(
-    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
-) -> list[Record]:
+def complete(layout: Layout, columns: Sequence[Column], records: list[Record]) -> list[Record]:
     """The rows, filled in from other rows and columns."""
     if layout == "Shopify":
-        return _complete_shopify(mapping, columns, records)
-    return _complete_variants(layout, mapping, columns, records)
+        return _complete_shopify(columns, records)
+    return _complete_variants(layout, columns, records)
 
 
-def _place_of(columns: Sequence[Column], is_it: Callable[[Column], bool]) -> int | None:
-    return next((column.index for column in columns if is_it(column)), None)
-
-
-def _complete_shopify(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
-) -> list[Record]:
+def _complete_shopify(columns: Sequence[Column], records: list[Record]) -> list[Record]:
     """Complete Shopify's rows: a row with only a handle and a picture adds the picture to the
     handle's first row; without any SKU the handle is the SKU."""
-    handle = _place_of(columns, lambda column: plain_name(column.name) in HANDLES)
-    sku = _place_of(columns, lambda column: mapping[column.name] == "sku")
+    handle, sku = index_named(columns, HANDLES), index_of(columns, "sku")
     if handle is None:
         return records
     inherited = [
         column.index
         for column in columns
-        if mapping[column.name] not in _PICTURES
-        and not (mapping[column.name] == ATTRIBUTE and _OWN.fullmatch(plain_name(column.name)))
+        if column.field not in _PICTURES
+        and not (column.field == ATTRIBUTE and _OWN.fullmatch(plain_name(column.name)))
     ]
     of_variant = {
         column.index
         for column in columns
-        if mapping[column.name] in NUMBERS or _OF_VARIANT.fullmatch(plain_name(column.name))
+        if column.field in NUMBERS or _OF_VARIANT.fullmatch(plain_name(column.name))
     }
     first: dict[str, Record] = {}
     completed = []
@@ -217,11 +211,9 @@ def _complete_shopify(
     return completed
 
 
-def without_picture(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
-) -> set[int]:
+def without_picture(columns: Sequence[Column], records: list[Record]) -> set[int]:
     """The rows of variants without a picture whose product has one, such as sizes of a shoe."""
-    indexes = [column.index for column in columns if mapping[column.name] in SHARED]
+    indexes = picture_indexes(columns)
     pictured = {
         record.number: any(record.cell(index) or index in record.links for index in indexes)
         for record in records
@@ -235,14 +227,14 @@ def without_picture(
 
 
 def _complete_variants(
-    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    layout: Layout, columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
     """Complete the rows of variants: each has its parent's category, and its name if it has none; a
     row that is only a picture is one of its product. WooCommerce names the
     parent's picture for a variation that has none."""
-    records, parents = with_families(mapping, columns, records)
-    shared = [one.index for one in columns if mapping[one.name] in ("category", "name")]
-    images = [one.index for one in columns if mapping[one.name] in SHARED]
+    records, parents = with_families(columns, records)
+    shared = [one.index for one in columns if one.field in ("category", "name")]
+    images = picture_indexes(columns)
     every = [one.index for one in columns if one.index not in images]
     picture_rows = find_picture_rows(columns, records)
     completed = []

@@ -58,11 +58,14 @@ class NumberColumn:
     """One column mapped onto a number; `cells` are its amounts by row number."""
 
     column: Column
-    field: str
     convention: Convention = made_by(default_factory=lambda: Convention("point", ""))
     cells: dict[int, Amount] = made_by(default_factory=dict)
     values: dict[int, Decimal] = made_by(default_factory=dict)
     problems: list[SheetProblem] = made_by(default_factory=list)
+
+    @property
+    def field(self) -> str:
+        return self.column.field
 
     @property
     def is_percentage(self) -> bool:
@@ -89,17 +92,10 @@ class NumberColumn:
 
 
 def read_numbers(
-    columns: Sequence[Column],
-    mapping: Mapping[str, str],
-    records: Sequence[Record],
-    chosen: Mapping[str, DecimalSign],
+    columns: Sequence[Column], records: Sequence[Record], chosen: Mapping[str, DecimalSign]
 ) -> list[NumberColumn]:
     """Read every mapped number column. Raises SpreadsheetError for a choice that does not fit."""
-    found = [
-        NumberColumn(column, mapping[column.name])
-        for column in columns
-        if mapping[column.name] in NUMBERS
-    ]
+    found = [NumberColumn(column) for column in columns if column.field in NUMBERS]
     _check_choices(found, chosen)
     for column in found:
         _take_apart(column, records)

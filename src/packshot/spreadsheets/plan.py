@@ -248,10 +248,9 @@ def _as_distinct_as_skus(found: Import, table: Table) -> Iterator[Column]:
         return len(texts) - len(set(texts))
 
     columns = found.columns
-    most = sum(count_repeated(column) for column in columns if found.mapping[column.name] == "sku")
+    most = sum(count_repeated(column) for column in columns if column.field == "sku")
     for column in columns:
-        field = found.mapping[column.name]
-        if field != "sku" and field not in NUMBERS and count_repeated(column) <= most:
+        if column.field not in ("sku", *NUMBERS) and count_repeated(column) <= most:
             yield column
 
 

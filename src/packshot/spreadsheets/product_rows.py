@@ -62,7 +62,6 @@ class RowReader:
     def __init__(
         self,
         columns: Sequence[Column],
-        mapping: Mapping[str, str],
         layout: Layout,
         numbers: Sequence[NumberColumn],
         defaults: Mapping[str, str],
@@ -75,10 +74,9 @@ class RowReader:
         self._defaults = defaults
         self._default_amounts = read_amounts(defaults)
         self._width = width
-        self._texts = {mapping[one.name]: one for one in columns}
-        self._pictures = [one for one in columns if mapping[one.name] in SHARED]
-        self._names = {one.name for one in self._pictures if mapping[one.name] == "filename"}
-        self._attributes = [one for one in columns if mapping[one.name] == ATTRIBUTE]
+        self._texts = {one.field: one for one in columns}
+        self._pictures = [one for one in columns if one.field in SHARED]
+        self._attributes = [one for one in columns if one.field == ATTRIBUTE]
         self._bad = False
         #: Rows that become products without a SKU.
         self.without_sku: list[int] = []
@@ -293,7 +291,7 @@ class RowReader:
 
     def _with_pictures(self, row: ProductRow, found: list[_Found]) -> list[ProductRow]:
         addresses = [one for one in found if one.picture.kind == "address"]
-        names = [one for one in found if one.column.name in self._names and one not in addresses]
+        names = [one for one in found if one.column.field == "filename" and one not in addresses]
         if addresses and len(names) == len(addresses):  # a name beside each address
             rows = [
                 replace(_with_picture(row, one, found), filename=name.picture.filename)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.barcodes import drop_broken_barcodes
 from packshot.spreadsheets.facts import settle_prices
-from packshot.spreadsheets.fields import SHARED
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
     LAST_RANK,
     NET_RANK,
     Column,
+    column_of,
     columns_of,
     count_recognised,
     field_of,
     find_another_table,
     find_header,
     guess_mapping,
+    index_of,
+    picture_indexes,
     plain_name,
     repeats,
     with_choices,
@@ -83,22 +86,23 @@ def read_products(
     columns = columns_of(header, records)
     layout = layout_of(columns)
     mapping, sales = _map_columns(layout, columns, records, choices)
+    columns = [replace(column, field=mapping[column.name]) for column in columns]
     records, repeated = _drop_repeated_headers(header, records)
-    records = complete(layout, mapping, columns, records)
-    records, remarks = drop_remarks(mapping, columns, records, stems)
+    records = complete(layout, columns, records)
+    records, remarks = drop_remarks(columns, records, stems)
     records = sales.complete(mapping, records) if sales else records
-    records, corrected = _correct_cells(layout, mapping, columns, records)
-    numbers = read_numbers(columns, mapping, records, choices.conventions)
-    reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
+    records, corrected = _correct_cells(layout, columns, records)
+    numbers = read_numbers(columns, records, choices.conventions)
+    reader = RowReader(columns, layout, numbers, choices.defaults, len(header.cells))
     rows = _read_rows(reader, records)
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index])),
         *(*_unknown(header, mapping, choices), *repeated, *remarks, *corrected),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
-        *_note_without_sku(reader.without_sku, mapping),
+        *_note_without_sku(reader.without_sku, columns),
         *(sales.notes(mapping) if sales else ()),
-        *_note_columns(columns, mapping, records, choices),
+        *_note_columns(columns, records, choices),
     ]
     return Import(
         table.form,
@@ -112,12 +116,12 @@ def read_products(
 
 
 def _correct_cells(
-    layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
+    layout: Layout, columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
-    records, halves = add_halves(mapping, columns, records)
-    records, floats = _drop_float_skus(mapping, columns, records)
-    records, barcodes = drop_broken_barcodes(mapping, columns, records)
-    records, moved = _settle_pictures(layout, mapping, columns, records)
+    records, halves = add_halves(columns, records)
+    records, floats = _drop_float_skus(columns, records)
+    records, barcodes = drop_broken_barcodes(columns, records)
+    records, moved = _settle_pictures(layout, columns, records)
     return records, [*halves, *floats, *barcodes, *moved]
 
 
@@ -169,37 +173,36 @@ def _unknown(
         yield SheetProblem(None, None, NO_SKU_COLUMN, "note")
 
 
-def _note_without_sku(rows: Sequence[int], mapping: Mapping[str, str]) -> Iterator[SheetProblem]:
+def _note_without_sku(rows: Sequence[int], columns: Sequence[Column]) -> Iterator[SheetProblem]:
     """One note on all rows whose SKU is missing, although there is a column for it."""
-    column = next((name for name, to in mapping.items() if to == "sku"), None)
+    column = column_of(columns, "sku")
     if column is None or not rows:
         return
     if len(rows) == 1:
         detail = "gives no SKU: exports name the pictures of this row after their photos"
-        yield SheetProblem(rows[0], column, detail, "note")
+        yield SheetProblem(rows[0], column.name, detail, "note")
         return
     named = list_first(list(map(str, rows)), _ROWS_NAMED)
     detail = f"gives no SKU in rows {named}: exports name their pictures after their photos"
-    yield SheetProblem(None, column, detail, "note")
+    yield SheetProblem(None, column.name, detail, "note")
 
 
 def _note_columns(
-    columns: Sequence[Column],
-    mapping: dict[str, str],
-    records: Sequence[Record],
-    choices: ImportChoices,
+    columns: Sequence[Column], records: Sequence[Record], choices: ImportChoices
 ) -> Iterator[SheetProblem]:
-    yield from _note_doubles(columns, mapping)
-    yield from _note_pictures(columns, mapping, records, choices)
-    yield from _note_prices(columns, mapping, records, choices)
+    yield from _note_doubles(columns)
+    kept = [one for one in columns if one.field == ATTRIBUTE and one.name not in choices.mapping]
+    yield from _note_pictures(kept, picture_indexes(columns), records)
+    if column_of(columns, "price") is None:
+        yield from _note_prices(kept, records)
 
 
-def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[SheetProblem]:
+def _note_doubles(columns: Sequence[Column]) -> Iterator[SheetProblem]:
     """Note each second column for one field that its name fits as well: it becomes an attribute."""
-    used = {mapping[column.name]: column.name for column in columns}
+    used = {column.field: column.name for column in columns}
     for column in columns:
         found = field_of(column.name)
-        if not found or mapping[column.name] != ATTRIBUTE or found[0] not in used:
+        if not found or column.field != ATTRIBUTE or found[0] not in used:
             continue
         other = used[found[0]]
         if column.name.rpartition(" (")[0] == other:
@@ -212,17 +215,10 @@ def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterato
 
 
 def _note_pictures(
-    columns: Sequence[Column],
-    mapping: Mapping[str, str],
-    records: Sequence[Record],
-    choices: ImportChoices,
+    columns: Sequence[Column], read: Sequence[int], records: Sequence[Record]
 ) -> Iterator[SheetProblem]:
-    """Note a column that names pictures that no other names, and whose name does not say so, unless
-    a person chose."""
-    read = [column.index for column in columns if mapping[column.name] in SHARED]
+    """Note a column that names pictures that none of those that are read names."""
     for column in columns:
-        if mapping[column.name] != ATTRIBUTE or column.name in choices.mapping:
-            continue
         others = (
             record
             for record in records
@@ -233,22 +229,12 @@ def _note_pictures(
             yield SheetProblem(None, column.name, f"{detail} are products' photos", "note")
 
 
-def _note_prices(
-    columns: Sequence[Column],
-    mapping: Mapping[str, str],
-    records: Sequence[Record],
-    choices: ImportChoices,
-) -> Iterator[SheetProblem]:
-    """Note columns of numbers that may be prices if none is read as the price, unless a person
-    chose."""
-    if "price" in mapping.values():
-        return
+def _note_prices(columns: Sequence[Column], records: Sequence[Record]) -> Iterator[SheetProblem]:
+    """Note columns of numbers that may be prices, because none is read as the price."""
     for column in columns:
         texts = [text for record in records if (text := record.cell(column.index))]
         if (
-            mapping[column.name] == ATTRIBUTE
-            and column.name not in choices.mapping
-            and _PRICE_WORDS.search(without_accents(plain_name(column.name)))
+            _PRICE_WORDS.search(without_accents(plain_name(column.name)))
             and texts
             and all(text[0].isdecimal() or text[-1].isdecimal() for text in texts)
         ):
@@ -277,10 +263,10 @@ def _drop_repeated_headers(
 
 
 def _drop_float_skus(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
     """Read SKUs like 1042.0 as 1042 if all end so: programs that calculate write them that way."""
-    column = next((one for one in columns if mapping[one.name] == "sku"), None)
+    column = column_of(columns, "sku")
     skus = [sku for record in records if column and (sku := record.cell(column.index))]
     if not column or not skus or not all(map(_FLOAT.fullmatch, skus)):
         return records, []
@@ -291,13 +277,14 @@ def _drop_float_skus(
 
 
 def _settle_pictures(
-    layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: list[Record]
+    layout: Layout, columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
     """The rows, each picture in one of them. A variant without a picture of its own waits for a
     photo of its SKU; without a SKU of its own it is left out with a note."""
-    shared, notes = share_pictures(layout, mapping, columns, records)
-    lacking = without_picture(mapping, columns, shared)
-    sku = next((one.index for one in columns if mapping[one.name] == "sku"), len(columns))
+    shared, notes = share_pictures(layout, columns, records)
+    lacking = without_picture(columns, shared)
+    of_sku = index_of(columns, "sku")
+    sku = len(columns) if of_sku is None else of_sku
     skus = Counter(record.cell(sku) for record in shared)
     needless = {
         record.number
@@ -311,10 +298,7 @@ def _settle_pictures(
         for record in shared
         if record.number in needless and record.cell(sku) not in shown
     ]
-    kept = {
-        record.number: record
-        for record in keep_variants(layout, mapping, columns, records, pictured)
-    }
+    kept = {one.number: one for one in keep_variants(layout, columns, records, pictured)}
     left = [record for record in shared if record.number not in needless]
     return [kept.get(record.number, record) for record in left], notes
 

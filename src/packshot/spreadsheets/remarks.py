@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from packshot.spreadsheets.fields import SHARED
-from packshot.spreadsheets.header import Column
+from packshot.spreadsheets.header import Column, index_of, picture_indexes
 from packshot.spreadsheets.name_index import caseless
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
@@ -33,18 +32,14 @@ _NAMED: Final = 10
 
 
 def drop_remarks(
-    mapping: Mapping[str, str],
     columns: Sequence[Column],
     records: list[Record],
     stems: Collection[str],
 ) -> tuple[list[Record], list[SheetProblem]]:
     """The records without totals and remarks, and one note on all of these. None of them has a
     picture, nor a SKU that is among the photos' `stems`."""
-    sku, category = (
-        next((one.index for one in columns if mapping[one.name] == field), None)
-        for field in ("sku", "category")
-    )
-    pictures = [one.index for one in columns if mapping[one.name] in SHARED]
+    sku, category = index_of(columns, "sku"), index_of(columns, "category")
+    pictures = picture_indexes(columns)
     most = max((sum(map(bool, record.cells)) for record in records), default=0)
     numbered = sku is not None and _have_digits(records, sku)
     found = [

@@ -14,8 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from packshot.spreadsheets.fields import SHARED
-from packshot.spreadsheets.header import Column, plain_name
+from packshot.spreadsheets.header import (
+    Column,
+    column_of,
+    index_named,
+    index_of,
+    picture_indexes,
+    plain_name,
+)
 from packshot.spreadsheets.layouts import ALT_TEXTS, HANDLES, Layout
 from packshot.spreadsheets.table import Record, SheetProblem
 
@@ -27,29 +33,29 @@ _VARIANT_IMAGES: Final = frozenset({"variant image", "variant image url"})
 
 
 def share_pictures(
-    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    layout: Layout, columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
     """The rows, each picture of a product in one of them: that of the first variant whose picture
     it is, else one that becomes a row of the first SKU; and a note on each row that does."""
-    named = [one.index for one in columns if mapping[one.name] in SHARED]
+    named = picture_indexes(columns)
     variants = [one.index for one in columns if plain_name(one.name) in _VARIANT_IMAGES]
-    handles = [one.index for one in columns if plain_name(one.name) in HANDLES]
-    if layout != "Shopify" or len(named) != 2 or len(variants) != 1 or variants[0] not in named:
+    handle = index_named(columns, HANDLES)
+    if layout != "Shopify" or handle is None or len(named) != 2:
+        return records, []
+    if len(variants) != 1 or variants[0] not in named:
         return records, []
     variant = variants[0]
     moving = [index for index in named if index != variant] + [
-        one.index
-        for one in columns
-        if mapping[one.name] == "view" or plain_name(one.name) in ALT_TEXTS
+        one.index for one in columns if one.field == "view" or plain_name(one.name) in ALT_TEXTS
     ]
     products: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        products[record.cell(handles[0])].append(record)
+        products[record.cell(handle)].append(record)
     shared: list[Record] = []
-    for handle, rows in products.items():
+    for key, rows in products.items():
         broken = any(row.problem or any(row.cells[len(columns) :]) for row in rows)
-        shared += rows if broken or not handle else _share(rows, moving, variant)
-    return shared, list(_note_moved(mapping, columns, records, shared))
+        shared += rows if broken or not key else _share(rows, moving, variant)
+    return shared, list(_note_moved(columns, records, shared))
 
 
 def _share(product: list[Record], moving: Sequence[int], variant: int) -> list[Record]:
@@ -78,39 +84,32 @@ def _share(product: list[Record], moving: Sequence[int], variant: int) -> list[R
 
 
 def _note_moved(
-    mapping: Mapping[str, str],
-    columns: Sequence[Column],
-    before: Sequence[Record],
-    after: Sequence[Record],
+    columns: Sequence[Column], before: Sequence[Record], after: Sequence[Record]
 ) -> Iterator[SheetProblem]:
-    for column in columns:
-        if mapping[column.name] != "sku":
-            continue
-        skus = {record.number: record.cell(column.index) for record in before}
-        for record in after:
-            given, first = skus[record.number], record.cell(column.index)
-            if given != first:
-                detail = (
-                    f"the picture is the whole product's, not {given}'s: read as one of {first}"
-                )
-                yield SheetProblem(record.number, column.name, detail, "note")
+    if (column := column_of(columns, "sku")) is None:
+        return
+    skus = {record.number: record.cell(column.index) for record in before}
+    for record in after:
+        given, first = skus[record.number], record.cell(column.index)
+        if given != first:
+            detail = f"the picture is the whole product's, not {given}'s: read as one of {first}"
+            yield SheetProblem(record.number, column.name, detail, "note")
 
 
 def keep_variants(
     layout: Layout,
-    mapping: Mapping[str, str],
     columns: Sequence[Column],
     before: Sequence[Record],
     after: list[Record],
 ) -> list[Record]:
     """The rows that are left, with the variants of the others: each as an attribute of the SKU
     whose picture it shares, or, without a picture, of its product's first."""
-    named = {plain_name(one.name): one.index for one in reversed(columns)}
-    sku = next((one.index for one in columns if mapping[one.name] == "sku"), None)
-    handle = next((named[name] for name in HANDLES if name in named), None)
+    sku, handle = index_of(columns, "sku"), index_named(columns, HANDLES)
     if layout != "Shopify" or sku is None or handle is None:
         return after
-    image = next((named[name] for name in _VARIANT_IMAGES if name in named), len(columns))
+    variant_image = index_named(columns, _VARIANT_IMAGES)
+    image = len(columns) if variant_image is None else variant_image
+    named = {plain_name(one.name): one.index for one in reversed(columns)}
     places = [named.get(name.lower(), len(columns)) for name in OPTION_VALUES]
     skus = {row.cell(sku) for row in after}
     owners: dict[tuple[str, str], str] = {}

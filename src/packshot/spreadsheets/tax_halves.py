@@ -4,7 +4,7 @@ the state."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -61,11 +61,11 @@ def with_halves(
 
 
 def add_halves(
-    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+    columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[SheetProblem]]:
     """The rows with the whole GST in the column of the first half, if that is read as the GST."""
     halves = _find_halves(columns, records)
-    if halves is None or mapping[halves[0].name] != "gst":
+    if halves is None or halves[0].field != "gst":
         return records, []
     central, state = halves
     wholes = [
