@@ -315,22 +315,21 @@ class _Finder:
         elif by_folder and {fit.sku for fit in by_folder} != {fit.sku for fit in sure}:
             fits = [*sure, *by_folder]
         else:
-            fits = sure or by_name or self._across_folder(folders, photo)
+            fits = sure or by_name or self._across_folders(folders, stem_of(photo))
             fits = fits or self._beside_view(stem_of(photo)) or self._whole_name(parts[-1])
         self._judge(photo, fits or self._unsure_folder(folders))
 
     def _folder_fits(self, folders: Sequence[str], depth: int) -> list[Fit]:
         """The SKUs that a folder names, with those above it if one has slashes: Red/S."""
-        for first in range(max(0, depth - MAX_SLASHES), depth):
-            several = self._skus.fits("/".join(folders[first : depth + 1]))
-            if found := [fit for fit in several if "/" in fit.sku and fit.view == ""]:
-                return found
-        return [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
+        name = folders[depth]
+        several = self._across_folders(folders[:depth], name)
+        slashed = [fit for fit in several if "/" in fit.sku and fit.view == ""]
+        return slashed or [fit for fit in self._skus.fits(name) if fit.view is not None]
 
-    def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
+    def _across_folders(self, folders: Sequence[str], name: str) -> list[Fit]:
         """A SKU with slashes is folders and a name: AB/12.jpg."""
         for first in range(max(0, len(folders) - MAX_SLASHES), len(folders)):
-            fits = self._skus.fits("/".join([*folders[first:], stem_of(photo)]))
+            fits = self._skus.fits("/".join([*folders[first:], name]))
             if found := [fit for fit in fits if fit.view is not None]:
                 return found
         return []
