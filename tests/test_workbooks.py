@@ -235,6 +235,22 @@ def test_a_sku_that_became_a_date_or_lost_digits() -> None:
     assert [(row, column) for row, column, _ in reported(found)] == [(2, "sku"), (3, "sku")]
 
 
+def test_a_merged_cell_is_the_same_in_each_row() -> None:
+    """A number needs no convention in the rows below either, and a date stays one."""
+
+    def merge(sheet: Worksheet) -> None:
+        sheet.merge_cells("A4:A5")
+        sheet.merge_cells("D2:D3")
+
+    rows: list[tuple[Any, ...]]
+    rows = [("A", "Cups", "a.jpg", 1299.5), ("B", "Cups", "b.jpg", None)]
+    rows += [(date(2024, 5, 1), "Cups", "c.jpg", "1.299,00"), (None, "Cups", "d.jpg", None)]
+    found = imported(workbook(HEADER, *rows, change=merge))
+    assert [str(row.price) for row in found.rows[:3]] == ["1299.5", "1299.5", "1299.00"]
+    detail = "2024-05-01 is a date that the program made from a SKU: format the column as text"
+    assert reported(found) == [(4, "sku", detail), (5, "sku", detail)]
+
+
 def test_merged_cells_count_for_each_row() -> None:
     def change(sheet: Worksheet) -> None:
         sheet.merge_cells("A2:A3")

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from packshot.spreadsheets.header import ATTRIBUTE, Column, index_of
-from packshot.spreadsheets.layouts import with_cell
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
 
@@ -62,9 +61,9 @@ def drop_broken_barcodes(
                 of = record.text(sku) if sku is not None else ""
                 detail = f"{f'{of}: ' if of else ''}{text} is left out, because it {why}"
                 problems.append(SheetProblem(record.number, column.name, detail, "note"))
-                records[place] = with_cell(record, column.index, "")
+                records[place] = record.with_cell(column.index, "")
             elif written := _FLOAT.fullmatch(text):
-                records[place] = with_cell(record, column.index, written[1])
+                records[place] = record.with_cell(column.index, written[1])
             elif _is_doubtful(text):
                 doubtful.append(record)
         problems += _note_doubtful(column, doubtful)

@@ -206,7 +206,7 @@ def _complete_shopify(columns: Sequence[Column], records: list[Record]) -> list[
             wanted = [index for index in inherited if not (is_variant and index in of_variant)]
             record = _fill_from(record, source, wanted)
         if key and sku is not None and not record.cell(sku):
-            record = with_cell(record, sku, key)
+            record = record.with_cell(sku, key)
         completed.append(record)
     return completed
 
@@ -251,31 +251,15 @@ def _complete_variants(
 def _without_pictures_of(parent: Record, record: Record, indexes: Sequence[int]) -> Record:
     for index in indexes:
         if record.cell(index) in map(str.strip, parent.cell(index).split(",")):
-            record = with_cell(record, index, "")
+            record = record.with_cell(index, "")
     return record
 
 
 def _fill_from(record: Record, source: Record, indexes: Sequence[int]) -> Record:
     for index in indexes:
         if not record.cell(index) and source.cell(index):
-            record = with_cell(record, index, source.cell(index))
-            if index in source.kinds:
-                record = replace(record, kinds={**record.kinds, index: source.kinds[index]})
+            record = record.with_cell_of(source, index, index)
     return record
-
-
-def with_cell_of(record: Record, source: int, target: int) -> Record:
-    """The row with the content of one cell in another, too."""
-    kinds = {index: kind for index, kind in record.kinds.items() if index != target}
-    if source in record.kinds:
-        kinds[target] = record.kinds[source]
-    return replace(with_cell(record, target, record.cell(source)), kinds=kinds)
-
-
-def with_cell(record: Record, index: int, text: str) -> Record:
-    cells = [*record.cells, *[""] * (index + 1 - len(record.cells))]
-    cells[index] = text
-    return replace(record, cells=tuple(cells))
 
 
 def deepest_category(text: str) -> str:

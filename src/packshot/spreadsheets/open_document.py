@@ -17,7 +17,6 @@ from packshot.spreadsheets.sheets import (
     FoundSheet,
     choose_sheet,
     finish_sheet,
-    note_sheets,
 )
 from packshot.spreadsheets.table import (
     CellKind,
@@ -83,12 +82,11 @@ def _choose(sheets: Sequence[_Sheet], archive: zipfile.ZipFile, limits: SheetLim
         for sheet in sheets
         if sheet.records
     ]
-    chosen, others, further = choose_sheet(found)
-    best = next(sheet for sheet in sheets if sheet.records and sheet.name == chosen.name)
+    chosen, notes = choose_sheet(found)
+    best = next(sheet for sheet in sheets if sheet.records and sheet.name == chosen)
     pictures = sum(name.startswith("Pictures/") for name in archive.namelist())
-    kept, notes = finish_sheet(best.records, best.extras, limits)
-    notes += note_sheets(best.extras, others, further, pictures)
-    return Table(kept, f"OpenDocument spreadsheet, sheet {best.name!r}", tuple(notes))
+    form = f"OpenDocument spreadsheet, sheet {best.name!r}"
+    return finish_sheet(form, best.records, best.extras, pictures, notes, limits)
 
 
 def _sheets(content: bytes, limits: SheetLimits) -> Iterator[_Sheet]:

@@ -33,7 +33,6 @@ from packshot.spreadsheets.layouts import (
     Layout,
     complete,
     layout_of,
-    with_cell,
     with_layout,
     without_picture,
 )
@@ -271,7 +270,7 @@ def _drop_float_skus(
     if not column or not skus or not all(map(_FLOAT.fullmatch, skus)):
         return records, []
     index = column.index
-    without = [with_cell(one, index, one.cell(index).removesuffix(".0")) for one in records]
+    without = [one.with_cell(index, one.cell(index).removesuffix(".0")) for one in records]
     detail = "every SKU ends with .0, which is left out"
     return without, [SheetProblem(None, column.name, detail, "note")]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from packshot.spreadsheets.header import ATTRIBUTE, Column, field_of, plain_name
-from packshot.spreadsheets.layouts import with_cell_of
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, take_apart
 from packshot.spreadsheets.table import Record, SheetProblem
 from packshot.spreadsheets.view_words import without_accents
@@ -81,7 +80,7 @@ class SalePrices:
         return [
             record
             if self._is_on_sale(record) or (both and not self._has_usual_price(record))
-            else with_cell_of(record, self.usual.index, self.sale.index)
+            else record.with_cell_of(record, self.usual.index, self.sale.index)
             for record in records
         ]
 

@@ -13,6 +13,7 @@ from packshot.spreadsheets.table import (
     Record,
     SheetLimits,
     SheetProblem,
+    Table,
     column_letter,
     drop_empty,
     invisible_note,
@@ -36,9 +37,9 @@ class FoundSheet:
     rows: Sequence[Sequence[str]]
 
 
-def choose_sheet(sheets: Sequence[FoundSheet]) -> tuple[FoundSheet, list[str], list[str]]:
-    """The visible sheet whose first rows name most fields, the names of the others, and of those
-    among them that seem to have products, too. Raises SpreadsheetError."""
+def choose_sheet(sheets: Sequence[FoundSheet]) -> tuple[str, list[SheetProblem]]:
+    """The name of the visible sheet whose first rows name most fields, and notes on the others.
+    Raises SpreadsheetError."""
     scores = [(_score(sheet.rows), sheet) for sheet in sheets if not sheet.is_hidden]
     if not scores:
         raise SpreadsheetError("the spreadsheet has no visible sheet with anything on it")
@@ -46,7 +47,18 @@ def choose_sheet(sheets: Sequence[FoundSheet]) -> tuple[FoundSheet, list[str], l
     others = [(score, sheet.name) for score, sheet in scores if sheet is not best]
     further = [name for score, name in others if score >= max(2, most)]
     hidden = [f"{sheet.name} (hidden)" for sheet in sheets if sheet.is_hidden]
-    return best, [*(name for _, name in others), *hidden], further
+    return best.name, list(_note_others([*(name for _, name in others), *hidden], further))
+
+
+def _note_others(others: Sequence[str], further: Sequence[str]) -> Iterator[SheetProblem]:
+    """Of all sheets that have cells, and of those that seem to have products."""
+    if others:
+        names = ", ".join(repr(name) for name in others[:10])
+        yield SheetProblem(None, None, f"other sheets were not read: {names}", "note")
+    if further:
+        names = list_first([repr(name) for name in further])
+        detail = f"sheets with the same columns may have products, too: save {names} as files"
+        yield SheetProblem(None, None, detail, "note")
 
 
 def _score(rows: Sequence[Sequence[str]]) -> int:
@@ -57,9 +69,15 @@ def _score(rows: Sequence[Sequence[str]]) -> int:
 
 
 def finish_sheet(
-    records: list[Record], extras: SheetExtras, limits: SheetLimits
-) -> tuple[tuple[Record, ...], list[SheetProblem]]:
-    """The rows that are not empty, with merged cells and without invisible characters; notes."""
+    form: str,
+    records: list[Record],
+    extras: SheetExtras,
+    pictures: int,
+    notes: Sequence[SheetProblem],
+    limits: SheetLimits,
+) -> Table:
+    """The rows that are not empty, with merged cells and without invisible characters. `pictures`
+    is how many are inside the file; `notes` are those on its other sheets."""
     records = _with_merged(records, extras, limits)
     if sum(sum(map(len, record.cells)) for record in records) > limits.unpacked_bytes:
         most = f"{limits.unpacked_bytes:,}"
@@ -70,21 +88,11 @@ def finish_sheet(
         if count:
             records[index], invisible = replace(record, cells=cells), invisible + count
     kept = drop_empty(records)
-    return kept, [*invisible_note(invisible), *_note_hidden_columns(kept, extras)]
+    every = [*invisible_note(invisible), *_note_hidden_columns(kept, extras), *notes]
+    return Table(kept, form, (*every, *_note_extras(extras, pictures)))
 
 
-def note_sheets(
-    extras: SheetExtras, others: Sequence[str], further: Sequence[str], pictures: int
-) -> Iterator[SheetProblem]:
-    """Notes on what is not read, and on hidden and merged cells. `others` and `further` are names
-    of sheets: all that have cells, and those that seem to have products."""
-    if others:
-        names = ", ".join(repr(name) for name in others[:10])
-        yield SheetProblem(None, None, f"other sheets were not read: {names}", "note")
-    if further:
-        names = list_first([repr(name) for name in further])
-        detail = f"sheets with the same columns may have products, too: save {names} as files"
-        yield SheetProblem(None, None, detail, "note")
+def _note_extras(extras: SheetExtras, pictures: int) -> Iterator[SheetProblem]:
     if pictures:
         found = "1 picture" if pictures == 1 else f"{pictures:,} pictures"
         was, them = ("was", "it as a file") if pictures == 1 else ("were", "them as files")
@@ -130,15 +138,7 @@ def _with_merged(records: list[Record], extras: SheetExtras, limits: SheetLimits
         source = records[indexes[first]]
         for number in range(first + 1, last + 1):
             if number in indexes and source.cell(column):
-                records[indexes[number]] = _with_cell(records[indexes[number]], column, source)
+                record = records[indexes[number]]
+                if not record.cell(column):
+                    records[indexes[number]] = record.with_cell_of(source, column, column)
     return records
-
-
-def _with_cell(record: Record, index: int, source: Record) -> Record:
-    """The record with the other one's cell, if it has none of its own."""
-    if record.cell(index):
-        return record
-    cells = [*record.cells, *[""] * (index + 1 - len(record.cells))]
-    cells[index] = source.cell(index)
-    formats = {index: source.formats[index]} if index in source.formats else {}
-    return replace(record, cells=tuple(cells), formats={**record.formats, **formats})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.number_formats import show_number
@@ -72,6 +72,26 @@ class Record:
         """The cell as a person sees it, even if it is a number: 42 as ART-0042."""
         text = self.cell(index)
         return show_number(text, self.formats.get(index)) or text
+
+    def with_cell(self, index: int, text: str) -> Record:
+        cells = [*self.cells, *[""] * (index + 1 - len(self.cells))]
+        cells[index] = text
+        return replace(self, cells=tuple(cells))
+
+    def with_cell_of(self, other: Record, source: int, target: int) -> Record:
+        """The row with a copy of another one's cell, and of what that is."""
+        return replace(
+            self.with_cell(target, other.cell(source)),
+            kinds=_with_copy(self.kinds, other.kinds, source, target),
+            formats=_with_copy(self.formats, other.formats, source, target),
+        )
+
+
+def _with_copy(
+    own: Mapping[int, Any], others: Mapping[int, Any], source: int, target: int
+) -> dict[int, Any]:
+    kept = {index: value for index, value in own.items() if index != target}
+    return kept | ({target: others[source]} if source in others else {})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Final
 
 from packshot.spreadsheets.header import ATTRIBUTE, Column, plain_name
-from packshot.spreadsheets.layouts import with_cell
 from packshot.spreadsheets.numbers import NotANumber, read_alone
 from packshot.spreadsheets.table import Record, SheetProblem
 
@@ -69,7 +68,7 @@ def add_halves(
         return records, []
     central, state = halves
     wholes = [
-        with_cell(record, central.index, f"{(rate * 2).normalize():f}%")
+        record.with_cell(central.index, f"{(rate * 2).normalize():f}%")
         if (rate := _rate(record.cell(central.index))) is not None
         else record
         for record in records

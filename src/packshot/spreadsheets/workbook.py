@@ -18,7 +18,6 @@ from packshot.spreadsheets.sheets import (
     FoundSheet,
     choose_sheet,
     finish_sheet,
-    note_sheets,
 )
 from packshot.spreadsheets.table import (
     CellKind,
@@ -99,15 +98,14 @@ def _read(book: Any, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
         for sheet, rows in zip(book.worksheets, first, strict=True)
         if any(map(any, rows))
     ]
-    chosen, others, further = choose_sheet(found)
-    sheet = book[chosen.name]
+    chosen, notes = choose_sheet(found)
+    sheet = book[chosen]
     # openpyxl reads no links, formulas and merged cells of a sheet that it reads row by row.
     extras = read_extras(archive, sheet._worksheet_path)
     records = list(_records(sheet, extras, limits))
     pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
-    kept, notes = finish_sheet(records, extras, limits)
-    notes += note_sheets(extras, others, further, pictures)
-    return Table(kept, f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
+    form = f"Excel workbook, sheet {sheet.title!r}"
+    return finish_sheet(form, records, extras, pictures, notes, limits)
 
 
 def _records(
