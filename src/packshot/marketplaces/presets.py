@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -13,40 +14,16 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from packshot.errors import SettingsError
+from packshot.marketplaces.measures import PictureMeasures
 from packshot.marketplaces.names import NameTemplate
 from packshot.pictures.imaging import OutputSpec, PictureFormat
 
 RuleVerdict = Literal["pass", "warn", "fail", "unknown"]
-#: What can be measured, see `measures.PictureMeasures`.
-Measure = Literal[
-    "longest_side",
-    "shortest_side",
-    "megapixels",
-    "ratio",
-    "bytes",
-    "format",
-    "ending",
-    "animation",
-    "profile",
-    "colour_mode",
-    "bit_depth",
-    "border_white",
-    "border_light",
-    "fill",
-    "edge_contact",
-    "frame",
-    "edge_shadow",
-    "source_type",
-    "enlargement",
-]
-
-#: Measures whose values are words; the others are numbers.
-WORDS: Final = frozenset(
-    [
-        *("format", "ending", "animation", "profile", "colour_mode"),
-        *("edge_contact", "frame", "edge_shadow", "source_type"),
-    ]
-)
+#: What can be measured, and those of it whose values are words; the others are numbers.
+MEASURES: Final = {
+    each.name: str(each.type) for each in fields(PictureMeasures) if each.name != "unmeasured"
+}
+WORDS: Final = frozenset(name for name, kind in MEASURES.items() if kind.startswith("str"))
 #: cv.iptc.org/newscodes/digitalsourcetype, retired terms included.
 SOURCE_TYPES: Final = frozenset(
     [
@@ -92,6 +69,12 @@ def _source_type(text: str) -> str:
     return text
 
 
+def _measure(text: str) -> str:
+    if text not in MEASURES:
+        raise ValueError(f"{text} can't be measured; known are {', '.join(MEASURES)}")
+    return text
+
+
 def _names(text: str) -> str:
     NameTemplate.parse(text)
     return text
@@ -106,7 +89,7 @@ class Rule(_Strict):
     """One rule: `least` and `most` limit a number, `allowed` lists words. A picture that breaks it
     gets `severity` as its verdict, and `advice`. `only`: the rule is for main pictures."""
 
-    measure: Measure
+    measure: Annotated[str, AfterValidator(_measure)]
     only: Literal["main"] | None = None
     least: float | None = None
     most: float | None = None
