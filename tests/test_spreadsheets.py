@@ -765,6 +765,7 @@ def test_skus_that_a_program_spoiled() -> None:
     [
         *(("EAN", "4,00638E+12"), ("EAN", "4.00638E+12"), ("EAN", "4E+12"), ("UPC", "#######")),
         ("EAN", "4.00638133E12"),
+        ("EAN", "'4006380000000"),
         *(("ean_code", "4,00638e+12"), ("eanCode", "4,00638E+12"), ("GTIN-13", "4006380000000")),
         *(("Variant Barcode", "4,01E+12"), ("GTIN, UPC, EAN, or ISBN", "4,01E+12")),
         *(("Strichcode", "4,01E+12"), ("Code-barres", "4,01E+12"), ("Code EAN13", "4,01E+12")),
@@ -780,7 +781,8 @@ def test_a_barcode_that_lost_digits_is_left_out(name: str, cell: str) -> None:
     assert row.attributes == {"Farbe": "4E+12"}
     [(number, column, detail)] = reported(found, "note")
     assert (number, column) == (2, name)
-    assert detail.startswith(f"00124: {cell} is left out, because it ")
+    shown = cell.removeprefix("'")
+    assert detail.startswith(f"00124: {shown} is left out, because it ")
 
 
 def test_a_barcode_that_may_be_wrong_is_kept_and_noted_once() -> None:
@@ -788,10 +790,11 @@ def test_a_barcode_that_may_be_wrong_is_kept_and_noted_once() -> None:
     good += ["12E45", "030640615X"]
     good += ["04252614", "01234133", "01234145", "04963406", "01234565", "1-234560-1"]  # UPC-E
     doubtful = ["4006381333932", "04252615", "24252615", "36000291452"]
-    rows = "".join(f"{code},Cups,{code}\n" for code in [*good, *doubtful, "4006381333931.0"])
-    found = imported(f"SKU,Kategorie,EAN\n{rows}")
+    decorated = ["4006381333931.0", "'4006381333931"]
+    codes = enumerate([*good, *doubtful, *decorated])
+    found = imported("SKU,Kategorie,EAN\n" + "".join(f"A{n},Cups,{code}\n" for n, code in codes))
     kept = [row.attributes["EAN"] for row in found.rows]
-    assert kept == [*good, *doubtful, "4006381333931"]
+    assert kept == [*good, *doubtful, "4006381333931", "4006381333931"]
     detail = (
         "4006381333932 in row 16, 04252615 in row 17, 24252615 in row 18 and 1 more: the"
         " check digit is wrong, or digits such as leading zeros are missing; kept as it is"

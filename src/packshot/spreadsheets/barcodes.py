@@ -27,7 +27,8 @@ _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _BETWEEN_WORDS: Final = re.compile(r"[_\s-]+")
 #: `4,01E+12`, `4.01E12`, `4E+12`; but `12E45` is a shop's own code.
 _EXPONENT: Final = re.compile(r"\d+(?:[.,]\d*E\+?|E\+)\d+", re.IGNORECASE)
-_FLOAT: Final = re.compile(r"(\d{6,14})[.,]0+")
+#: `'4006381333931`, as Excel marks a text, and `4006381333931.0`, as programs that calculate write.
+_DECORATED: Final = re.compile(r"'?(\d{6,14})(?:[.,]0+)?")
 _TOO_NARROW: Final = re.compile("#{3,}")
 _BETWEEN_DIGITS: Final = re.compile(r"[ -]")
 #: Excel keeps 15 digits of a number and replaces the rest with zeros; an exponent shows six.
@@ -56,16 +57,18 @@ def drop_broken_barcodes(
             continue
         doubtful: list[Record] = []
         for place, record in enumerate(records):
-            text = record.cell(column.index)
+            written = record.cell(column.index)
+            text = plain[1] if (plain := _DECORATED.fullmatch(written)) else written
             if why := _why_broken(text, record.kinds.get(column.index) == "number"):
                 of = record.text(sku) if sku is not None else ""
                 detail = f"{f'{of}: ' if of else ''}{text} is left out, because it {why}"
                 problems.append(SheetProblem(record.number, column.name, detail, "note"))
                 records[place] = record.with_cell(column.index, "")
-            elif written := _FLOAT.fullmatch(text):
-                records[place] = record.with_cell(column.index, written[1])
-            elif _is_doubtful(text):
-                doubtful.append(record)
+                continue
+            if text != written:
+                records[place] = record.with_cell(column.index, text)
+            if _is_doubtful(text):
+                doubtful.append(records[place])
         problems += _note_doubtful(column, doubtful)
     return records, problems
 
