@@ -245,11 +245,10 @@ def rows_of_sheet(
 
     Raises ClickException where it can't be read as a spreadsheet of products.
     """
-    choices = ImportChoices(options.mapping, defaults=options.category)
+    choices = ImportChoices(options.mapping, defaults=options.category, decimals=options.decimals)
     names = list(photos.files)
     try:
-        given = ImportInput(path.read_bytes(), path.name, names, choices, options.decimals)
-        plan = plan_import(given)
+        plan = plan_import(ImportInput(path.read_bytes(), path.name, names, choices))
     except SpreadsheetError as error:
         raise click.ClickException(f"{path.name}: {error.message}") from None
     found = plan.found

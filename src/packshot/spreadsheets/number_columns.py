@@ -92,14 +92,18 @@ class NumberColumn:
 
 
 def read_numbers(
-    columns: Sequence[Column], records: Sequence[Record], chosen: Mapping[str, DecimalSign]
+    columns: Sequence[Column],
+    records: Sequence[Record],
+    chosen: Mapping[str, DecimalSign],
+    otherwise: DecimalSign | None,
 ) -> list[NumberColumn]:
-    """Read every mapped number column. Raises SpreadsheetError for a choice that does not fit."""
+    """Read every mapped number column; `otherwise` is the sign of those for which none was chosen.
+    Raises SpreadsheetError for a choice that does not fit."""
     found = [NumberColumn(column) for column in columns if column.field in NUMBERS]
     _check_choices(found, chosen)
     for column in found:
         _take_apart(column, records)
-        column.convention = _convention(column, chosen.get(column.column.name))
+        column.convention = _convention(column, chosen.get(column.column.name, otherwise))
     _settle_by_neighbours(found)
     for column in found:
         _read(column)

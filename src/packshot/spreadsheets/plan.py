@@ -22,7 +22,6 @@ from packshot.spreadsheets.matching import (
 )
 from packshot.spreadsheets.name_index import caseless
 from packshot.spreadsheets.names_alone import possible_skus
-from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import NO_OWN_PICTURE, NO_SKU_COLUMN, read_products
@@ -44,8 +43,7 @@ Rules = Callable[[ProductRow], Sequence[tuple[str, str]]]
 class ImportInput:
     """What to import: a spreadsheet, photos by their names, or both.
 
-    `filename` is the spreadsheet's. `decimals` applies to every column of numbers that has no
-    convention among the choices. Without a spreadsheet, `pattern` reads SKUs from photos' names;
+    `filename` is the spreadsheet's. Without a spreadsheet, `pattern` reads SKUs from photos' names;
     without one, they are those of the names that fit, with the SKUs `known` to Packshot.
     """
 
@@ -53,7 +51,6 @@ class ImportInput:
     filename: str = ""
     photos: Sequence[str] = ()
     choices: ImportChoices = field(default_factory=ImportChoices)
-    decimals: DecimalSign | None = None
     pattern: str | None = None
     known: Collection[str] = ()
 
@@ -135,9 +132,6 @@ def _read(spreadsheet: bytes, given: ImportInput) -> tuple[Table, Import]:
     table = read_table(spreadsheet, given.filename)
     stems = {caseless(stem_of(photo)) for photo in given.photos}
     found = read_products(table, given.choices, stems)
-    if given.decimals:
-        every = dict.fromkeys(found.conventions, given.decimals) | dict(given.choices.conventions)
-        found = read_products(table, replace(given.choices, conventions=every), stems)
     if not found.rows and all(problem.level == "note" for problem in found.problems):
         raise SpreadsheetError("the spreadsheet has no products below the names of its columns")
     return table, found

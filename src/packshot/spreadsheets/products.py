@@ -91,7 +91,7 @@ def read_products(
     records, remarks = drop_remarks(columns, records, stems)
     records = sales.complete(mapping, records) if sales else records
     records, corrected = _correct_cells(layout, columns, records)
-    numbers = read_numbers(columns, records, choices.conventions)
+    numbers = read_numbers(columns, records, choices.conventions, choices.decimals)
     reader = RowReader(columns, layout, numbers, choices.defaults, len(header.cells))
     rows = _read_rows(reader, records)
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})

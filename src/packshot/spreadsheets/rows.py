@@ -53,12 +53,14 @@ def plain_amount(amount: Decimal | None) -> str | None:
 @dataclass(frozen=True)
 class ImportChoices:
     """What the user decided: column name -> field, column name -> decimal sign, the values of
-    fields that a row leaves empty, and photo -> number of its row, or `NO_ROW` to leave it out."""
+    fields that a row leaves empty, and photo -> number of its row, or `NO_ROW` to leave it out.
+    `decimals` is the sign of columns without one of their own."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, DecimalSign] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
     assigned: Mapping[str, str] = field(default_factory=dict)
+    decimals: DecimalSign | None = None
 
 
 @dataclass(frozen=True)
