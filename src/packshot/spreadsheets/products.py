@@ -107,7 +107,6 @@ def read_products(
         table.form,
         layout,
         tuple(columns),
-        mapping,
         {number.column.name: number.convention for number in numbers},
         tuple(rows),
         tuple(sorted(problems, key=lambda problem: problem.row or 0)),

@@ -66,12 +66,16 @@ class ImportChoices:
 @dataclass(frozen=True)
 class Import:
     """The result of reading a spreadsheet. `form` and `layout` say how, for a person to check;
-    `mapping` is column name -> field, `conventions` has the mapped number columns."""
+    `conventions` has the columns that are read as numbers."""
 
     form: str
     layout: str
     columns: tuple[Column, ...]
-    mapping: Mapping[str, str]
     conventions: Mapping[str, Convention]
     rows: tuple[ProductRow, ...]
     problems: tuple[SheetProblem, ...]
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Column name -> field."""
+        return {column.name: column.field for column in self.columns}
