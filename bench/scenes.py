@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import ROOT
-from packshot.enhancers.local import edges
+from packshot.enhancers.local.framing import box_of
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 from packshot.pictures.imaging import to_array
 
@@ -49,7 +49,7 @@ def _without_shadow(rgba: Bytes) -> Bytes:
     near = cv2.dilate(solid, np.ones((5, 5), np.uint8)) > 0
     rgba = rgba.copy()
     rgba[..., 3][~near] = 0
-    return edges.box_of(near).crop(rgba)
+    return box_of(near).crop(rgba)
 
 
 def drawn_products(count: int = 40) -> dict[str, Bytes]:
@@ -75,7 +75,7 @@ def _draw(random: np.random.Generator, side: int = 700) -> Bytes:
     grain = cv2.GaussianBlur(random.normal(0, 1, (side, side)).astype(np.float32), (0, 0), 2) * 8
     colour = colour * light[..., None] + grain[..., None] * random.uniform(0, 2)
     rgba = np.dstack([as_bytes(colour.astype(np.float32)), cv2.GaussianBlur(alpha, (0, 0), 0.9)])
-    return np.ascontiguousarray(edges.box_of(rgba[..., 3] > 2).crop(rgba))
+    return np.ascontiguousarray(box_of(rgba[..., 3] > 2).crop(rgba))
 
 
 def _one_part(shape: NDArray[np.uint8], random: np.random.Generator, *, first: bool) -> None:

@@ -15,6 +15,7 @@ from packshot.enhancers.local import (
     cutout,
     edges,
     findings,
+    framing,
     outline,
     recipes,
     sheet,
@@ -124,7 +125,7 @@ def test_no_old_background_is_left_in_the_rim() -> None:
 def test_the_refined_edge_follows_the_photo() -> None:
     picture, truth = scene(sheet_of_paper())
     rough = cv2.resize(truth.astype(np.uint8), (125, 100), interpolation=cv2.INTER_NEAREST) > 0
-    at = edges.scale_box(edges.box_of(rough), rough.shape, picture.shape, edges.MARGIN)
+    at = framing.scale_box(framing.box_of(rough), rough.shape, picture.shape, edges.MARGIN)
     alpha = edges.cut(picture, rough, longest=2000).alpha > 127
     wanted = truth[at.top : at.bottom, at.left : at.right]
     assert (alpha & wanted).sum() / (alpha | wanted).sum() > 0.975

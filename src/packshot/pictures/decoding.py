@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packshot.errors import PictureError
-from packshot.pictures import heif, jpeg, kinds, limits, png, tiff, webp
+from packshot.pictures import heif, jpeg, kinds, limits, missing_data, png, tiff
 from packshot.pictures.srgb import is_srgb
 from packshot.pictures.vips import decoding, vips
 
@@ -166,7 +166,7 @@ def _open_webp(data: bytes) -> Opened:
     image = _header_of(data)
     limits.check_frames(_field(image, "n-pages", 1))
     limits.check_size(image.width, image.height)
-    webp.check_holes(data, image.width * image.height)
+    missing_data.check_webp(data, image.width * image.height)
     profile = _profile_in_exif(image)
     header = _header("image/webp", image, True, profile=profile)
 

@@ -10,7 +10,7 @@ from packshot.errors import PictureError
 from packshot.pictures.decoding import Header, Opened, load, load_unturned, open_picture
 from packshot.pictures.kinds import sniff
 from packshot.pictures.limits import MAX_BYTES, MIN_SIDE, check_opacity
-from packshot.pictures.missing_part import check_lower_part
+from packshot.pictures.missing_data import check_lower_part
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.vips import decoding, vips
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.base_strip import add_base_strip
-from packshot.enhancers.local.framing import Box
+from packshot.enhancers.local.framing import Box, box_of, scale_box
 from packshot.enhancers.local.gaps import find_gaps
 from packshot.enhancers.local.grabcut import grab_cut
 from packshot.enhancers.local.leftovers import remove_leftovers
@@ -20,6 +20,7 @@ from packshot.enhancers.local.near import disc, mean_near
 from packshot.enhancers.local.ragged import is_ragged
 from packshot.enhancers.local.rim import add_rim
 from packshot.enhancers.local.scraps import remove_scraps
+from packshot.enhancers.local.trust import iou
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, highest, resize
 
 REFINE_SIDE = 480  # px; the outline is refined at this size
@@ -59,26 +60,6 @@ class CutProduct:
         soft = cv2.blur(self.alpha, (round(smaller), round(smaller)))
         placed = cv2.warpAffine(soft, np.array(place, np.float32), (size[1], size[0]))
         return np.asarray(placed, np.uint8)
-
-
-def box_of(mask: Mask) -> Box:
-    """The box around the mask; the whole frame when it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return Box(0, 0, mask.shape[1], mask.shape[0])
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-
-
-def scale_box(box: Box, of: tuple[int, ...], to: tuple[int, ...], margin: float) -> Box:
-    """The box, found at size `of`, with a margin, at size `to` (both height, width)."""
-    pad = margin * box.longer
-    tall, wide = to[0] / of[0], to[1] / of[1]
-    return Box(
-        max(0, int((box.left - pad) * wide)),
-        max(0, int((box.top - pad) * tall)),
-        min(to[1], int(np.ceil((box.right + pad) * wide))),
-        min(to[0], int(np.ceil((box.bottom + pad) * tall))),
-    )
 
 
 def cut(
@@ -211,7 +192,7 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     labels = np.where(start | (hull & likely), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
     refined = grab_cut(small, labels)
-    if _iou(refined, start > 0) < 0.85:  # GrabCut diverged: the rough outline is better
+    if iou(refined, start > 0) < 0.85:  # GrabCut diverged: the rough outline is better
         refined = start > 0
     alike = _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
     refined = _pieces_of(refined | alike, refined)
@@ -317,7 +298,3 @@ def _has_shadow(alpha: NDArray[np.uint8], solid: Mask) -> bool:
     near = cv2.dilate(solid.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     faint = (alpha > 5) & ~near
     return bool(faint.sum() > 0.01 * max(1, solid.sum()))
-
-
-def _iou(first: Mask, second: Mask) -> float:
-    return float((first & second).sum() / max(1, (first | second).sum()))

@@ -29,7 +29,7 @@ from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.compose import PlacedProduct
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.framing import Box
+from packshot.enhancers.local.framing import Box, box_of, scale_box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures import cutout_network
@@ -68,11 +68,11 @@ class Findings:
     def box(self) -> Box:
         """The product's likely place in the photo's pixels; the whole frame when unknown."""
         if self.rgba is not None:
-            return edges.box_of(edges.solid_of(self.rgba))
+            return box_of(edges.solid_of(self.rgba))
         if self.cut is None:
             return Box(0, 0, self.rgb.shape[1], self.rgb.shape[0])
         mask = self.cut.mask if self.treatment == "cut" else self.cut.extent
-        return edges.scale_box(edges.box_of(mask), mask.shape, self.rgb.shape, 0.0)
+        return scale_box(box_of(mask), mask.shape, self.rgb.shape, 0.0)
 
     @property
     def has_known_place(self) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from packshot.pictures.arrays import Bytes
+from packshot.pictures.arrays import Bytes, Mask
 
 SMALLEST_VIEW = 128  # px of the photo; a smaller crop shows nothing useful
 
@@ -72,15 +72,29 @@ def overlap(one: Box, other: Box) -> float:
     return max(0, wide) * max(0, tall) / larger
 
 
+def box_of(mask: Mask) -> Box:
+    """The box around the mask; the whole frame when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return Box(0, 0, mask.shape[1], mask.shape[0])
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def scale_box(box: Box, of: tuple[int, ...], to: tuple[int, ...], margin: float) -> Box:
+    """The box, found at size `of`, with a margin, at size `to` (both height, width)."""
+    pad = margin * box.longer
+    tall, wide = to[0] / of[0], to[1] / of[1]
+    return Box(
+        max(0, int((box.left - pad) * wide)),
+        max(0, int((box.top - pad) * tall)),
+        min(to[1], int(np.ceil((box.right + pad) * wide))),
+        min(to[0], int(np.ceil((box.bottom + pad) * tall))),
+    )
+
+
 def pad(box: Box, shape: tuple[int, ...], margin: float) -> Box:
     """The box with a margin of its longer side, cut to the frame."""
-    pad = margin * box.longer
-    return Box(
-        max(0, int(box.left - pad)),
-        max(0, int(box.top - pad)),
-        min(shape[1], int(np.ceil(box.right + pad))),
-        min(shape[0], int(np.ceil(box.bottom + pad))),
-    )
+    return scale_box(box, shape, shape, margin)
 
 
 def widest(box: Box, shape: tuple[int, ...], ratio: float) -> Box | None:

@@ -13,7 +13,7 @@ from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.near import disc, grow, is_less_light, slope_of
-from packshot.enhancers.local.outline import FAINT, least_edge
+from packshot.enhancers.local.outline import FAINT, find_sharp
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink, to_linear
 
 SIDE = 512  # px; sizes below are at this size
@@ -21,7 +21,6 @@ MAX_SPREAD = 1.6  # of a plain backdrop, delta E; with more it may have things o
 OTHER = 3.0  # delta E from the backdrop's surface, and times its spread: less is the backdrop
 RIM, REACH = 2, 10  # px from the cut: a part begins beyond its soft rim and within reach
 LEAST, MOST = 0.01, 0.5  # of the cut's area: less is a hair or a thorn, more another object
-SHARPER = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 SHARP = 0.9  # of the part's outline has such an edge
 
 
@@ -68,4 +67,4 @@ def _sharp_edges(lab: Floats) -> Mask:
     """Everything within 2 px of a sharp edge that can be seen: in the dark, colours that nobody can
     tell apart have edges, too."""
     slope = slope_of(lab, 0.8)
-    return grow((slope > max(FAINT, least_edge(slope))) & (slope > SHARPER * slope_of(lab, 2.5)), 2)
+    return grow(find_sharp(lab, slope) & (slope > FAINT), 2)

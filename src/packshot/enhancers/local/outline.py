@@ -16,7 +16,7 @@ from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.near import distance_to, slope_of
+from packshot.enhancers.local.near import disc, distance_to, grow, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, lowest, shrink
 
 SIDE = 512  # px; sizes below are at this size
@@ -39,10 +39,10 @@ FAINT_ON_WHITE = "a part of its outline is hardly visible"  # a white backdrop n
 LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's
-THIN, CONTRAST = 11, 12.0  # px wide, and L from both sides: a lace, a cable, a wire
-NEAR, HANGING = 9, 21  # px wide: nearer is part of the outline; farther does not belong to the cut
+THIN, CONTRAST = 5, 12.0  # px: half its width; L from both sides: a lace, a cable, a wire
+NEAR, HANGING = 4, 10  # px: nearer is part of the outline; farther does not belong to the cut
 AWAY = 40  # px: before a darker backdrop a cord leads farther away than a hard shadow's edge
-RIM = 7  # px wide: there colours are mixed with the product's
+RIM = 3  # px: there colours are mixed with the product's
 MIN_PIECE = 36  # px
 MIN_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks have less
 #: JPEG's ringing beside a strong edge, up to 16 px of the file away: its mean colour is within the
@@ -72,7 +72,7 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
     if backdrop.plain:
         off = lab - backdrop.surface(*inside.shape)
         light = ~_in_shadow(off[..., 0]) if pale else _thin(lab, cv2.MORPH_TOPHAT)
-        parts = _sharp(lab, slope) & (light | _thin(lab, cv2.MORPH_BLACKHAT))
+        parts = find_sharp(lab, slope) & (light | _thin(lab, cv2.MORPH_BLACKHAT))
         hanging = _hanging(parts, inside, slope, 0 if pale else AWAY)
         left_out = _without_ringing(hanging, inside, off)
     edgeless = _edgeless_share(inside, slope, min(edge, MAX_ASKED))
@@ -89,7 +89,7 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
 
 def _share_beside(small: Bytes, inside: Mask) -> float:
     """How much of a picture on white the cut leaves out, over the cut's area."""
-    beside = (lowest(small) < NOT_WHITE) & ~_around(inside, NEAR)
+    beside = (lowest(small) < NOT_WHITE) & ~grow(inside, NEAR)
     return float(beside.sum() / max(1, inside.sum()))
 
 
@@ -98,10 +98,11 @@ def find_edges(rgb: Bytes) -> Mask:
     where it is as light as the backdrop. Soft shadows have none."""
     lab = trust.smooth_lab(shrink(rgb, SIDE))
     slope = slope_of(lab, 0.8)
-    return _strong_pieces(_sharp(lab, slope), slope)[0]
+    return _strong_pieces(find_sharp(lab, slope), slope)[0]
 
 
-def _sharp(lab: Floats, slope: Floats) -> Mask:
+def find_sharp(lab: Floats, slope: Floats) -> Mask:
+    """Where the photo has a sharp edge."""
     return np.asarray((slope > least_edge(slope)) & (slope > SHARP * slope_of(lab, 2.5)))
 
 
@@ -120,23 +121,23 @@ def _edgeless_share(inside: Mask, slope: Floats, edge: float) -> float:
 def _mixed_share(lab: Floats, inside: Mask) -> float:
     """The share of the band just inside the outline in pieces whose colours are common around the
     product and rare in its middle: a cloth seen through glass or left beside it."""
-    width = 2 * int(BAND * np.sqrt(inside.sum())) + 1
-    core = ~_around(~inside, width)
-    around = _around(inside, width) & ~trust.dilate(inside)
+    width = int(BAND * np.sqrt(inside.sum()))
+    core = ~grow(~inside, width)
+    around = grow(inside, width) & ~trust.dilate(inside)
     if not core.any() or not around.any():
         return 0.0
     cells = trust.colour_cells(lab)
     outer, own = trust.histogram(cells[around])[cells], trust.histogram(cells[core])[cells]
     foreign = ((outer > COMMON) & (outer > MORE * own) & inside & ~core).astype(np.uint8)
     pieces = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-    band = ~_around(~inside, 5) & _around(~inside, 9)
+    band = ~grow(~inside, 2) & grow(~inside, 4)
     return float(pieces[band].mean()) if band.any() else 0.0
 
 
 def _hanging(sharp: Mask, inside: Mask, slope: Floats, away: int) -> Mask:
     """Pieces with clear edges that are outside the cut, begin close to it, and lead `away` px."""
-    _, labels = _strong_pieces(sharp & ~_around(inside, NEAR), slope)
-    close = labels[_around(inside, HANGING)]
+    _, labels = _strong_pieces(sharp & ~grow(inside, NEAR), slope)
+    close = labels[grow(inside, HANGING)]
     leading = labels[distance_to(inside) > away]
     return np.asarray((labels > 0) & np.isin(labels, close) & np.isin(labels, leading))
 
@@ -156,7 +157,7 @@ def _strong_pieces(sharp: Mask, slope: Floats) -> tuple[Mask, NDArray[np.int64]]
 
 def _without_ringing(pieces: Mask, inside: Mask, off: Floats) -> Mask:
     """The pieces whose colours differ from the backdrop's (by `off`, Lab) as a part's would."""
-    kept, clear = pieces.copy(), ~_around(inside, RIM)
+    kept, clear = pieces.copy(), ~grow(inside, RIM)
     count, labels = cv2.connectedComponents(pieces.astype(np.uint8), connectivity=8)
     for number in range(1, count):
         piece = np.asarray(labels == number)
@@ -174,11 +175,5 @@ def _in_shadow(darker: Floats) -> Mask:
 def _thin(lab: Floats, kind: int) -> Mask:
     """Where something thin is, and beside it: light by MORPH_TOPHAT, or dark, as no shadow is, by
     MORPH_BLACKHAT."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
-    thin = cv2.morphologyEx(np.ascontiguousarray(lab[..., 0]), kind, disc) > CONTRAST
+    thin = cv2.morphologyEx(np.ascontiguousarray(lab[..., 0]), kind, disc(THIN)) > CONTRAST
     return np.asarray(cv2.dilate(thin.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
-
-
-def _around(mask: Mask, width: int) -> Mask:
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from packshot.enhancers.adjustments import LIGHT_STEPS
 from packshot.enhancers.contract import VariantPlan
-from packshot.enhancers.local import edges, on_white, scenes
+from packshot.enhancers.local import on_white, scenes
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.findings import Findings, Treatment
-from packshot.enhancers.local.framing import FramedPicture, place_of
+from packshot.enhancers.local.framing import FramedPicture, box_of, place_of, scale_box
 
 # The variants for each treatment of the background, best first. "detail" shows only a part of the
 # product: it comes last, and only with a trusted mask.
@@ -150,8 +150,8 @@ def _warn_of_whitening(findings: Findings) -> list[str]:
 def _warn_of_part(cut: CutOut | None) -> list[str]:
     if cut is None or cut.parts is None:
         return []
-    whole, part = (edges.box_of(mask) for mask in (cut.mask, cut.parts))
-    part = edges.scale_box(part, cut.parts.shape, cut.mask.shape, 0.0)
+    whole, part = (box_of(mask) for mask in (cut.mask, cut.parts))
+    part = scale_box(part, cut.parts.shape, cut.mask.shape, 0.0)
     return [
         f"A part {place_of(part, whole)} was added to the cut-out at a second look: check that it"
         " is complete and belongs to the product."
