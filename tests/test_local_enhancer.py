@@ -35,6 +35,7 @@ def photo_of(pixels: Bytes) -> Photo:
     return Photo(encode_array(pixels), kind, pixels.shape[1], pixels.shape[0])
 
 
+@cache
 def mug(
     height: int = 480, width: int = 640, backdrop: tuple[int, int, int] = (225, 226, 224)
 ) -> Bytes:
