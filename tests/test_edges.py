@@ -61,6 +61,39 @@ def wooden_floor() -> NDArray[np.float32]:
     return np.asarray(np.array([120, 74, 44]) + np.asarray(grain)[..., None] * 2.5, np.float32)
 
 
+def shoe(tread: int) -> tuple[Bytes, Mask, Mask]:
+    """A white sole, with a brown tread of so many pixels, on a floor nearly of its colour: photo,
+    the whole, and the tread."""
+    photo, whole_mask = wooden_floor(), np.zeros((600, 900), np.uint8)
+    cv2.rectangle(whole_mask, (150, 150), (750, 400), 255, -1)
+    photo[whole_mask > 0] = (190, 50, 40)
+    photo[330:401, 150:751] = (236, 230, 212)
+    lower = np.zeros_like(whole_mask)
+    if tread:
+        lower[401 : 401 + tread, 150:751] = 255
+        photo[lower > 0] = (156, 108, 58)
+    end = 401 + tread
+    photo[end : end + 6, 150:751] *= 0.4
+    photo[end + 6 : end + 14, 150:751] *= 0.75
+    soft = cv2.GaussianBlur(photo, (0, 0), 1.0)
+    return as_bytes(soft), (whole_mask | lower) > 0, lower > 0
+
+
+def test_a_tread_of_the_floors_colour_stays_on_the_shoe() -> None:
+    photo, truth, tread = shoe(12)
+    made = whole(edges.cut(photo, small(truth & ~tread), longest=2000), truth.shape)
+    assert (made & tread).sum() > 0.8 * tread.sum()
+    below = made & ~(cv2.dilate(truth.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    assert below.sum() < 0.002 * truth.sum()
+
+
+def test_nothing_of_the_floor_is_taken_for_a_tread() -> None:
+    photo, truth, _ = shoe(0)
+    made = whole(edges.cut(photo, small(truth), longest=2000), truth.shape)
+    below = made & ~(cv2.dilate(truth.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    assert below.sum() < 0.001 * truth.sum()
+
+
 @pytest.mark.parametrize("blur", [1.0, 2.0])
 def test_a_soft_edge_brings_no_line_of_the_old_ground(blur: float) -> None:
     """A white dish from dark wood, put on white: nothing brown is left around it."""

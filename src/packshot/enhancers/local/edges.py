@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.framing import Box, box_of, scale_box
 from packshot.enhancers.local.gaps import find_gaps
 from packshot.enhancers.local.grabcut import grab_cut
@@ -81,7 +82,7 @@ def cut(
     crop = correct(photo)
     in_crop = partial(_rough_at, at=at, full=rgb.shape, shape=crop.shape)
     near = _refined(crop, in_crop, mask, extent, parts, _blur_of(mask, rgb.shape, scale))
-    bare = remove_leftovers(crop, near)
+    bare = add_base_strip(crop, remove_leftovers(crop, near))
     whole = add_rim(crop, bare)
     gaps = None if backdrop is None else find_gaps(photo, whole, backdrop, at.share_of(rgb.shape))
     opened = whole if gaps is None else whole & ~gaps.open
