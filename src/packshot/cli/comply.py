@@ -76,7 +76,7 @@ def comply(
         return
     if not files:
         raise click.UsageError("name the pictures to check")
-    preset = _preset(name, presets_dir)
+    preset = read_preset(name, presets_dir)
     judged = []
     for path in files:
         found = _judge(path, preset, main=not secondary and not _is_other(path))
@@ -92,13 +92,6 @@ def comply(
 def _is_other(path: Path) -> bool:
     """Whether Amazon's code in the name says that it is not a main picture."""
     return re.search(r"\.PT\d\d$", path.stem) is not None
-
-
-def _preset(name: str, presets_dir: Path | None) -> Preset:
-    try:
-        return read_preset(name, presets_dir)
-    except PackshotError as error:
-        raise click.ClickException(error.message) from None
 
 
 def _judge(path: Path, preset: Preset, main: bool) -> JudgedFile:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from packshot.errors import PackshotError
 from packshot.pictures import model_file
 from packshot.serving.process import load_environment
 from packshot.settings import load_settings
@@ -42,10 +41,7 @@ def cutout_model(source: Path | None) -> None:
     more backgrounds unchanged.
     """
     load_environment()
-    try:
-        target = model_file.model_path(load_settings().model_dir)
-    except PackshotError as error:
-        raise click.ClickException(error.message) from error
+    target = model_file.model_path(load_settings().model_dir)
     if model_file.is_present(target) and model_file.is_genuine(target.read_bytes()):
         click.echo(f"The cut-out network exists already: {target}")
         return

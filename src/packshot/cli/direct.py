@@ -11,7 +11,6 @@ from sqlalchemy.engine import URL
 from packshot.database.open_file import missing_file
 from packshot.database.tables import problem_with_tables
 from packshot.database.urls import parse_url
-from packshot.errors import PackshotError
 from packshot.serving.process import prepare_process
 from packshot.wiring import Services, build
 
@@ -21,17 +20,14 @@ def open_services(
     refusal: Callable[[URL], str | None] = missing_file,
 ) -> Iterator[Services]:
     """The parts that the environment and `.env` select, unless there is a `refusal` to open this
-    database. A PackshotError is printed as one line."""
+    database."""
+    settings = prepare_process()
+    if refused := refusal(parse_url(settings.database_url)):
+        raise click.ClickException(refused)
+    services = build(settings)
     try:
-        settings = prepare_process()
-        if refused := refusal(parse_url(settings.database_url)):
-            raise click.ClickException(refused)
-        services = build(settings)
-        try:
-            if problem := problem_with_tables(services.database):
-                raise click.ClickException(problem)
-            yield services
-        finally:
-            services.close()
-    except PackshotError as error:
-        raise click.ClickException(error.message) from error
+        if problem := problem_with_tables(services.database):
+            raise click.ClickException(problem)
+        yield services
+    finally:
+        services.close()

@@ -85,8 +85,6 @@ def enhance(
         else:
             left = jobs if replace else _without_results(jobs, console)
             all_well = _enhance_all(left, category, settings, replace, console)
-    except PackshotError as error:
-        raise click.ClickException(error.message) from error
     except OSError as error:
         raise click.ClickException(_words(error)) from error
     raise SystemExit(0 if all_well else 1)

@@ -18,7 +18,6 @@ from packshot.cli.plain import pluralise
 from packshot.cli.rows import read_rows
 from packshot.enhancers.gemini.lane_words import all_ready_in
 from packshot.enhancers.gemini.prices import Estimate, estimates, gemini_estimates
-from packshot.errors import SettingsError
 from packshot.serving.process import load_environment
 from packshot.settings import Settings, load_settings
 
@@ -36,10 +35,7 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     ones, too. SQS and S3 are at the list prices of us-east-1.
     """
     load_environment()
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        raise click.ClickException(error.message) from error
+    settings = load_settings()
     day = (on_day or datetime.now(UTC)).date()
     count, views = _count(products, settings.gemini_reference_views)
     results = estimates(count, settings, day, views)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from packshot.cli.plain import escape_text
-from packshot.errors import PackshotError, PictureError
+from packshot.errors import PictureError
 from packshot.fidelity.verdicts import VERDICTS, CheckResult
 from packshot.serving.process import load_environment
 from packshot.settings import load_settings
@@ -72,8 +72,6 @@ def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> Non
         if done.change_map is not None and not no_map:
             written = write_map(done.change_map, enhanced, target)
             click.echo(f"Wrote the change map: {written}")
-    except PackshotError as error:
-        raise click.ClickException(error.message) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     raise SystemExit(0 if done.check.verdict == "pass" else 1)
