@@ -3,7 +3,7 @@
 import { h, warning } from "./dom.js";
 import { Download } from "./download_file.js";
 import { DownloadForm } from "./download_form.js";
-import { LastDownload } from "./last_download.js";
+import { recall, remember } from "./memory.js";
 import { at } from "./place.js";
 import { many } from "./words.js";
 
@@ -61,4 +61,37 @@ function sameWords(groups) {
     `${more ? `; and ${many(more, "other group")}` : ""}. Their pictures are numbered as those of one`,
     " product: name their views, or correct the SKU if one shows another product.",
   );
+}
+
+/** Answers begin a little after the moment up to which they are complete. */
+const MARGIN_MS = 60_000;
+
+/** When this browser last downloaded the same, so that the next download may have only what is new. */
+class LastDownload {
+  #chosen;
+
+  /** What is downloaded. */
+  constructor({ batch, category, sku }) {
+    this.#chosen = [batch, category, sku];
+  }
+
+  /** `{moment, since}` of the last download of `{format, preset}`, and since when approvals are new; null before it. */
+  of(wanted) {
+    const moment = recall(this.#name(wanted));
+    return moment && { moment, since: new Date(Date.parse(moment) - MARGIN_MS).toISOString() };
+  }
+
+  /**
+   * Note that such a download, which the server began to answer at `moment`, is complete; not if it began later
+   * than the last one ended, because the next one must have what lies between them.
+   */
+  remember(wanted, moment) {
+    const last = this.of(wanted);
+    if (last && wanted.since > last.since) return;
+    remember(this.#name(wanted), new Date(moment).toISOString());
+  }
+
+  #name({ format, preset }) {
+    return `downloaded ${JSON.stringify([...this.#chosen, format, preset])}`;
+  }
 }

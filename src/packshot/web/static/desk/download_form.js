@@ -2,8 +2,8 @@
 
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
+import { presetSelect, rememberPreset } from "./marketplaces.js";
 import { recall, remember } from "./memory.js";
-import { presetSelect, rememberPreset } from "./presets.js";
 import { ago } from "./words.js";
 
 const DAY_MS = 86_400_000;

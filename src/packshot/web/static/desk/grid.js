@@ -1,8 +1,7 @@
 // The grid: choose many products and decide on them together.
 
 import { products as list } from "./api.js";
-import { isSure, leftWords } from "./bulk.js";
-import { confirmed } from "./bulk_question.js";
+import { confirmed, isSure, leftWords } from "./bulk.js";
 import { $, announce, button, h, pageData, press } from "./dom.js";
 import { doubtful, keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";

@@ -1,9 +1,8 @@
 // What the chosen marketplace would say of the picture on the desk, before it is approved.
 
 import { isExpected } from "./api.js";
-import { measure } from "./compliance.js";
 import { h, warning } from "./dom.js";
-import { presetSelect, rememberPreset } from "./presets.js";
+import { measure, presetSelect, rememberPreset } from "./marketplaces.js";
 import { many, sentence } from "./words.js";
 
 /** A product that is only passed by is not measured: it takes the server some tenths of a second. */

@@ -3,15 +3,13 @@
 import { actionButton } from "./action_button.js";
 import { asked } from "./adjustments.js";
 import { SMALL } from "./constants.js";
-import { h, warning } from "./dom.js";
+import { button, h, warning } from "./dom.js";
 import { doubtOf } from "./doubt.js";
-import { aboutFidelity } from "./fidelity.js";
+import { aboutFidelity, verdictBadge } from "./fidelity.js";
 import { address, image, rawPicture, sourceSet } from "./picture_image.js";
 import { aboutLock } from "./pixel_lock.js";
-import { analysis } from "./product_analysis.js";
 import { mayReview } from "./rights.js";
 import { foundLater } from "./still_open.js";
-import { otherTakes } from "./takes.js";
 import { bytes, cost, KINDS, numberOf, PICTURE_STATUS, pictureTitle, promptWords, time } from "./words.js";
 
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
@@ -164,4 +162,66 @@ function decisions(picture, page) {
     offer("Reject", "cross", "rejected", () => page.rejectPicture(picture)),
     offer("Undo", "undo", "pending"),
   );
+}
+
+/**
+ * The takes that are not current, each with its verdict, cost and prompt. `choose(number)` makes one current;
+ * null where that can't be.
+ */
+function otherTakes({ remake }, category, choose) {
+  const others = (remake?.takes ?? []).filter((take) => !take.stands && take.prompt);
+  if (!others.length) return null;
+  return h(
+    "details",
+    { class: "takes" },
+    h("summary", {}, others.length > 1 ? "The other takes" : "The other take"),
+    others.map((take) => otherTake(take, category, remake.going_on ? null : choose)),
+  );
+}
+
+function otherTake(take, category, choose) {
+  const facts = [take.model, cost(take.cost)].filter(Boolean).join(" · ");
+  const name = take.number === 1 ? "The first" : `Take ${take.number}`;
+  const picture = take.media_url
+    ? h(
+        "a",
+        { href: take.media_url, target: "_blank", title: "Open the original" },
+        image(take, SMALL, `${category}, take ${take.number}, not the current one`, { loading: "lazy" }),
+      )
+    : h("p", { class: "hint" }, "Removed to save space.");
+  return h(
+    "div",
+    { class: "take" },
+    picture,
+    h("p", {}, h("strong", {}, name), " ", verdictBadge(take)),
+    facts && h("p", { class: "hint" }, facts),
+    take.media_url && choose && button("Use this one", { kind: "small", onclick: () => choose(take.number) }),
+    h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, take.prompt)),
+  );
+}
+
+/** The analysis of a round, folded; null where there is nothing to read. */
+function analysis(found) {
+  const lines = Object.entries(found)
+    .filter(([name, value]) => name !== "variants" && value !== null && value !== "" && String(value) !== "")
+    .map(([name, value]) =>
+      h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, readable(value))),
+    );
+  return lines.length
+    ? h(
+        "details",
+        { class: "prompt" },
+        h("summary", {}, "What was seen in the photo"),
+        h("dl", { class: "plain-facts" }, lines),
+      )
+    : null;
+}
+
+function readable(value) {
+  if (Array.isArray(value)) return value.map(readable).join(", ") || "none";
+  if (value && typeof value === "object")
+    return Object.entries(value)
+      .map(([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`)
+      .join(", ");
+  return String(value);
 }

@@ -1,16 +1,17 @@
 // Starts what every page shares.
 
-import { watchConnection } from "./connection_banner.js";
+import { connection } from "./api.js";
 import { $ } from "./dom.js";
 import { EVERYWHERE, showHelp } from "./help.js";
 import { showCounts } from "./live_counts.js";
+import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { Poll } from "./poll.js";
 import { shortcuts } from "./shortcuts.js";
 import { SigningIn } from "./signing_in.js";
-import { watchThemeButton } from "./theme_button.js";
 import { toast } from "./toast.js";
 import { UnsavedButton } from "./unsaved.js";
+import { many } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 3_000;
@@ -56,4 +57,35 @@ function watchHelpAndSearch() {
     { keys: ["?"], shown: "?", words: "This list", run: showHelp },
     { keys: ["/"], shown: "/", words: "Find by SKU, name, EAN or number", run: () => search.focus() },
   ]);
+}
+
+/** Change between light and dark; theme.js applies the choice before the next page's first paint. */
+function watchThemeButton() {
+  $("theme").addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    remember("theme", root.dataset.theme);
+  });
+}
+
+/** Say in a banner that Packshot can't be reached, and that decisions are kept until it can. */
+function watchConnection() {
+  outbox.addEventListener("change", showBanner);
+  connection.addEventListener("change", showBanner);
+  showBanner();
+}
+
+function showBanner() {
+  const banner = $("banner");
+  banner.hidden = connection.online;
+  if (connection.online) return;
+  const kept = outbox.size
+    ? `${many(outbox.size, "decision")} kept here; saved when it is back.`
+    : "You can go on; what you decide is kept here.";
+  const what = navigator.onLine ? "Packshot does not answer." : "You are offline.";
+  const text = `${what} ${kept}`;
+  if (banner.textContent !== text) banner.textContent = text;
 }

@@ -1,9 +1,8 @@
 // Checks a product's pictures, in the form of an export, against a marketplace's rules.
 
 import { isExpected } from "./api.js";
-import { measure } from "./compliance.js";
 import { h, warning } from "./dom.js";
-import { presetSelect, rememberPreset } from "./presets.js";
+import { measure, presetSelect, rememberPreset } from "./marketplaces.js";
 import { numberOf, sentence } from "./words.js";
 
 const VERDICTS = {

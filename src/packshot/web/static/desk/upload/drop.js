@@ -1,7 +1,6 @@
 // The area where files are dropped or chosen.
 
 import { button, h, icon } from "../dom.js";
-import { dropped, picked } from "./files.js";
 
 /** An element that calls `take([{path, file}])`; the whole page takes drops while `ready()`. */
 export function dropZone(endings, take, ready) {
@@ -51,4 +50,35 @@ function listen(zone, take, ready) {
     zone.toggleAttribute("data-over", false);
     if (ready() && event.dataTransfer) take(await dropped(event.dataTransfer));
   });
+}
+
+/** `[{path, file}]` of what was chosen; a folder's files have their path in it. */
+const picked = (input) =>
+  [...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/** The same of what was dropped, and of the folders in it. */
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return picked(transfer);
+  return (await Promise.all(entries.filter(Boolean).map(inside))).flat();
+}
+
+async function inside(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ path: entry.fullPath.replace(/^\//, ""), file }];
+  }
+  const found = [];
+  for await (const some of entriesOf(entry)) found.push(...some);
+  return (await Promise.all(found.map(inside))).flat();
+}
+
+/** A browser gives a folder's entries in portions, the last one empty. */
+async function* entriesOf(folder) {
+  const reader = folder.createReader();
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return;
+    yield some;
+  }
 }
