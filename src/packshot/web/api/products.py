@@ -12,7 +12,7 @@ from itertools import groupby
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.errors import FetchError, PackshotError
+from packshot.errors import FetchError
 from packshot.products.corrections import note_on_sku
 from packshot.products.duplicates import (
     find_differences,
@@ -140,20 +140,14 @@ def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
         meant += (batch.pixel_lock,)
     idempotency = _idempotency(meant)
     known = idempotency is not None and catalog.was_answered(idempotency)
-    give_back = charge_products(0 if known else len(batch.rows))
-    skip = query.on_duplicate == "skip"
-    try:
-        products = [_new_product(row) for row in batch.rows.values()]
+    with charge_products(0 if known else len(batch.rows)) as give_back:
         created = catalog.create(
-            products,
+            [_new_product(row) for row in batch.rows.values()],
             lane=batch.lane or services().settings.gemini_lane,
             pixel_lock=batch.pixel_lock,
             idempotency=idempotency,
-            skip_duplicates=skip,
+            skip_duplicates=query.on_duplicate == "skip",
         )
-    except PackshotError:
-        give_back(len(batch.rows))
-        raise
     give_back(len(batch.rows) if created.replayed else len(created.skipped))
     return created
 
@@ -358,17 +352,13 @@ def replace_photo(product_id: int, given: PhotoReplacementIn) -> Response:
     optional: 412 with the current state when it is stale.
     """
     _check_address(given.raw_image)
-    give_back = charge_products(1)
-    try:
+    with charge_products(1) as give_back:
         product, is_another = services().catalog.replace_photo(
             product_id,
             given.raw_image,
             by=caller().as_editor,
             if_version=wanted_version(),
         )
-    except PackshotError:
-        give_back(1)
-        raise
     if not is_another:
         give_back(1)
         return product_answer(product, f"Product {product_id} has this photo already")

@@ -8,7 +8,6 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from packshot.database.models import FAILED
-from packshot.errors import PackshotError
 from packshot.products.alt_text import write_alt_text
 from packshot.products.takes import choose
 from packshot.web.api import examples
@@ -113,9 +112,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     catalog = services().catalog
     wished = bool(wish.instructions or wish.adjustments)
     resumed = catalog.product(product_id).status == FAILED and not wished
-    charged = 0 if resumed else 1  # a new round costs again
-    give_back = charge_products(charged)
-    try:
+    with charge_products(0 if resumed else 1):  # a new round costs again
         product = catalog.enhance(
             product_id,
             by=caller().as_editor,
@@ -123,9 +120,6 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
             adjustments=wish.adjustments,
             if_version=wanted_version(),
         )
-    except PackshotError:
-        give_back(charged)
-        raise
     return product_answer(product, f"Product {product_id} is queued for processing")
 
 

@@ -8,7 +8,6 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.pictures.limits import MAX_BYTES
 from packshot.pictures.provenance import check_not_made_here
@@ -53,14 +52,10 @@ def upload_picture() -> Response:
 
 def _upload() -> str:
     data = read_file(request, "file", MAX_BODY)
-    give_back = charge_bytes(len(data))
-    try:
+    with charge_bytes(len(data)):
         check_not_made_here(data)
         picture = services().pixels.run(imaging.normalise, data, wait=WAIT_SECONDS)
         return _store(picture, sha256_of(data))
-    except PackshotError:
-        give_back(len(data))
-        raise
 
 
 def _store(picture: imaging.Encoded, sha256: str) -> str:

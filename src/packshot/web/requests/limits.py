@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
@@ -13,6 +14,7 @@ from flask import Flask, current_app, g, request
 from sqlalchemy import text
 
 from packshot.database.engine import Database
+from packshot.errors import PackshotError
 from packshot.keys import ApiKey
 from packshot.settings import Settings
 from packshot.web.requests.context import Caller, caller
@@ -157,22 +159,29 @@ def _count_request() -> None:
         _limits().count_request(who.name, limit)
 
 
-def charge_products(many: int) -> Callable[[int], None]:
-    """Charge the caller for these products; calling the result gives as many back."""
+def charge_products(many: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Charge the caller for these products, unless a PackshotError says that there will be none;
+    calling the result gives as many back."""
     return _charge("products per day", many, _limits().settings.products_per_day)
 
 
-def charge_bytes(many: int) -> Callable[[int], None]:
-    """Charge the caller for an upload; calling the result gives as many bytes back."""
+def charge_bytes(many: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Charge the caller for an upload, unless a PackshotError refuses it."""
     return _charge("bytes per day", many, _limits().settings.upload_mb_per_day * 1_000_000)
 
 
-def _charge(what: str, amount: int, limit: int) -> Callable[[int], None]:
+@contextmanager
+def _charge(what: str, amount: int, limit: int) -> Iterator[Callable[[int], None]]:
     limits = _limits()
     if not amount or not limit or not _is_limited(caller()):
-        return lambda amount: None
+        yield lambda amount: None
+        return
     window = limits.charge(caller().name, what, DAY, amount, limit)
-    return lambda amount: limits.give_back(window, amount)
+    try:
+        yield lambda amount: limits.give_back(window, amount)
+    except PackshotError:
+        limits.give_back(window, amount)
+        raise
 
 
 def charge_sign_in(key: ApiKey | None) -> Callable[[], None]:
