@@ -20,11 +20,12 @@ import click
 import urllib3
 from rich.console import Console
 
-from packshot.cli.plain import pluralise
+from packshot.cli.plain import pluralise, print_note
 from packshot.cli.progress import print_table, wait_with_bar
+from packshot.cli.row_reports import print_refused, print_skipped
 from packshot.cli.rows import ReadOptions, Report, Row, read_rows, with_own_spreadsheet
 from packshot.cli.sending import SendOptions
-from packshot.cli.upload import print_note, print_refused, print_skipped, send
+from packshot.cli.upload import send
 from packshot.client import Client, Json
 from packshot.settings import Settings
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY

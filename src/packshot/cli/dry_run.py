@@ -6,16 +6,18 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import urllib3
 from rich.console import Console
 
 from packshot.cli.photos import in_utf_8
-from packshot.cli.plain import escape_text, pluralise
+from packshot.cli.plain import escape_text, pluralise, print_note
 from packshot.cli.progress import bar
+from packshot.cli.row_reports import count_sources, print_refused, reasons
 from packshot.cli.rows import (
     PHOTO,
     ReadOptions,
@@ -32,11 +34,10 @@ from packshot.cli.sending import (
     SendOptions,
     elsewhere_words,
     find_known,
-    reasons,
     with_known,
     with_same_view,
 )
-from packshot.cli.updating import Updated, update_products
+from packshot.cli.updating import Updated, update_products, without_known
 from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
@@ -49,11 +50,104 @@ from packshot.web.api.product_schemas import NewProductIn
 from packshot.web.requests.field_errors import check
 from packshot.web.requests.refusals import InvalidRequest
 
+#: The most rows that a dry run shows.
+FIRST_ROWS = 5
 #: The most photos' names in one request; the API accepts twice as many.
 NAMES_AT_ONCE = 10_000
 
 
-def ask_server(
+@dataclass(frozen=True)
+class DryRun:
+    """How a dry run is made and shown."""
+
+    client: Client
+    console: Console
+    choices: SendOptions
+    show_all: bool
+    as_json: bool
+
+    def note(self, words: str) -> None:
+        print_note(words, self.console)
+
+
+def run_dry(how: DryRun, paths: Sequence[Path], rows: list[Row], options: ReadOptions) -> int:
+    """Show what an upload would do; return the exit code."""
+    update = how.choices.update
+    asked = _ask_server(how.client, paths, rows, options, how.note)
+    updated = _preview_updates(how.client, rows, how.note, update=update)
+    asked = without_known(asked, updated) if update else asked
+    asked, known = _report_known(how.client, asked, how.choices, how.note)
+    checked = check_offline(asked, how.console)
+    if how.as_json:
+        click.echo(json.dumps([_as_json(row, known, at) for at, row in enumerate(checked)]))
+    _report_dry_run(checked, known, how)
+    is_update_refused = update and bool(updated.refusals())
+    return 1 if any(row.errors for row in checked) or is_update_refused else 0
+
+
+def _as_json(row: Row, known: KnownProducts, index: int) -> Json:
+    """A row of a dry run, and what an upload would do with it."""
+    product_id = known.skipped.get(index, known.replaced.get(index))
+    exists = "exists" if index in known.skipped else "replaces"
+    result = "refused" if row.errors else "new" if product_id is None else exists
+    photo = None if row.photo is None else str(row.photo)
+    found = {"source": row.source, "photo": photo, "product": row.fields, "result": result}
+    return found | {"product_id": product_id, "errors": row.errors}
+
+
+def _report_dry_run(rows: list[Row], known: KnownProducts, how: DryRun) -> None:
+    """Print how the rows are read."""
+    console = how.console
+    bad = [row for row in rows if row.errors]
+    good = [row for row in rows if not row.errors]
+    for row in good if how.show_all else good[:FIRST_ROWS]:
+        console.print(
+            f"read {escape_text(row.source)}: {escape_text(_as_read(row))}", soft_wrap=True
+        )
+    if len(good) > FIRST_ROWS and not how.show_all:
+        console.print(f"and {len(good) - FIRST_ROWS:,} more (--all shows them).")
+    print_refused(bad, "would be refused", console)
+    skipped = sum(1 for place in known.skipped if not rows[place].errors)
+    replaced = sum(1 for place in known.replaced if not rows[place].errors)
+    kinds = _count_kinds(len(good) - skipped - replaced, replaced, skipped)
+    exist = f": {kinds}" if skipped or replaced else ""
+    look = "looks" if (len(good) or len(rows)) == 1 else "look"
+    share = f"{_share(good, rows)} {look} good{exist}; " if rows else ""
+    if how.choices.update and not good:  # the rows that are updated are no longer among these
+        share = f"{count_sources(bad)} would be refused; " if bad else ""
+    console.print(f"{share}nothing was sent.")
+
+
+def _count_kinds(new: int, replaced: int, known: int) -> str:
+    words = [f"{new:,} new"]
+    if replaced:
+        words.append(f"{replaced:,} {'replaces a photo' if replaced == 1 else 'replace photos'}")
+    if known:
+        exist = "exists already and is skipped" if known == 1 else "exist already and are skipped"
+        words.append(f"{known:,} {exist}")
+    return ", ".join(words)
+
+
+def _as_read(row: Row) -> str:
+    names = {"sku": "SKU", "view": "view", "name": "name", "mrp": "MRP", "price": "price"}
+    given = {word: row.fields.get(name) for name, word in names.items()}
+    words = [f"{word} {value}" for word, value in given.items() if value is not None]
+    if row.number and row.photo:
+        words.append(f"photo {row.fields.get('filename') or row.photo.name}")
+    return ", ".join(words) or "no SKU, name or price"
+
+
+def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
+    """`2 of 3 rows`; `6 products from 4 of 9 rows` where a row has several photos. A photo that
+    fits no row of a spreadsheet is none."""
+    in_sheets = [row for row in rows if row.number]
+    from_rows = len({row.source for row in good})
+    of = len({row.source for row in in_sheets or rows})
+    share = f"{from_rows:,} of {pluralise(of, 'row')}"
+    return share if from_rows == len(good) else f"{pluralise(len(good), 'product')} from {share}"
+
+
+def _ask_server(
     client: Client,
     paths: Sequence[Path],
     rows: Sequence[Row],
@@ -78,7 +172,7 @@ def ask_server(
     ]
 
 
-def report_known(
+def _report_known(
     client: Client, rows: Sequence[Row], choices: SendOptions, report: Report
 ) -> tuple[list[Row], KnownProducts]:
     """Report photos that have products already and would be skipped, and those whose SKU and view
@@ -86,7 +180,7 @@ def report_known(
     asked, found = list(rows), KnownProducts()
     noted: list[Row] = []
     good = [place for place, row in enumerate(rows) if not row.errors]
-    with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
+    with suppress(urllib3.exceptions.HTTPError):  # `_ask_server` said so
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
             photos = find_known(client, [rows[each] for each in part])
@@ -119,7 +213,7 @@ def _report_skipped(
     for place, known in photos.known.items():
         row = rows[part[place]]
         found.skipped[part[place]] = known.product_id
-        by_sku = row.product is not None and row.product.sku  # `preview_updates` says it
+        by_sku = row.product is not None and row.product.sku  # `_preview_updates` says it
         skipped.append(with_known(row, known, "" if by_sku else known.difference(row)))
     for line in reasons(skipped):
         report(f"would skip {line}")
@@ -131,14 +225,14 @@ def _replaced_words(same: Json) -> str:
     return "; the new one would replace it, and the pictures be made again"
 
 
-def preview_updates(
+def _preview_updates(
     client: Client, rows: Sequence[Row], report: Report, *, update: bool
 ) -> Updated:
     """Show what --update would change, or what stays without it."""
     found = Updated()
     try:
         update_products(client, rows, found, dry_run=True)
-    except urllib3.exceptions.HTTPError:  # `ask_server` said so
+    except urllib3.exceptions.HTTPError:  # `_ask_server` said so
         found.is_complete = False
         return found
     if not update:

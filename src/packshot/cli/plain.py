@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.markup import escape
 
 from packshot.logs import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def escape_text(text: str) -> str:
@@ -15,3 +20,7 @@ def escape_text(text: str) -> str:
 def pluralise(number: int, noun: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def print_note(note: str, console: Console) -> None:
+    console.print(f"[yellow]note[/] {escape_text(note)}", soft_wrap=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from packshot.cli.plain import escape_text, pluralise
+from packshot.cli.plain import escape_text, pluralise, print_note
 from packshot.cli.retry_notices import print_to_stderr
 from packshot.client import Client, Json
 
@@ -93,8 +93,7 @@ def print_table(
         if note := product.get("error") or product.get("warning"):
             by_note.setdefault(note, []).append(product)
     for note, noted in by_note.items():
-        words = f"{_product_numbers(noted)}: {note}"
-        console.print(f"[yellow]note[/] {escape_text(words)}", soft_wrap=True)
+        print_note(f"{_product_numbers(noted)}: {note}", console)
 
 
 def _product_numbers(products: Sequence[Json]) -> str:

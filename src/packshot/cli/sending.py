@@ -12,14 +12,13 @@ from typing import Any, Final
 
 import urllib3
 
-from packshot.cli.rows import NAMED_ROWS, PHOTO, Row, Shared, of_photo, unreadable
+from packshot.cli.rows import PHOTO, Row, Shared, of_photo, unreadable
 from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json, split_for_requests
 from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
 from packshot.spreadsheets.photo_views import view_key_of_copy
-from packshot.spreadsheets.table import list_first
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
@@ -379,55 +378,3 @@ def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
         column, detail = in_columns(name, error["detail"], {"raw_image": PHOTO} | columns)
         by_row.setdefault(index, []).append(f"{column}: {detail}")
     return [replace(rows[index], errors=reasons) for index, reasons in by_row.items()]
-
-
-def reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """One line for each refused row: its source, and all its errors. Rows of a spreadsheet with
-    the same errors share one, and so do many with a shared error."""
-    kinds: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        is_shared = row.shared is not None and len(row.errors) == 1
-        words = [row.shared.words] if row.shared and is_shared else row.errors
-        of = _file_of(row) if row.number else "" if is_shared else row.source
-        kinds.setdefault((of, *words), []).append(row)
-    for of_kind in kinds.values():
-        shared = [row.shared for row in of_kind if row.shared]
-        names = list(dict.fromkeys(each.of for each in shared))
-        if len(names) > NAMED_ROWS:
-            yield f"{_sources(of_kind)}: {shared[0].words.format(list_first(names, NAMED_ROWS))}"
-        else:
-            yield from _reasons_of_few(of_kind)
-
-
-def _reasons_of_few(rows: Sequence[Row]) -> Iterator[str]:
-    alike: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        key = tuple(row.errors) if row.number else (row.source, *row.errors)
-        alike.setdefault(key, []).append(row)
-    for same in alike.values():
-        yield f"{_sources(same)}: {'; '.join(same[0].errors)}"
-
-
-def _sources(rows: Sequence[Row]) -> str:
-    """`a.csv row 2`, `a.csv rows 2-5, 7`, `300 photos`."""
-    if len(dict.fromkeys(row.source for row in rows)) == 1:
-        return rows[0].source
-    if not rows[0].number:
-        return f"{len(rows):,} photos"
-    numbers = list(dict.fromkeys(row.number for row in rows))
-    return f"{_file_of(rows[0])} rows {', '.join(_ranges(numbers))}"
-
-
-def _ranges(numbers: Sequence[int]) -> Iterator[str]:
-    """`2-5` for rows that follow each other, else their numbers."""
-    start = before = numbers[0]
-    for number in (*numbers[1:], None):
-        if number != before + 1:
-            yield str(start) if start == before else f"{start}-{before}"
-            start = number or 0
-        before = number or 0
-
-
-def _file_of(row: Row) -> str:
-    """The spreadsheet of a row."""
-    return row.source.removesuffix(f" row {row.number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,17 @@ from rich.console import Console
 
 from packshot.cli.known_skus import find_skus
 from packshot.cli.options import connection
-from packshot.cli.plain import escape_text, pluralise
+from packshot.cli.plain import escape_text, pluralise, print_note
 from packshot.cli.progress import bar, print_table, wait_with_bar
 from packshot.cli.reading import reading
-from packshot.cli.rows import ReadOptions, Row, is_of_photo, read_rows, with_own_spreadsheet
+from packshot.cli.row_reports import count_sources, print_refused, print_skipped
+from packshot.cli.rows import ReadOptions, Row, read_rows, with_own_spreadsheet
 from packshot.cli.sending import (
-    ExistingProduct,
-    KnownProducts,
     SendOptions,
     SendResult,
     elsewhere_words,
     find_repeated_photos,
-    reasons,
     send_rows,
-    with_known,
 )
 from packshot.cli.updating import (
     Updated,
@@ -41,8 +38,6 @@ from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
 from packshot.spreadsheets.currencies import currency_note
 
-#: The most rows that a dry run shows.
-FIRST_ROWS = 5
 #: Seconds in all for which a request is repeated while the server is away: a restart, a full disk.
 OUTAGE_SECONDS = 600.0
 
@@ -121,8 +116,10 @@ def upload(
     _note_on_rows(client, rows, console)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
+        from packshot.cli.dry_run import DryRun, run_dry  # loads the pixel libraries
+
         how = DryRun(client, console, chosen, show_all, as_json)
-        raise SystemExit(_run_dry(how, paths, rows, options))
+        raise SystemExit(run_dry(how, paths, rows, options))
     raise SystemExit(_upload(client, rows, console, chosen, wait, as_json))
 
 
@@ -227,10 +224,6 @@ def _raise_if_stopped(sent: SendResult, rows: int, console: Console) -> None:
     raise sent.stopped
 
 
-def print_note(note: str, console: Console) -> None:
-    console.print(f"[yellow]note[/] {escape_text(note)}", soft_wrap=True)
-
-
 def send(
     client: Client, rows: list[Row], console: Console, choices: SendOptions = SendOptions()
 ) -> SendResult:
@@ -258,7 +251,7 @@ def _report(sent: SendResult, products: list[Json], console: Console, currency: 
     created = pluralise(len(sent.created), "product")
     replaced = f", {pluralise(len(sent.replaced), 'photo')} replaced" if sent.replaced else ""
     skipped = f", {pluralise(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
-    refused = _count_sources(sent.refused)
+    refused = count_sources(sent.refused)
     console.print(f"{created} created{replaced}, {refused} refused{skipped}.")
 
 
@@ -271,121 +264,3 @@ def _say_what_next(sent: SendResult, url: str, console: Console) -> None:
             " are skipped.",
             soft_wrap=True,
         )
-
-
-def _count_sources(rows: Sequence[Row]) -> str:
-    """`2 rows and 3 photos`: a spreadsheet's row counts once, however many photos it has."""
-    in_sheets = {row.source for row in rows if row.number}
-    photos = sum(1 for row in rows if not row.number)
-    counts = [(len(in_sheets), "row"), (photos, "photo")]
-    return " and ".join(pluralise(n, noun) for n, noun in counts if n) or "nothing"
-
-
-def print_skipped(skipped: Sequence[tuple[Row, ExistingProduct]], console: Console) -> None:
-    """Print a line for each row whose photo has a product already; many share one."""
-    rows = [with_known(row, known, known.difference(row)) for row, known in skipped]
-    for line in reasons(rows):
-        console.print(f"skipped {escape_text(line)}", soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class DryRun:
-    """How a dry run is made and shown."""
-
-    client: Client
-    console: Console
-    choices: SendOptions
-    show_all: bool
-    as_json: bool
-
-    def note(self, words: str) -> None:
-        print_note(words, self.console)
-
-
-def _run_dry(how: DryRun, paths: Sequence[Path], rows: list[Row], options: ReadOptions) -> int:
-    """Show what an upload would do; return the exit code."""
-    from packshot.cli.dry_run import ask_server, check_offline, preview_updates, report_known
-
-    update = how.choices.update
-    asked = ask_server(how.client, paths, rows, options, how.note)
-    updated = preview_updates(how.client, rows, how.note, update=update)
-    asked = without_known(asked, updated) if update else asked
-    asked, known = report_known(how.client, asked, how.choices, how.note)
-    checked = check_offline(asked, how.console)
-    if how.as_json:
-        click.echo(json.dumps([_as_json(row, known, at) for at, row in enumerate(checked)]))
-    _report_dry_run(checked, known, how)
-    is_update_refused = update and bool(updated.refusals())
-    return 1 if any(row.errors for row in checked) or is_update_refused else 0
-
-
-def _as_json(row: Row, known: KnownProducts, index: int) -> Json:
-    """A row of a dry run, and what an upload would do with it."""
-    product_id = known.skipped.get(index, known.replaced.get(index))
-    exists = "exists" if index in known.skipped else "replaces"
-    result = "refused" if row.errors else "new" if product_id is None else exists
-    photo = None if row.photo is None else str(row.photo)
-    found = {"source": row.source, "photo": photo, "product": row.fields, "result": result}
-    return found | {"product_id": product_id, "errors": row.errors}
-
-
-def _report_dry_run(rows: list[Row], known: KnownProducts, how: DryRun) -> None:
-    """Print how the rows are read."""
-    console = how.console
-    bad = [row for row in rows if row.errors]
-    good = [row for row in rows if not row.errors]
-    for row in good if how.show_all else good[:FIRST_ROWS]:
-        console.print(
-            f"read {escape_text(row.source)}: {escape_text(_as_read(row))}", soft_wrap=True
-        )
-    if len(good) > FIRST_ROWS and not how.show_all:
-        console.print(f"and {len(good) - FIRST_ROWS:,} more (--all shows them).")
-    print_refused(bad, "would be refused", console)
-    skipped = sum(1 for place in known.skipped if not rows[place].errors)
-    replaced = sum(1 for place in known.replaced if not rows[place].errors)
-    kinds = _count_kinds(len(good) - skipped - replaced, replaced, skipped)
-    exist = f": {kinds}" if skipped or replaced else ""
-    look = "looks" if (len(good) or len(rows)) == 1 else "look"
-    share = f"{_share(good, rows)} {look} good{exist}; " if rows else ""
-    if how.choices.update and not good:  # the rows that are updated are no longer among these
-        share = f"{_count_sources(bad)} would be refused; " if bad else ""
-    console.print(f"{share}nothing was sent.")
-
-
-def _count_kinds(new: int, replaced: int, known: int) -> str:
-    words = [f"{new:,} new"]
-    if replaced:
-        words.append(f"{replaced:,} {'replaces a photo' if replaced == 1 else 'replace photos'}")
-    if known:
-        exist = "exists already and is skipped" if known == 1 else "exist already and are skipped"
-        words.append(f"{known:,} {exist}")
-    return ", ".join(words)
-
-
-def _as_read(row: Row) -> str:
-    names = {"sku": "SKU", "view": "view", "name": "name", "mrp": "MRP", "price": "price"}
-    given = {word: row.fields.get(name) for name, word in names.items()}
-    words = [f"{word} {value}" for word, value in given.items() if value is not None]
-    if row.number and row.photo:
-        words.append(f"photo {row.fields.get('filename') or row.photo.name}")
-    return ", ".join(words) or "no SKU, name or price"
-
-
-def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
-    """`2 of 3 rows`; `6 products from 4 of 9 rows` where a row has several photos. A photo that
-    fits no row of a spreadsheet is none."""
-    in_sheets = [row for row in rows if row.number]
-    from_rows = len({row.source for row in good})
-    of = len({row.source for row in in_sheets or rows})
-    share = f"{from_rows:,} of {pluralise(of, 'row')}"
-    return share if from_rows == len(good) else f"{pluralise(len(good), 'product')} from {share}"
-
-
-def print_refused(refused: list[Row], what: str, console: Console) -> None:
-    """Print a line for each row with errors, then one for each photo that is left out with it."""
-    for line in reasons(refused):
-        console.print(f"[red]{what}[/] {escape_text(line)}", soft_wrap=True)
-    for row in refused:
-        if row.photo and row.number and not any(map(is_of_photo, row.errors)):
-            words = f"left out {row.photo.name}: row {row.number} must be corrected first"
-            console.print(escape_text(words), soft_wrap=True)
