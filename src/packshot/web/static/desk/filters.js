@@ -34,6 +34,9 @@ const batchWords = (times) => {
   };
 };
 
+/** `[name, count]` in the order of the names. */
+const byName = (counts) => Object.entries(counts).sort(([one], [other]) => one.localeCompare(other));
+
 const countOf = (statuses, status) =>
   status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
 
@@ -83,7 +86,7 @@ export class Filters {
   }
 
   #category(state) {
-    return this.#choice("category", "Category", "All categories", Object.entries(state.categories));
+    return this.#choice("category", "Category", "All categories", byName(state.categories));
   }
 
   /** Less common filters; in the panel all of them, closed at first where it is short. */
@@ -94,7 +97,7 @@ export class Filters {
     const choices = [
       this.#inPanel && this.#category(state),
       offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
-      offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
+      offer("enhancer", "Enhancer", "Any enhancer", byName(state.enhancers), enhancerWords),
       offer("batch", "Batch", "All uploads", Object.entries(state.batches), batchWords(state.batch_times)),
       this.#order(),
     ].filter(Boolean);
