@@ -111,9 +111,7 @@ def upload(
     console = Console(stderr=as_json)
     paths = tuple(with_own_spreadsheet(paths))
     options = replace(read_options, find_skus=lambda skus: _find_skus(client, skus))
-    rows = read_rows(paths, options, lambda note: print_note(note, console))
-    rows = rows if update else _without_known(client, rows, options, console)
-    _note_on_rows(client, rows, console)
+    rows = _read(client, paths, options, console, update)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
         from packshot.cli.dry_run import DryRun, run_dry  # loads the pixel libraries
@@ -123,11 +121,20 @@ def upload(
     raise SystemExit(_upload(client, rows, console, chosen, wait, as_json))
 
 
-def _without_known(
-    client: Client, rows: Sequence[Row], options: ReadOptions, console: Console
+def _read(
+    client: Client, paths: Sequence[Path], options: ReadOptions, console: Console, update: bool
 ) -> list[Row]:
-    needed = without_unchanged(client, rows, lambda note: print_note(note, console))
-    return list(name_known(needed, options.find_skus))
+    """The rows, with notes on them; unless they `update`, without those that lack a photo and need
+    none."""
+
+    def note(words: str) -> None:
+        print_note(words, console)
+
+    rows = read_rows(paths, options, note)
+    if not update:
+        rows = list(name_known(without_unchanged(client, rows, note), options.find_skus))
+    _note_on_rows(client, rows, console)
+    return rows
 
 
 def _note_on_rows(client: Client, rows: Sequence[Row], console: Console) -> None:
