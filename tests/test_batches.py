@@ -1225,7 +1225,9 @@ class LaneThatDies:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", [1, 2, 3, pytest.param(4, marks=pytest.mark.extra)])
+@pytest.mark.parametrize(
+    "number", [1, 2, *(pytest.param(number, marks=pytest.mark.extra) for number in (3, 4))]
+)
 @only_sqlite
 def test_killed_while_it_deletes_a_job_at_google_nothing_is_lost_or_left(
     shop: Shop, number: int, after: bool

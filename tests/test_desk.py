@@ -379,6 +379,7 @@ def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None
     assert lines == ["rejected"] * 3 + ["pending"] * 3 + ["approved"] * 3
 
 
+@pytest.mark.extra
 def test_what_was_just_decided_covers_no_picture_and_moves_no_button(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -556,6 +557,7 @@ def test_a_redo_sends_the_words_to_the_next_round_and_decides_nothing_before(
     expect(desk.page.get_by_text("1 product on the way")).to_be_visible()
 
 
+@pytest.mark.extra
 def test_what_is_being_made_shortens_before_the_menu_and_is_cut_last(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -646,6 +648,7 @@ def type_key(page: Page, code: str, key: str, **more: Any) -> None:
     )
 
 
+@pytest.mark.extra
 def test_letters_work_on_every_keyboard(shop: DeskShop, open_desk: Open) -> None:
     """By their place where the layout has no Latin letters, else by their character."""
     ids = shop.stock(len(LAYOUTS))
@@ -986,6 +989,7 @@ def test_only_what_was_compared_and_has_no_warning_is_called_unchanged(
     expect(page.locator(".fidelity").first).to_contain_text(words)
 
 
+@pytest.mark.extra
 def test_a_long_verdict_leaves_room_for_the_pictures_title(shop: DeskShop, open_desk: Open) -> None:
     """In All mode the captions are narrow: the verdict is cut there, as the panel has it whole."""
     [number] = shop.stock(1, warning="The cut-out is not certain: compare it with the raw photo")
@@ -1429,6 +1433,7 @@ def test_long_words_and_many_pictures_stay_in_reach(shop: DeskShop, open_desk: O
         assert words.evaluate("span => span.scrollWidth <= span.parentElement.clientWidth")
 
 
+@pytest.mark.extra
 def test_a_warning_is_read_without_scrolling(shop: DeskShop, open_desk: Open) -> None:
     """On a laptop the filters and the picture's title pushed it out of the panel."""
     warning = (
@@ -1937,6 +1942,7 @@ def test_waiting_products_are_cancelled_one_by_one_and_all(shop: DeskShop, open_
     until(lambda: shop.statuses(ids) == ["failed"] * 3, page)
 
 
+@pytest.mark.extra
 def test_what_waits_for_batch_jobs_has_no_end_at_the_runs_pace(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -2920,6 +2926,7 @@ def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
     assert_large_enough(page)
 
 
+@pytest.mark.extra
 def test_each_page_can_be_reached_at_150_percent(guarded_shop: DeskShop, open_desk: Open) -> None:
     guarded_shop.stock(3)
     desk = open_desk(guarded_shop.url, viewport={"width": 853, "height": 533})
@@ -3015,6 +3022,7 @@ def test_a_phone_on_its_side_shows_the_pictures_and_the_decisions(
         expect(page.get_by_role("button", name=name).first).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.extra
 def test_dark_and_light_follow_the_system_and_the_choice(shop: DeskShop, open_desk: Open) -> None:
     page = open_desk(shop.url, color_scheme="dark").page
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -3261,6 +3269,7 @@ def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
     expect(page.locator(".toast.bad")).to_contain_text("Nothing was saved")
 
 
+@pytest.mark.extra
 def test_a_cancelled_product_is_not_called_failed(shop: DeskShop, open_desk: Open) -> None:
     new = NewProduct("Mugs", "https://shop.example/a.jpg", Decimal(2), Decimal(1))
     [product] = shop.services.catalog.create([new]).products
@@ -3376,6 +3385,7 @@ def test_undo_in_the_grid_does_not_reach_past_a_redo(shop: DeskShop, open_desk: 
     until(lambda: shop.statuses([approved]) == ["pending_review"], page)
 
 
+@pytest.mark.extra
 def test_undo_in_the_grid_says_what_it_can_not_take_back(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
     desk = open_desk(f"{shop.url}/grid")

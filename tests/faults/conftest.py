@@ -62,6 +62,8 @@ TWINS = (
     "test_a_rolling_restart_loses_no_request",
     "test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice[cloud]",
     "test_a_worker_killed_during_its_background_tasks_loses_nothing[cloud]",
+    "test_a_request_killed_before_its_commit_made_nothing_and_after_it_all[cloud]",
+    "test_an_old_claim_of_a_dead_process_is_taken_over[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
 )
