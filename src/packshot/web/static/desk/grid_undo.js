@@ -1,6 +1,6 @@
 // Undo in the grid: batches decided on this page, newest first, then what this tab decided before a reload.
 
-import { outbox, undoSteps } from "./outbox.js";
+import { outbox, sendUndo } from "./outbox.js";
 import { toast } from "./toast.js";
 import { earlier, sayNothingToUndo } from "./undoing.js";
 import { ago, many, nameOf } from "./words.js";
@@ -55,10 +55,7 @@ export class GridUndo {
   #undoEarlier() {
     const entry = this.#earlier.shift();
     if (!entry) return sayNothingToUndo();
-    const { product, now, step } = entry;
-    const steps = now.round === product.round ? undoSteps(product, step) : [];
-    if (steps.length)
-      outbox.add({ product: now.id, version: now.version, words: "Undone", status: "pending", steps });
+    sendUndo(entry.now, entry.product, entry.step);
     toast(`Undone: ${earlierWords(entry)}`);
   }
 }
@@ -76,8 +73,6 @@ function takeBack(tile, before, step) {
   const unsent = outbox.cancel(before.id);
   if (!unsent && !step) return false;
   if (same) tile.decided(null);
-  const steps = unsent ? [] : undoSteps(before, step);
-  const version = tile?.product.version;
-  if (steps.length) outbox.add({ product: before.id, version, words: "Undone", status: "pending", steps });
+  if (!unsent) sendUndo(tile.product, before, step);
   return true;
 }

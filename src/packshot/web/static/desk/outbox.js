@@ -317,8 +317,14 @@ export function reviewStep(product, status, { kept = null, reason = null, note =
   return { kind: "review", url: `/api/products/${product.id}/review`, body, expects, seen: seenOf(product) };
 }
 
-/** The steps that put a product's pictures back to what they were before `decision`, one of the above. */
-export function undoSteps(before, decision) {
+/** Undo `decision`, one of the above; `now` is the product in its newest state, and `before` as it was decided. */
+export function sendUndo(now, before, decision) {
+  const { id, version, round } = now;
+  const steps = undoSteps(before, decision);
+  if (steps.length) outbox.add({ product: id, version, round, words: "Undone", status: "pending", steps });
+}
+
+function undoSteps(before, decision) {
   const statuses = { ...decision.expects };
   const seen = () => ({ round: before.round, statuses: { ...statuses } });
   if (before.images.every((image) => image.status === "pending"))

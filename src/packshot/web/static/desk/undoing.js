@@ -1,7 +1,7 @@
 // Undo: decisions made on this page, newest first, then those that this tab made before a reload.
 
 import { announce } from "./dom.js";
-import { outbox, undoSteps } from "./outbox.js";
+import { outbox, sendUndo } from "./outbox.js";
 import { toast } from "./toast.js";
 import { ago, count, nameOf, titleOf, verdict } from "./words.js";
 
@@ -94,16 +94,7 @@ export class Undoing {
       toast("It is being made again already. It comes back when its new pictures are there.", { title });
       return false;
     }
-    const steps = undoSteps(entry.product, entry.step);
-    if (steps.length)
-      outbox.add({
-        product: entry.id,
-        version: product.version,
-        round: product.round,
-        words: "Undone",
-        status: "pending",
-        steps,
-      });
+    sendUndo(product, entry.product, entry.step);
     this.#queue.putBack(entry.product);
     return true;
   }
