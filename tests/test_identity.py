@@ -9,8 +9,9 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, event, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from support.fakes import FakeQueue, SentCatalog
+from support.plans import plans
 from support.shop import Shop, row
 
 from packshot.database.engine import Database
@@ -159,24 +160,12 @@ def test_a_page_of_a_search_reads_an_index_however_many_match(
     if not database.is_sqlite:
         with database.write() as session:
             session.execute(text("ANALYZE"))
-    steps: list[str] = []
-
-    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "product_terms" in statement and statement.startswith("SELECT products"):
-            words = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN (ANALYZE) "
-            raw = connection.connection.cursor()
-            raw.execute(words + statement, parameters)
-            steps.extend(" ".join(map(str, row)) for row in raw.fetchall())
-
-    event.listen(database.engine, "before_cursor_execute", explain)
-    page = catalog.products(Filter(q="SKU"), limit=50)
-    event.remove(database.engine, "before_cursor_execute", explain)
+    with plans(database, "SELECT products") as found:
+        page = catalog.products(Filter(q="SKU"), limit=50)
     assert [product.sku for product in page.products] == [f"SKU-{n:06}" for n in range(50)]
-    plan = "\n".join(steps)
-    if database.is_sqlite:
-        assert "TEMP B-TREE" not in plan, plan
-    else:
-        assert "Sort" not in plan, plan
+    [plan] = [each for each in found if "product_terms" in each]
+    assert "TEMP B-TREE" not in plan, plan
+    assert "Sort" not in plan, plan
 
 
 def correct(shop: Shop, product_id: int, body: dict[str, Any], **headers: str) -> Any:

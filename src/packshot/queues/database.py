@@ -69,9 +69,9 @@ class DatabaseQueue:
 
     def _candidates(self, limit: int) -> list[Message]:
         with self._database.read() as session:
-            return [Message(id_) for id_ in session.scalars(self.oldest_waiting(limit))]
+            return [Message(id_) for id_ in session.scalars(self._oldest_waiting(limit))]
 
-    def oldest_waiting(self, limit: int) -> Select[int]:
+    def _oldest_waiting(self, limit: int) -> Select[int]:
         """The query that is this queue; the index `ix_products_queue` answers it in order."""
         waiting = is_waiting_for_work(self._lease_seconds)
         oldest_first = select(Product.id).where(waiting).order_by(Product.queued_at, Product.id)
