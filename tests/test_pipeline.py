@@ -452,6 +452,22 @@ def test_a_picture_that_a_late_worker_stored_first_keeps_its_own_warning(shop: S
     assert shop.enhancer.asked[shop.product_id, 1, 0] == 1 and not shop.objects("answers/")
 
 
+def test_a_picture_that_a_restored_backup_does_not_know_is_adopted(shop: Shop) -> None:
+    """The backup is of before the analysis; the bucket has what was made after it."""
+    shop.run()
+    first = [image.sha256 for image in shop.product.images]
+    with shop.database.write() as session:
+        session.execute(delete(ProductImage))
+        session.execute(update(Round).values(analysis=None, digests=None))
+        session.execute(update(Product).values(status="pending"))
+    shop.enhancer.paint = lambda variant: photo_bytes(variant + 5)
+    with pytest.raises(PartlyUnavailable):
+        shop.run()
+    shop.die()
+    shop.run()
+    assert [image.sha256 for image in shop.product.images] == first
+
+
 def test_previews_lost_in_a_crash_are_made_again(shop: Shop) -> None:
     shop.run()
     lost = set(shop.objects("previews/"))

@@ -166,7 +166,8 @@ class TakeClaims:
         """Note a picture's digest before storing it: only such pictures are adopted later.
         Raises LostClaim."""
         with self._write_claimed(due) as (_, row):
-            row.digests = (row.digests or {}) | {sha256: warning}
+            before = row.digests or {}
+            row.digests = before | {sha256: warning or before.get(sha256)}
             if lock is not None:
                 row.locks = (row.locks or {}) | {sha256: lock}
 

@@ -126,7 +126,8 @@ def make_variant(
         parts,
         may_be_there=claim.analysis is not None,
     )
-    # A picture without a row can only be there if an earlier attempt saved the analysis.
+    # A picture without a row can only be there if an earlier attempt saved the analysis, or after a
+    # backup was restored: `store_variant` finds that one.
     if claim.analysis is not None and parts.storage.exists(key):
         record = adopt_variant(claim, key, variant, analysis, answer, parts)
     else:
@@ -195,7 +196,9 @@ def store_variant(
 
     stored = parts.keep_trying(save)
     if stored.data != encoded.data:
-        raise PartlyUnavailable(f"another worker stored {key} first: it is adopted next")
+        # Its worker noted it, but a restored backup does not know it: it would never be adopted.
+        parts.keep_trying(lambda: announce(sha256_of(stored.data), None, None))
+        raise PartlyUnavailable(f"{key} was stored before, by another worker: it is adopted next")
     answered = read_metadata(picture.data) if picture.made_by_ai else None
     return image_record(variant, key, picture, stored, parts, answered, lock)
 
