@@ -477,6 +477,7 @@ def test_a_clock_that_was_years_ahead_stops_no_job(shop: Shop) -> None:
     shop.audit(1)
 
 
+@only_sqlite
 def test_a_late_job_is_cancelled_and_its_missing_answers_are_requested(shop: Shop) -> None:
     shop.create(2)
     shop.work()
