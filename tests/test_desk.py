@@ -648,7 +648,6 @@ def type_key(page: Page, code: str, key: str, **more: Any) -> None:
     )
 
 
-@pytest.mark.extra
 def test_letters_work_on_every_keyboard(shop: DeskShop, open_desk: Open) -> None:
     """By their place where the layout has no Latin letters, else by their character."""
     ids = shop.stock(len(LAYOUTS))
@@ -3022,7 +3021,6 @@ def test_a_phone_on_its_side_shows_the_pictures_and_the_decisions(
         expect(page.get_by_role("button", name=name).first).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.extra
 def test_dark_and_light_follow_the_system_and_the_choice(shop: DeskShop, open_desk: Open) -> None:
     page = open_desk(shop.url, color_scheme="dark").page
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -3385,7 +3383,6 @@ def test_undo_in_the_grid_does_not_reach_past_a_redo(shop: DeskShop, open_desk: 
     until(lambda: shop.statuses([approved]) == ["pending_review"], page)
 
 
-@pytest.mark.extra
 def test_undo_in_the_grid_says_what_it_can_not_take_back(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
     desk = open_desk(f"{shop.url}/grid")

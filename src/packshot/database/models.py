@@ -180,15 +180,15 @@ class Correction(Base):
 #: The product was requested, and waits for work or is worked on.
 IS_QUEUED: Final = and_(Product.status == PENDING, Product.queued_at.is_not(None))
 
-#: No lease ends later than after this many times its length.
+#: No lease ends more than this many times its length from now.
 MAX_LEASES: Final = 4
 #: No pause is longer than this.
 LONGEST_PAUSE: Final = 24 * 3600
 
 
 def has_come(moment: Any, longest: float) -> ColumnElement[bool]:
-    """The condition that a moment has come, or is none. It is never set more than `longest` seconds
-    ahead: one that is was written by a wrong clock."""
+    """The condition that a moment has come, or is none; also that it is more than `longest` seconds
+    ahead: nothing is set so far ahead, so a wrong clock wrote it."""
     return or_(moment.is_(None), moment <= now(), moment > now(longest))
 
 
