@@ -192,7 +192,7 @@ def test_a_fetched_photo_is_known_by_its_bytes(sqlite_url: str, tmp_path: Path) 
 
 
 def test_a_picture_of_packshot_in_a_shop_is_no_photo(sqlite_url: str, tmp_path: Path) -> None:
-    """A shop's own export names the pictures that it got: each would be made anew."""
+    """A shop's own export names the pictures that it got: each would be made again."""
     made = imaging.finish(PHOTO, OutputSpec(), Provenance(EDITED, "local-2")).data
     with PhotoHost({"/a.jpg": made}) as host:
         shop = Shop(sqlite_url, tmp_path / "media", raw_image_hosts=host.address)
