@@ -100,10 +100,10 @@ CENTRAL: Final = _read(
     "_adeioru-ž-_aeijlnuđ",
 )
 TURKISH: Final = _read(
-    # Turkish
+    # Turkish, with the neighbours of İ at i
     "adhiklvwy-â-_dhilnrtw _aeiklrtuüı-ç-_aeilmoöüı chlmst-î-_c _bdgksyçş-ö-gklmnprsyzğ "
     "_bcdgklmnrstyzş-ü-_klmnprstvyzğş aeiouüı-ğ-_aeilmnruüı _bcdfklmnprstyzçğş-ı-_cklmnrsyzçğş "
-    "_aehiruüı-ş-_aeiklmtuvöı",
+    "_aehiruüı-ş-_aeiklmtuvöı _abcdfghklmnprstvyzçğş-i-_abcdfgklmnoprstyzçğş",
 )
 BALTIC: Final = _read(
     # Lithuanian

@@ -173,7 +173,7 @@ def _caption(picture: BgrPixels, title: str) -> None:
     foot[:] = cv2.blendLinear(ink, foot, cover, rest)
 
 
-@lru_cache(64)  # OpenCV loads its font in each thread anew, and each request has its own: 24 ms
+@lru_cache(64)  # OpenCV loads its font again in each thread, and each request has its own: 24 ms
 def _caption_words(title: str, width: int, height: int) -> tuple[Floats, Floats]:
     """How much of each pixel at the foot of a picture the caption covers, and the rest."""
     scale = min(width, height) / 1400
