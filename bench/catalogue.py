@@ -1,7 +1,7 @@
 """A catalogue of different 12 MP photos through the real program with the local enhancer.
 
     python -m bench catalogue --share 1      60 photos
-    python -m bench catalogue --share 8.3    500 photos
+    python -m bench catalogue --share 8.33   500 photos
 
 gunicorn with one process, worker and pixel child for each core, SQLite and a local folder, as
 `packshot serve` starts them, without fidelity checks. The photos are enlarged from samples/photos;

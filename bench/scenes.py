@@ -1,5 +1,5 @@
 """Products and backgrounds for the benchmarks of cut-outs and of the fidelity check, and how they
-are lit and photographed. All of it is drawn from a random generator, so from fixed seeds."""
+are lit and photographed. What is random comes from a generator with the caller's seed."""
 
 from __future__ import annotations
 

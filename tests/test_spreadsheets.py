@@ -1379,7 +1379,7 @@ def test_a_row_whose_photos_go_to_another_says_to_which() -> None:
     text = f"Handle,Title,Type,Option1 Value,Variant SKU,Variant Price,Image Src\n{rows}"
     plan = plan_import(ImportInput(text.encode(), "ring.csv", ["ring.jpg"]))
     assert [(row.product.row, row.photo) for row in plan.rows] == [(2, "ring.jpg")]
-    detail = "row 2 gets the photos of ring: nothing is made for it"
+    detail = "row 2 gets the photos of ring: nothing is made for this one"
     assert [(one.row, one.detail) for one in plan.problems] == [(3, detail)]
 
 

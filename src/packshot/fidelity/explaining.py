@@ -18,7 +18,7 @@ from packshot.fidelity.text import SecondReading
 from packshot.fidelity.verdicts import PROBLEMS, FidelityVerdict, Reason
 from packshot.pictures.arrays import Floats, Mask, to_lab
 
-#: A measure becomes a reason if it adds at least this share of the score, or of the score that
+#: A measure becomes a reason if it adds at least this share of the score and of the score that
 #: gives a "warn": where a hard limit decides, small measures explain nothing.
 WORTH_NAMING: Final = 0.18
 ALONG: Final = 0.85  # of a shift; if the vividness takes as much, the shade stayed

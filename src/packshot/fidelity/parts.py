@@ -124,7 +124,7 @@ def _keep_attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Fl
 
 def _is_added(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> bool:
     """Whether a piece that only the picture's mask has is something new at the product. Else it is
-    background, or a shadow on it: as its background, but with less light of every colour."""
+    the picture's background, or a shadow on that: as it, but with less light of every colour."""
     ours, theirs = masks
     if _contact(piece, ours & theirs) <= CONTACT * float(piece.sum()) ** 0.5:
         return False

@@ -52,8 +52,8 @@ class Provenance:
 
 
 def check_not_made_here(data: bytes) -> None:
-    """Raises PictureError for one of Packshot's own pictures, in an unpacked export or a shop's
-    media library: as a photo it would replace, and be made from again, the one it came from."""
+    """Raises PictureError for one of Packshot's own pictures, of an unpacked export or a
+    shop's media library: as a photo it would replace the one it was made from."""
     if _MADE_HERE.search(data):
         raise PictureError(
             "Packshot made this picture; give the photo that it was made from.",

@@ -1,6 +1,7 @@
 """Which letters stand beside each letter with an accent, in the languages of old encodings.
 
-`aeou-ź-_bn` is a letter, what stands before it and what behind it; `_` is the border of a word.
+`aeou-ź-_bn` is what stands before a letter, the letter, and what stands behind it; `_` is the
+border of a word.
 Counted in the words of free programs' translations; neighbours that are rare are left out.
 """
 

@@ -269,7 +269,8 @@ def _sharing(found: Import, photos: MatchedPhotos) -> Iterator[SheetProblem]:
         if not row.ready or row.raw_image or row.path or row.row in named:
             continue
         if row.sku in takers:
-            detail = f"row {takers[row.sku]} gets the photos of {row.sku}: nothing is made for it"
+            taker = takers[row.sku]
+            detail = f"row {taker} gets the photos of {row.sku}: nothing is made for this one"
             yield SheetProblem(row.row, None, detail, "note")
 
 

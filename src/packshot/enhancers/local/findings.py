@@ -208,8 +208,8 @@ def _with_light_parts(found: Findings, small: Bytes) -> Findings:
 
 
 def _keep_product(changed: Findings, checked: Findings) -> Findings:
-    """Deliver the cut that was checked, although more may belong to the product: a crop shows all
-    of that, and cutting again takes long."""
+    """Deliver the cut that was checked instead of cutting again, which takes long. Where more may
+    belong to the product, a crop shows all of that."""
     if "product" in vars(checked):
         vars(changed)["product"] = checked.product
     return changed
