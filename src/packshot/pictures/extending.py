@@ -7,9 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import highest
+from packshot.pictures.arrays import Floats, highest
 
-Floats = NDArray[np.float32]
 # As shares of the picture's side across the padding:
 #: The strips along a side from which its colours and their slope are read.
 STRIP: Final = 0.01
@@ -41,7 +40,8 @@ def extend(pixels: NDArray[Any], width: int, height: int) -> NDArray[np.uint8] |
 
 
 def _continue(pixels: NDArray[Any], rows: int) -> NDArray[np.uint8] | None:
-    """The rows before the first one, nearest first; None if the first ones are not smooth."""
+    """The rows before the first one, nearest first; None if the first ones are not backdrop
+    alone, and smooth."""
     if pixels.shape[1] < 2 * POINTS:
         return None
     deep = max(4, round(STRIP * pixels.shape[0]))
