@@ -23,12 +23,12 @@ from support.shop import Shop, row
 from packshot.database.models import Product, ProductImage
 from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Brief, Photo
-from packshot.errors import PictureError, Unavailable
+from packshot.errors import PartlyUnavailable, PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
 from packshot.fidelity.locks import Lock, LockResult, no_lock
 from packshot.pictures.arrays import resize
 from packshot.pictures.imaging import OutputSpec, encode_to_spec, to_array
-from packshot.products.object_keys import keys_of_product, lock_key, made_key
+from packshot.products.object_keys import keys_of_product, lock_key, made_key, variant_key
 from packshot.storage.digests import sha256_of
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.painting import BgrPixels, encode
@@ -252,6 +252,34 @@ def test_a_picture_that_was_stored_and_not_recorded_keeps_its_record(locking: Lo
     assert sha256_of(stored) == picture["sha256"]
     with locking.shop.services.database.read() as session:
         assert session.get_one(ProductImage, picture["id"]).lock_code == "locked"
+
+
+@only_sqlite
+def test_a_picture_that_a_late_worker_stored_first_keeps_what_shows_its_lock(
+    locking: Locking,
+) -> None:
+    number = locking.create()
+    claims, storage = locking.parts.claims, locking.parts.storage
+    late, photo = taken(claims, number), photo_bytes(9)
+    claims.announce_picture(late, 0, sha256_of(photo), None, DONE.model_dump(mode="json"))
+    free(locking)
+    key = variant_key(late.namespace, number, 1, 0)
+
+    def store_late(kind: str, variant: int | None) -> None:
+        if variant == 0:
+            storage.put(lock_key(key), b"the late mask", "image/webp")
+            storage.put(made_key(key), b"the late picture", "image/jpeg")
+            assert storage.put_new(key, photo, "image/jpeg")
+
+    locking.enhancer.plan = store_late
+    with pytest.raises(PartlyUnavailable):
+        locking.run(number)
+    free(locking)
+    locking.run(number)
+    [picture] = locking.product(number)["images"]
+    assert picture["sha256"] == sha256_of(photo)
+    assert locking.shop.ask("GET", picture["pixel_lock"]["mask"]).data == b"the late mask"
+    assert locking.shop.ask("GET", picture["pixel_lock"]["made"]).data == b"the late picture"
 
 
 def free(locking: Locking) -> None:

@@ -60,8 +60,13 @@ def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> N
 
 
 def put_maps(object_key: str, locked: LockResult | None, storage: Storage) -> None:
-    """Store what shows a picture's lock: the locked pixels, and the picture without the lock."""
-    if locked is not None and locked.mask is not None and locked.made is not None:
+    """Store what shows a picture's lock: the locked pixels, and the picture without the lock.
+
+    Before the picture: if that is there, another worker stored it, and what shows its lock.
+    """
+    if locked is None or locked.mask is None or locked.made is None:
+        return
+    if not storage.exists(object_key):
         storage.put(lock_key(object_key), locked.mask, "image/webp")
         storage.put(made_key(object_key), locked.made, JPEG)
 
