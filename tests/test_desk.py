@@ -2515,9 +2515,11 @@ def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
     dot = io.BytesIO()
     Image.new("RGB", (1, 1)).save(dot, "PNG")
     made = imaging.finish(whole, OutputSpec(), Provenance(EDITED, "local-2"))
+    nameless = imaging.finish(whole, OutputSpec(), Provenance(EDITED))
     bad = {
         "text.jpg": (b"no picture at all", "WebP, HEIC, AVIF or TIFF: export it as one"),
         "made.jpg": (made.data, "Packshot made this picture: give the photo"),
+        "nameless.jpg": (nameless.data, "Packshot made this picture: give the photo"),
         "empty.jpg": (b"", "is empty"),
         "dot.png": (dot.getvalue(), "1 × 1 pixels: at least 24"),
         "half.jpg": (whole[: len(whole) // 2], "cut short, its end is missing: copy or"),

@@ -180,7 +180,8 @@ class ProductPage {
   /** Send one change of the product as it is drawn, then show the result. */
   async #change(method, url, body) {
     const { version } = this.#drawn;
-    this.#sent = this.#sent.then(() => this.#sendChange(method, url, body, version)).catch(showRefusal);
+    const earlier = this.#sent.catch(() => {}); // its own caller has said what went wrong
+    this.#sent = earlier.then(() => this.#sendChange(method, url, body, version)).catch(showRefusal);
     await this.#sent;
     await this.#refresh();
     announce(openPictures(this.#product) ?? "");

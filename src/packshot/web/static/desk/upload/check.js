@@ -16,7 +16,7 @@ const KINDS = [
 ];
 const READ_HERE = 3;
 /** As Packshot writes it into its pictures: in an unpacked export they lie beside the spreadsheet. */
-const MADE_HERE = 'xmp:CreatorTool="Packshot (';
+const MADE_HERE = ['xmp:CreatorTool="Packshot (', 'xmp:CreatorTool="Packshot"'];
 
 /** Why the photo can't be used; null where nothing is wrong, or this browser can't tell. */
 export async function whyUnusable(photo) {
@@ -29,7 +29,7 @@ export async function whyUnusable(photo) {
     if (index < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF: export it as one.";
     if (index >= READ_HERE) return null;
     const [kind] = KINDS[index];
-    if (has(bytes, codesOf(MADE_HERE), 0))
+    if (MADE_HERE.some((mark) => has(bytes, codesOf(mark), 0)))
       return "Packshot made this picture: give the photo that it was made from.";
     if (isCutShort(kind, bytes))
       return `The ${kind} is cut short, its end is missing: copy or export it again.`;
