@@ -1798,6 +1798,7 @@ def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) ->
         *("Señor fenêtre Müller", "¿Él? ¡Ñandú!", "PÃO DE AÇÚCAR", "Smørrebrød Ægir", "Þór ýmsir"),
         *("Camões fácil limões", "Sõrmus hõbe ä"),
         *("nº 5 1ª María", "Hermès Málaga Lancôme", "Più però virtù", "Rødvin frø Málaga"),
+        *("Këpucë të zeza për burra", "Çantë lëkure", "MÁLA GAEILGE ÓRGA SÍODA"),
         *("šakki pöytä", "100m²Fläche 3×5 cm", "Café¹", "Köln–Bonn", "L’été à 20°C", "5 £ für Öl"),
     ],
 )

@@ -3,6 +3,7 @@
 `aeou-ź-_bn` is what stands before a letter, the letter, and what stands behind it; `_` is the
 border of a word.
 Counted in the words of free programs' translations; neighbours that are rare are left out.
+Text in a western language that is missing here may be taken for one in another encoding.
 """
 
 from __future__ import annotations
@@ -70,6 +71,13 @@ WESTERN: Final = _read(
     # Dutch
     "bcdfhilnrstz-è-_cgmnrsvz _bdfhiklmnprstuvwzé-é-_cdegjklmnoqrstuvé abehio-ë-_filnrsvx "
     "aeo-ï-_adelmnrst _gjkort-ö-belnrtv bdeghklnpstwz-ü-aeghknrstz",
+    # Afrikaans
+    "del-ê-_er eio-ë-_filnrt",
+    # Albanian
+    "_aeiouy-ç-_aefiku bcdghjklmnprstz-ë-_lmnprstvz",
+    # Irish
+    "_bcdefghlmnprstu-á-_bcdilmnrst _bcdfghlmnprstv-é-_ai _abcdfhlmnprstu-í-_cdlnorst "
+    "_cdfghilmnprst-ó-_cdfgilmnrstv _bcdhilnrst-ú-_bcdilnprs",
 )
 CENTRAL: Final = _read(
     # Polish
