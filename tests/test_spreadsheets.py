@@ -1800,11 +1800,14 @@ def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) ->
         *("nº 5 1ª María", "Hermès Málaga Lancôme", "Più però virtù", "Rødvin frø Málaga"),
         *("Këpucë të zeza për burra", "Çantë lëkure", "MÁLA GAEILGE ÓRGA SÍODA"),
         *("šakki pöytä", "100m²Fläche 3×5 cm", "Café¹", "Köln–Bonn", "L’été à 20°C", "5 £ für Öl"),
+        *("Möbel", "Fútbol"),  # read alike in Windows-1250
     ],
 )
 def test_western_texts_in_windows_1252_are_read(text: str) -> None:
     data = f"sku,category,name,image\nA,Cups,{text},https://x.example/a.jpg\n".encode("cp1252")
-    assert [row.name for row in imported(data).rows] == [text]
+    found = imported(data)
+    assert [row.name for row in found.rows] == [text]
+    assert found.form == "CSV, Windows-1252, commas"
 
 
 @pytest.mark.parametrize(

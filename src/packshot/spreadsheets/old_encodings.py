@@ -88,7 +88,9 @@ def find_encoding(data: bytes) -> tuple[str, str] | None:
     ]
     score, _, codec, name = max(scores, key=itemgetter(0, 1))
     text = _decode(data, codec)
-    return None if text is None or score <= -len(words) or codec == "cp1252" else (text, name)
+    if text is None or score <= -len(words) or text == _decode(data, "cp1252"):
+        return None
+    return text, name
 
 
 def _score(words: Sequence[bytes], codec: str, languages: Sequence[Neighbours]) -> float:
