@@ -157,6 +157,27 @@ def test_a_known_sku_is_found_in_each_spelling_of_a_name(shop: Shop) -> None:
     assert views[:2] == [("\u00c9TUI", "2"), ("\u00c9TUI", "3")]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("tray-7", "tray-7 (Packshot has TRAY-7)"),
+        ("Tray_7", "Tray_7 (Packshot has TRAY-7)"),
+        ("TRAY 7", "TRAY 7 (Packshot has TRAY-7)"),
+        ("TRAY-7", None),
+        ("TRAY-8", None),
+    ],
+)
+def test_a_sku_that_packshot_has_in_another_spelling_is_noted(
+    shop: Shop, given: str, said: str | None
+) -> None:
+    """It would become a second product beside the one that is meant."""
+    shop.create(row(sku="TRAY-7"))
+    found = planned(shop, spreadsheet=sheet(f"SKU,Category\n{given},Trays\n"), photos="x.jpg")
+    notes = [each for each in found["problems"] if "Packshot has" in each["detail"]]
+    assert [(each["level"], each["column"]) for each in notes] == [("note", "SKU")] * bool(said)
+    assert said is None or notes[0]["detail"].startswith(f"{said}: only upper and lower case")
+
+
 def test_names_are_read_by_the_skus_that_packshot_has(sqlite_url: str, tmp_path: Path) -> None:
     shop = Shop(sqlite_url, tmp_path / "media")
     shop.create(row(sku="BOOK"), row(sku="BOOK-7"))

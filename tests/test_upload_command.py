@@ -562,8 +562,8 @@ def test_an_update_that_breaks_off_says_what_it_changed(shop: Shop, tmp_path: Pa
     asked: list[str] = []
 
     def breaking_off(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        asked.append(environ["PATH_INFO"])
-        if asked.count("/api/products/corrections") > 1:
+        asked.append(f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}")
+        if asked.count("/api/products/corrections?dry_run=false") > 1:
             start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
             return [b"gone"]
         return shop.app(environ, start_response)
@@ -777,6 +777,22 @@ def test_an_mrp_below_the_price_is_said_once(shop: Shop, tmp_path: Path) -> None
     assert done.output.count("row 2: mrp: A-1: 5 is left out, below price 8") == 1
     assert "is above the mrp" not in done.output
     assert "--update would refuse" not in done.output
+
+
+@pytest.mark.parametrize("more", [("--update",), ("--update", "--dry-run"), ("--dry-run",)])
+def test_a_sku_that_packshot_has_in_another_spelling_is_noted(
+    shop: Shop, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """Else "no product has the SKU" is all that is said, and a photo makes a second product."""
+    shop.create(row(sku="A-1", price=990))
+    (tmp_path / "a_2.jpg").write_bytes(photo_bytes())
+    shop.create(row(sku="A-2", price=990))
+    prices = listed(tmp_path, "sku,category,price\na-1,Pans,5\na_2,Pans,5\nC-3,Pans,5\n")
+    with served(shop.app) as url:
+        done = run(prices, tmp_path / "a_2.jpg", *more, "--url", url)
+    noted = "note sku: a-1 (Packshot has A-1), a_2 (Packshot has A-2): only upper and lower case"
+    assert done.output.count(noted) == 1, done.output
+    assert "C-3 (" not in done.output
 
 
 def test_a_refused_update_is_said_once(shop: Shop, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from packshot.cli.updating import (
 from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
 from packshot.spreadsheets.currencies import currency_note
+from packshot.spreadsheets.known_spellings import FindSkus, note_known_spellings
 
 #: Seconds in all for which a request is repeated while the server is away: a restart, a full disk.
 OUTAGE_SECONDS = 600.0
@@ -134,6 +135,7 @@ def _read(
     if not update:
         rows = list(name_known(without_unchanged(client, rows, note), options.find_skus))
     _note_on_rows(client, rows, console)
+    _note_spellings(rows, options.find_skus, console)
     return rows
 
 
@@ -147,6 +149,18 @@ def _note_on_rows(client: Client, rows: Sequence[Row], console: Console) -> None
         shown = client.stats()["currency"] if named else None
         for note in filter(None, (currency_note(sheet, shown) for sheet in named)):
             print_note(f"{note.column}: {note.detail}", console)
+
+
+def _note_spellings(rows: Sequence[Row], find_skus: FindSkus, console: Console) -> None:
+    """Note the SKUs of spreadsheets that Packshot has in another spelling."""
+    by_column: dict[str, list[str | None]] = {}
+    for row in rows:
+        if row.number:  # the SKU of a photo's name is read by those that Packshot has
+            by_column.setdefault(row.columns.get("sku", "sku"), []).append(row.fields.get("sku"))
+    for column, skus in by_column.items():
+        with suppress(ApiError):  # sending says it
+            if note := note_known_spellings(skus, column, find_skus):
+                print_note(f"{note.column}: {note.detail}", console)
 
 
 def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:

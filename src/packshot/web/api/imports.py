@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from packshot.spreadsheets import (
 )
 from packshot.spreadsheets.currencies import currency_note
 from packshot.spreadsheets.fields import NUMBERS
+from packshot.spreadsheets.known_spellings import note_known_spellings
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
 from packshot.web.api.import_planning import plan_in_child
@@ -77,7 +79,7 @@ def plan() -> Response:
             skus = possible_skus(list(dict.fromkeys(names)))
             if known := find_known_skus(services().database, skus):
                 found = _plan(replace(given, known=known), archive)
-        found = _with_currency(_without_bad_addresses(found))
+        found = _with_known_spellings(_with_currency(_without_bad_addresses(found)))
         data = import_data(found, lane)
         return answer(ImportAnswer(message="Nothing was created", data=data))
 
@@ -222,6 +224,16 @@ def _without_bad_addresses(found: Plan) -> Plan:
 def _with_currency(found: Plan) -> Plan:
     """The plan with a note if the sheet names another currency than CURRENCY."""
     note = currency_note(found.found, services().settings.currency) if found.found else None
+    return found if note is None else replace(found, problems=(note, *found.problems))
+
+
+def _with_known_spellings(found: Plan) -> Plan:
+    """The plan with a note on SKUs of the sheet that Packshot has in another spelling."""
+    if found.found is None:
+        return found
+    column = columns_by_field(found.found).get("sku", "sku")
+    find_skus = partial(find_known_skus, services().database)
+    note = note_known_spellings((row.sku for row in found.found.rows), column, find_skus)
     return found if note is None else replace(found, problems=(note, *found.problems))
 
 
