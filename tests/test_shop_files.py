@@ -302,3 +302,23 @@ def test_the_command_writes_a_file(make: Maker, tmp_path: Path) -> None:
         )
     assert done.exit_code == 0, done.output
     assert import_to_shopify(list(csv.DictReader(io.StringIO(out.read_text()))))
+
+
+@pytest.mark.parametrize(("sku", "is_said"), [("CHÁVENA-1", True), ("MUG 1", True), ("M-1", False)])
+def test_the_command_names_pictures_that_shopify_may_rename(
+    make: Maker, tmp_path: Path, sku: str, is_said: bool
+) -> None:
+    """Its rule is not known, so the file is written; the import may find none of these."""
+    shop = make()
+    approve(shop, sku=sku)
+    at = ("--pictures-at", "https://cdn.shopify.com/s/files/1/9/files")
+    asked = ["export", "--format", "shopify", "-o", str(tmp_path / "shopify.csv"), *at]
+    with served(shop.app) as url:
+        done = CliRunner().invoke(main, [*asked, "--url", url])
+        plain = CliRunner().invoke(main, [*asked, "--url", url, "--names", "{id}_{n}"])
+    assert (done.exit_code, plain.exit_code) == (0, 0), done.output
+    said = (
+        f"Shopify may rename pictures as they are uploaded (accents, spaces and signs): {sku}_1.jpg"
+    )
+    assert (said in done.output) is is_said, done.output
+    assert "rename" not in plain.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import click
 from rich.console import Console
@@ -45,6 +46,8 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
 STDOUT: Final = Path("-")
 #: The most failing pictures that one line names.
 MAX_NAMED: Final = 5
+#: Names of uploaded pictures that Shopify surely leaves as they are.
+KEPT_BY_SHOPIFY: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @click.command()
@@ -107,10 +110,30 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         unfinished.unlink(missing_ok=True)
     click.echo(f"Wrote {output}: {words}{earlier}.")
     warnings.report()
+    if as_format == "shopify" and given["pictures_at"]:
+        _name_renamed(output)
+    _report_notes(notes, given["preset"])
+
+
+def _report_notes(notes: ZipNotes, preset: str | None) -> None:
     if notes.failures:
-        click.echo(f"{given['preset']}: {notes.failures}", err=True)
+        click.echo(f"{preset}: {notes.failures}", err=True)
     if notes.left_out:
         _name_left_out(notes.left_out)
+
+
+def _name_renamed(shop_file: Path) -> None:
+    """Name the uploaded pictures that Shopify may have renamed: its import would not find them."""
+    with shop_file.open(encoding="utf-8-sig", newline="") as file:
+        addresses = [row["Image Src"] for row in csv.DictReader(file) if row["Image Src"]]
+    files = dict.fromkeys(unquote(each.rpartition("/")[2]) for each in addresses)
+    if unsure := [each for each in files if not KEPT_BY_SHOPIFY.fullmatch(each)]:
+        click.echo(
+            "Shopify may rename pictures as they are uploaded (accents, spaces and signs):"
+            f" {', '.join(_first(unsure))}. Compare one with its address there; if they differ,"
+            ' make the ZIP and this file with --names "{id}_{n}"',
+            err=True,
+        )
 
 
 def _name_left_out(left_out: Sequence[str]) -> None:

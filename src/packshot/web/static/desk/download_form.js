@@ -18,7 +18,7 @@ const SHOPS = ["shopify", "woocommerce"];
 const HINTS = {
   zip: "A ZIP has the pictures under your names, products.xlsx and .csv, and manifest.json.",
   shopify:
-    "Upload the ZIP's pictures under Content, Files, and give the address of one of them here. Public pictures need none.",
+    "Upload the ZIP's pictures under Content, Files, and give the address of one of them here. Public pictures need none. Shopify may rename those whose SKUs have accents or spaces: then set EXPORT_NAMES={id}_{n} first.",
   woocommerce:
     "Upload the ZIP's pictures to the media library, and give the address of one of them here. Public pictures need none.",
 };
