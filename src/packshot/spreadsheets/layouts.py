@@ -4,7 +4,7 @@ leave empty, to be filled in from other rows."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from packshot.spreadsheets.header import (
     picture_indexes,
     plain_name,
 )
-from packshot.spreadsheets.table import Record
+from packshot.spreadsheets.table import Record, SheetProblem, list_first
 
 Layout = Literal["plain", "Shopify", "WooCommerce", "Google", "Etsy"]
 
@@ -171,11 +171,33 @@ def _without_percent_discount(
     return {name: ATTRIBUTE if to == "discount" else to for name, to in mapping.items()}
 
 
-def complete(layout: Layout, columns: Sequence[Column], records: list[Record]) -> list[Record]:
-    """The rows, filled in from other rows and columns."""
+def complete(
+    layout: Layout, columns: Sequence[Column], records: list[Record]
+) -> tuple[list[Record], list[SheetProblem]]:
+    """The rows, filled in from other rows and columns, and notes."""
     if layout == "Shopify":
-        return _complete_shopify(columns, records)
-    return _complete_variants(layout, columns, records)
+        completed = _complete_shopify(columns, records)
+        return completed, list(_note_handles(columns, records, completed))
+    return _complete_variants(layout, columns, records), []
+
+
+def _note_handles(
+    columns: Sequence[Column], given: Sequence[Record], completed: Sequence[Record]
+) -> Iterator[SheetProblem]:
+    """A note if handles became SKUs: the shop's import would write them into its products."""
+    handle, sku = index_named(columns, HANDLES), index_of(columns, "sku")
+    if handle is None or sku is None:
+        return
+    taken = {
+        after.cell(handle): after.number
+        for before, after in reversed(list(zip(given, completed, strict=True)))
+        if not before.cell(sku) and after.cell(sku) == after.cell(handle) != ""
+    }
+    if taken:
+        names = {column.index: column.name for column in columns}
+        handles = sorted(taken, key=lambda each: taken[each])
+        detail = f"none is given, so the {names[handle]} is the SKU: {list_first(handles)}"
+        yield SheetProblem(min(taken.values()), names[sku], detail, "note")
 
 
 def _complete_shopify(columns: Sequence[Column], records: list[Record]) -> list[Record]:

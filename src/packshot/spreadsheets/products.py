@@ -87,7 +87,7 @@ def read_products(
     mapping, sales = _map_columns(layout, columns, records, choices)
     columns = [replace(column, field=mapping[column.name]) for column in columns]
     records, repeated = _drop_repeated_headers(header, records)
-    records = complete(layout, columns, records)
+    records, handles = complete(layout, columns, records)
     records, remarks = drop_remarks(columns, records, stems)
     records = sales.complete(mapping, records) if sales else records
     records, corrected = _correct_cells(layout, columns, records)
@@ -97,9 +97,9 @@ def read_products(
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
         *(*table.notes, *_notes_before(table.records[:index])),
-        *(*_unknown(header, mapping, choices), *repeated, *remarks, *corrected),
+        *(*_unknown(header, mapping, choices), *repeated, *handles),
+        *(*remarks, *corrected, *_note_without_sku(reader.without_sku, columns)),
         *(*_number_problems(numbers), *reader.problems, *conflicts),
-        *_note_without_sku(reader.without_sku, columns),
         *(sales.notes(mapping) if sales else ()),
         *_note_columns(columns, records, choices),
     ]
