@@ -132,7 +132,7 @@ const foundLater = (n) => `Approved, but the check found a change${n > 1 ? `: ${
 
 const nameOf = ({ sku, name, category }) => sku ?? name ?? category;
 
-/** The SKU, name or category; then the view, why it is rejected, the name and category, and the number. */
+/** The SKU, name or category, and the number; then the view, why it is rejected, the name and category. */
 function tileName(product) {
   const name = nameOf(product);
   const reasons = new Set(product.images.map((picture) => picture.reason).filter(Boolean));
@@ -144,12 +144,7 @@ function tileName(product) {
   return h(
     "span",
     { class: "tile-name" },
-    h(
-      "span",
-      { class: "tile-sku" },
-      h("strong", {}, name),
-      more.length > 0 && h("span", { title: more.join(" · ") }, more.join(" · ")),
-    ),
-    h("span", {}, `#${product.id}`),
+    h("span", { class: "tile-title" }, h("strong", {}, name), h("span", {}, `#${product.id}`)),
+    more.length > 0 && h("span", { class: "tile-more", title: more.join(" · ") }, more.join(" · ")),
   );
 }
