@@ -585,6 +585,16 @@ def test_a_part_in_both_is_not_kept_background_where_the_network_missed_it(bottl
     assert (found.verdict, found.reasons, found.measures["extra"]) == ("pass", [], 0)
 
 
+def test_a_part_between_others_is_not_kept_background_where_the_network_missed_it() -> None:
+    """In the photo the network did not see a part of the shoulder, and was unsure right of it."""
+    photo, likely = sample("bottle-paper")
+    missed = likely.copy()
+    missed[350:425, 290:400], missed[350:425, 400:425] = 0, 0.45
+    shown = np.asarray(photo * likely[..., None] + 140 * (1 - likely[..., None]), np.uint8)
+    found = check(RawSide(side_of(photo, missed), None, b""), shown, likely)
+    assert (found.verdict, found.reasons, found.measures["extra"]) == ("pass", [], 0)
+
+
 def test_a_handle_in_both_is_not_gone_where_the_network_missed_it() -> None:
     """Most of it is beyond the crop around what the network saw of the picture."""
     photo, likely = sample("bottle-paper")

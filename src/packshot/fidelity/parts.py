@@ -31,7 +31,10 @@ APART: Final = 4.0  # dE; a piece that differs less from its background is invis
 SAME_HUE: Final = 3.0  # dE; a shadow differs less from its background's colour with less light
 EDGE: Final = 1.2  # dE per px; a visible border is steeper
 BORDERED: Final = 0.15  # of a piece's border; if less of it is visible, there is no border
-ENCLOSED: Final = 0.5  # of a piece's border; if more of it is visible in the photo, it is a part
+#: Of a piece that the picture shows as the photo does: if more of its border is visible in the
+#: photo, or more of its outline runs along the product, the network missed a part there.
+SCRAP_BORDERED: Final = 0.33
+SCRAP_ALONG: Final = 0.6
 RIM: Final = 7  # px by which two masks of the same product may differ along its outline
 SEATED: Final = 0.7  # of a cap's width, at least, touches the product
 CENTRED: Final = 0.12  # of the product's width; a cap is less far from the product's middle
@@ -82,7 +85,7 @@ def find_parts(
         if _is_added(piece, masks, seen):
             extra |= piece
     for piece in _pieces(new & ~unlike & seen.visible, kernel):
-        if _is_added(piece, masks, seen) and _bordered(piece, both, seen.raw) < ENCLOSED:
+        if _is_added(piece, masks, seen) and _is_background(piece, both, seen.raw):
             scraps |= piece
     unjudged, beside = np.zeros_like(ours), np.zeros_like(ours)
     for piece in _pieces(lost & ~missing, kernel):
@@ -133,6 +136,12 @@ def _is_added(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> bool:
     scale = (here[0] + 16) / (there[0] + 16)
     is_shadow = scale < 1 and np.linalg.norm(here[1:] - scale * there[1:]) < SAME_HUE
     return not is_shadow and float(np.linalg.norm(here - there)) > APART
+
+
+def _is_background(piece: Mask, product: Mask, lab: Floats) -> bool:
+    """Whether a piece beside the product belongs to what is around it in the photo."""
+    along = _contact(piece, product) / _outline(piece)
+    return along < SCRAP_ALONG and _bordered(piece, product, lab) < SCRAP_BORDERED
 
 
 def _pieces(part: Mask, kernel: NDArray[np.uint8]) -> list[Mask]:
