@@ -93,9 +93,10 @@ define pytest
     && TMPDIR=$$scratch $(BIN)/pytest -q $(1)
 endef
 
+# With 4 processes the cores wait a quarter of the time, for tests that wait.
 test: $(DEV) $(COMPILED) model chromium
 	@echo "== Running the tests"
-	@$(call pytest,-n 4 --dist worksteal $(TESTS))
+	@$(call pytest,-n 6 --dist worksteal $(TESTS))
 
 # All that both need, without running them.
 prepared: $(DEV) $(COMPILED) $(AWS) model chromium
