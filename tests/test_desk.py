@@ -1094,6 +1094,12 @@ def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
     expect(desk.page.locator(".fidelity > .verdict").first).to_have_text("Product changed")
 
 
+def let_it_ask(page: Page, number: int) -> None:
+    """The page of a product asks at once for what is new, and has the answer."""
+    with page.expect_response(f"**/desk/products/{number}"):
+        page.evaluate("dispatchEvent(new Event('online'))")
+
+
 def test_the_page_of_a_product_saves_no_decision_on_a_picture_it_has_not_drawn(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -1104,8 +1110,7 @@ def test_the_page_of_a_product_saves_no_decision_on_a_picture_it_has_not_drawn(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     make_again(shop, number)
-    with page.expect_response(f"**/desk/products/{number}"):
-        page.evaluate("dispatchEvent(new Event('online'))")  # asks at once
+    let_it_ask(page, number)
     dialog.get_by_role("button", name="Reject").click()
     expect(page.locator(".toast")).to_contain_text("Other pictures came up")
     expect(page.locator(".fidelity").first).to_contain_text("the new picture is better")
@@ -1120,8 +1125,7 @@ def test_the_page_of_a_product_draws_what_came_while_a_dialog_was_open(
     page = open_desk(f"{shop.url}/products/{number}").page
     page.get_by_role("button", name="Reject picture 1", exact=True).click()
     make_again(shop, number)
-    with page.expect_response(f"**/desk/products/{number}"):
-        page.evaluate("dispatchEvent(new Event('online'))")  # asks at once
+    let_it_ask(page, number)
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".fidelity").first).to_contain_text("the new picture is better")

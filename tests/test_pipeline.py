@@ -124,17 +124,22 @@ class FullStorage(LocalStorage):
         return super().put_new(key, data, content_type)
 
 
-def test_a_paid_answer_outlives_a_crash_before_its_picture_is_stored(
-    shop: Shop, tmp_path: Path
-) -> None:
+def die_with_full_storage(shop: Shop, tmp_path: Path) -> None:
+    """The worker dies after it paid for a picture, and before that is stored."""
     whole = shop.parts
     full = FullStorage(tmp_path / "media")
     shop.parts = replace(whole, storage=full, keep_trying=KeepTrying(0))
     with pytest.raises(Unavailable):
         shop.run()
     shop.die()
-    assert len(shop.objects("answers/")) == 1  # they are asked for one after the other
     shop.parts = whole
+
+
+def test_a_paid_answer_outlives_a_crash_before_its_picture_is_stored(
+    shop: Shop, tmp_path: Path
+) -> None:
+    die_with_full_storage(shop, tmp_path)
+    assert len(shop.objects("answers/")) == 1  # they are asked for one after the other
     shop.run()
     assert shop.enhancer.asked[shop.product_id, 1, 0] == 1
     assert sum(shop.enhancer.asked.values()) == 4
@@ -155,13 +160,8 @@ class UnreadableOnce(LocalStorage):
 
 
 def test_a_paid_answer_outlives_an_error_of_one_object(shop: Shop, tmp_path: Path) -> None:
-    whole = shop.parts
-    full = FullStorage(tmp_path / "media")
-    shop.parts = replace(whole, storage=full, keep_trying=KeepTrying(0))
-    with pytest.raises(Unavailable):
-        shop.run()
-    shop.die()
-    shop.parts = replace(whole, storage=UnreadableOnce(tmp_path / "media"))
+    die_with_full_storage(shop, tmp_path)
+    shop.parts = replace(shop.parts, storage=UnreadableOnce(tmp_path / "media"))
     with pytest.raises(FetchError):
         shop.run()
     shop.die()
