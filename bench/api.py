@@ -152,7 +152,7 @@ def quantile(values: list[float], share: float) -> float:
 def large_shop(rig: Rig, name: str, url: str) -> list[Line]:
     count = rig.size(500_000, 10_000)
     database = fill(url, count)
-    catalog = Catalog(database, DatabaseQueue(database, 60), 3)
+    catalog = Catalog(database, DatabaseQueue(database), 3)
 
     def best(measure: Measure, rounds: int = 5) -> float:
         return min(milliseconds(measure) for _ in range(rounds))

@@ -71,7 +71,7 @@ def create(lane: str, folder: Path, database: Database, products: int) -> None:
     for number in range(products):
         storage.put(f"uploads/{number}", photo, "image/jpeg")
         rows.append(NewProduct("Boxes", f"/media/uploads/{number}", Decimal(10), Decimal(9)))
-    catalog = Catalog(database, DatabaseQueue(database, LEASE), 3)
+    catalog = Catalog(database, DatabaseQueue(database), 3)
     catalog.create(rows, lane=cast(Any, lane))
 
 

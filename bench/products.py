@@ -155,7 +155,7 @@ def worker_of(work: Work, database_url: str, queue_url: str | None) -> Worker:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     bring_to_head(database_url)
     database = Database(database_url, pool_size=work.slots + 12)
-    queue: Queue = DatabaseQueue(database, LEASE_SECONDS)
+    queue: Queue = DatabaseQueue(database)
     if queue_url is not None:
         queue = SqsQueue(queue_url, REGION, LEASE_SECONDS, threads=work.slots)
     catalog = Catalog(database, queue, wanted=1)

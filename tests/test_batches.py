@@ -43,6 +43,7 @@ from packshot.wiring import Services, build
 from packshot.work import batch_jobs, batch_leftovers, batching, pipeline
 from packshot.work.batching import Batching, notes_of
 from packshot.work.claim import Claim
+from packshot.work.far_moments import bring_back
 from packshot.work.slots import ProductJob
 from packshot.work.worker import Worker
 
@@ -468,9 +469,11 @@ def test_a_clock_that_was_years_ahead_stops_no_job(shop: Shop) -> None:
     shop.create()
     shop.work()
     shop.change(BatchItem, asked_at=ahead)
-    shop.process(gather_seconds=60.0).run()
+    bring_back(shop.services.database, 60.0, 86_400.0)
+    shop.batching.run()
     assert shop.jobs() == [("analysis", "running")]
-    shop.change(BatchJob, not_before=ahead, lease_until=ahead)
+    shop.change(BatchJob, not_before=ahead, changed_at=ahead)
+    bring_back(shop.services.database, 60.0, 86_400.0)
     shop.batching.run()
     assert shop.jobs() == [("analysis", "done")]
     shop.finish()

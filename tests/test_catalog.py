@@ -35,7 +35,7 @@ def queue() -> FakeQueue:
 
 @pytest.fixture
 def catalog(database: Database, queue: FakeQueue) -> Catalog:
-    return SentCatalog(database, queue, wanted=2, lease_seconds=LEASE)
+    return SentCatalog(database, queue, wanted=2)
 
 
 @pytest.fixture

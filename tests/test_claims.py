@@ -29,7 +29,7 @@ def claims(database: Database) -> Claims:
 
 @pytest.fixture
 def catalog(database: Database) -> Catalog:
-    return Catalog(database, DatabaseQueue(database, LEASE), wanted=2, lease_seconds=LEASE)
+    return Catalog(database, DatabaseQueue(database), wanted=2)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_message_comes_back_soon_for_a_product_that_is_only_locked_just_now(
     bring_to_head(postgres_url)
     with closing(Database(postgres_url)) as database:
         claims = Claims(database, LEASE, wanted=2)
-        catalog = Catalog(database, DatabaseQueue(database, LEASE), wanted=2)
+        catalog = Catalog(database, DatabaseQueue(database), wanted=2)
         first, second = (product.id for product in catalog.create([BOX] * 2).products)
         taken(claims, first)
         with database.write() as session:  # as the sender does, when it notes what was sent
@@ -130,12 +130,6 @@ def test_a_saved_step_renews_the_lease(claims: Claims, product_id: int, step: st
     later = claims.claim_next()
     assert isinstance(later, NotNow)
     assert later.seconds > LEASE - 10
-
-
-def test_a_lease_that_ends_too_late_counts_as_ended(claims: Claims, product_id: int) -> None:
-    taken(claims, product_id)
-    set_product(claims.database, lease_until=now(3600))
-    assert isinstance(claims.claim_next(), Claim)
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])

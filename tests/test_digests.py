@@ -72,7 +72,7 @@ class Shop:
             output=imaging.OutputSpec(aspect="1:1"),
             keep_trying=KeepTrying(0),
         )
-        self.catalog = Catalog(database, DatabaseQueue(database, LEASE), wanted=3)
+        self.catalog = Catalog(database, DatabaseQueue(database), wanted=3)
         self.product_id = self.catalog.create([BOX]).products[0].id
 
     def run(self) -> None:

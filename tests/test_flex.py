@@ -191,7 +191,7 @@ def test_a_call_that_took_too_long_is_repeated_as_standard(
 
 def test_past_its_deadline_a_round_continues_as_standard(database: Database) -> None:
     claims = Claims(database, LEASE, 1, lane_deadline=100)
-    queue = DatabaseQueue(database, LEASE)
+    queue = DatabaseQueue(database)
     [product] = Catalog(database, queue, 1).create([BOX], lane="flex").products
     claim = taken(claims, product.id)
     assert (claim.lane, claim.brief.lane) == ("flex", "flex")
@@ -209,7 +209,7 @@ def test_a_product_of_the_flex_lane_hangs_only_after_all_its_calls_could_have_en
     assert longest_flex(settings) > longest_product(settings) + 4 * 900
     longest = (longest_product(settings), longest_flex(settings))
     hanging = Hanging(Slots(1, lambda job: None), longest[0], lambda: clock[0], longest[1])
-    queue, claims = DatabaseQueue(database, LEASE), Claims(database, LEASE, 1)
+    queue, claims = DatabaseQueue(database), Claims(database, LEASE, 1)
     for lane, expected in (("standard", True), ("flex", False)):
         [product] = Catalog(database, queue, 1).create([BOX], lane=lane).products  # type: ignore[arg-type]
         job = ProductJob(

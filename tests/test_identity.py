@@ -36,7 +36,7 @@ MUG = NewProduct(
 
 @pytest.fixture
 def catalog(database: Database) -> Catalog:
-    return SentCatalog(database, FakeQueue(), wanted=2, lease_seconds=60.0)
+    return SentCatalog(database, FakeQueue(), wanted=2)
 
 
 def test_what_a_shop_calls_its_product_comes_back(catalog: Catalog) -> None:

@@ -36,7 +36,7 @@ def test_every_table_that_numbers_its_rows_is_known() -> None:
 
 
 def catalog_of(database: Database) -> Catalog:
-    return Catalog(database, DatabaseQueue(database, 60), wanted=2)
+    return Catalog(database, DatabaseQueue(database), wanted=2)
 
 
 def create(database: Database, count: int = 1) -> list[int]:

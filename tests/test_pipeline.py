@@ -63,7 +63,7 @@ class Shop:
             enhancer=self.enhancer,
             output=imaging.OutputSpec(aspect="1:1"),
         )
-        self.catalog = Catalog(database, DatabaseQueue(database, LEASE), wanted=3)
+        self.catalog = Catalog(database, DatabaseQueue(database), wanted=3)
         self.product_id = self.catalog.create([BOX]).products[0].id
 
     def read_raw(self, url: str) -> bytes:

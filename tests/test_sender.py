@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 from support.fakes import SlowQueue
-from support.products import BOX, LEASE, age
+from support.products import BOX, age
 
 from packshot.database.engine import Database
 from packshot.database.models import Product
@@ -27,7 +27,7 @@ def queue() -> SlowQueue:
 
 @pytest.fixture
 def catalog(database: Database, queue: SlowQueue) -> Catalog:
-    return Catalog(database, queue, wanted=2, lease_seconds=LEASE)
+    return Catalog(database, queue, wanted=2)
 
 
 def sent(database: Database) -> int:
@@ -165,11 +165,11 @@ def no_thread_left(thread: threading.Thread) -> None:
 PROGRAM = """
 import sys, time
 from support.fakes import SlowQueue
-from support.products import BOX, LEASE, Database
+from support.products import BOX, Database
 from packshot.products.catalog import Catalog
 database, queue = Database(sys.argv[1]), SlowQueue()
 queue.gate.wait = lambda seconds: time.sleep(float(sys.argv[2]))
-Catalog(database, queue, wanted=2, lease_seconds=LEASE).create([BOX] * 1000)
+Catalog(database, queue, wanted=2).create([BOX] * 1000)
 print(time.monotonic())
 """
 

@@ -267,6 +267,8 @@ def test_a_worker_delivers_by_itself(make: ShopMaker, tmp_path: Path) -> None:
         product_id, _ = shop.reviewable()
         shop.services.catalog.review(product_id, "approved", who="ann")
         services = shop.services
+        with services.database.write() as session:  # the clock was years ahead
+            session.execute(update(Delivery).values(not_before=now(10 * 365 * 86_400)))
         worker = Worker(services.parts, services.queue, 1, make_upkeep(services))
         worker.start()
         deadline = time.monotonic() + 10

@@ -60,7 +60,7 @@ class Shop:
     def __init__(self, database: Database, folder: Path, pixels: Pixels) -> None:
         self.database, self.folder, self.pixels = database, folder, pixels
         self.enhancer = FakeEnhancer()
-        self.queue: Queue = DatabaseQueue(database, LEASE)
+        self.queue: Queue = DatabaseQueue(database)
         self.workers: list[Worker] = []
 
     def worker(
@@ -82,7 +82,7 @@ class Shop:
 
     @property
     def catalog(self) -> Catalog:
-        return SentCatalog(self.database, self.queue, wanted=1, lease_seconds=LEASE)
+        return SentCatalog(self.database, self.queue, wanted=1)
 
     def create(self, count: int = 1) -> list[int]:
         return [product.id for product in self.catalog.create([BOX] * count).products]
@@ -234,7 +234,7 @@ def test_a_slot_that_ended_is_reported(shop: Shop) -> None:
 
 
 def test_an_idle_worker_of_this_process_starts_at_once(shop: Shop) -> None:
-    queue = shop.queue = DatabaseQueue(shop.database, LEASE)
+    queue = shop.queue = DatabaseQueue(shop.database)
     queue.wait_seconds = 60.0  # it would not look again before
     ids = shop.create()
     worker = shop.worker()

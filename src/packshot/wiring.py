@@ -109,7 +109,7 @@ class Services:
     def untaken(self) -> str | None:
         """A sentence when no worker takes the waiting products, as far as the database shows."""
         with self.database.read() as session:
-            seconds = read_untaken(session, self.settings.lease_seconds)
+            seconds = read_untaken(session)
         if seconds is None or seconds < UNTAKEN_SECONDS:
             return None
         return (
@@ -180,7 +180,7 @@ def connect(settings: Settings, pixels: Pixels) -> Services:
     parts = connect_parts(
         settings, claims, raw_images, storage, pixels, enhancer, keep_trying, stopping
     )
-    catalog = Catalog(database, queue, wanted, lease, outbox)
+    catalog = Catalog(database, queue, wanted, outbox)
     return Services(
         settings=settings,
         database=database,
@@ -306,7 +306,7 @@ def make_webhooks(settings: Settings, database: Database) -> Webhooks:
 
 def choose_queue(settings: Settings, database: Database, shop: ShopMark) -> Queue:
     if settings.sqs_queue_url is None:
-        return DatabaseQueue(database, settings.lease_seconds)
+        return DatabaseQueue(database)
     return SqsQueue(
         settings.sqs_queue_url,
         settings.queue_region,

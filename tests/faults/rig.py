@@ -125,7 +125,7 @@ class Rig:
     # -- products --------------------------------------------------------------------------------
 
     def catalog(self) -> Catalog:
-        return SentCatalog(self.database, self.queue, WANTED, LEASE)
+        return SentCatalog(self.database, self.queue, WANTED)
 
     def product(self, path: str = "/photo.jpg") -> NewProduct:
         money = (Decimal(10), Decimal(9), Decimal(1), Decimal(18))
@@ -316,7 +316,7 @@ def _all_keys(product: Product) -> Iterator[str]:
 def embedded(folder: Path, sqlite_url: str, **fake: float) -> Iterator[Rig]:
     """The defaults: SQLite, the queue in it, a local folder; and Gemini, so that money counts."""
     database = Database(sqlite_url)
-    with _surroundings(folder, database, DatabaseQueue(database, LEASE), {}, **fake) as rig:
+    with _surroundings(folder, database, DatabaseQueue(database), {}, **fake) as rig:
         rig.environment |= {"DATABASE_URL": sqlite_url}
         yield rig
 

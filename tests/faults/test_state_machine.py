@@ -70,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.opened = self.open_parts()
         self.database, self.queue = self.opened.__enter__()
-        self.catalog = SentCatalog(self.database, self.queue, WANTED, LEASE)
+        self.catalog = SentCatalog(self.database, self.queue, WANTED)
         self.claims = Claims(self.database, LEASE, WANTED)
         self.parts = parts_of(self.claims)
         self.claimed: list[Strand] = []
@@ -323,7 +323,7 @@ def test_histories_on_the_defaults(sqlite_template: Path) -> None:
     def parts() -> Iterator[Parts]:
         with tempfile.TemporaryDirectory() as folder:
             database = Database(f"sqlite:///{shutil.copy(sqlite_template, f'{folder}/p.db')}")
-            queue = DatabaseQueue(database, LEASE)
+            queue = DatabaseQueue(database)
             queue.wait_seconds = 0.0
             yield database, queue
             database.close()

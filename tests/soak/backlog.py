@@ -76,7 +76,7 @@ def _databases(kind: str, folder: Path) -> Iterator[Callable[[], Database]]:
 
 
 def _fill(database: Database, count: int) -> None:
-    catalog = Catalog(database, DatabaseQueue(database, 60), wanted=3)
+    catalog = Catalog(database, DatabaseQueue(database), wanted=3)
     for start in range(0, count, 1000):
         catalog.create([PRODUCT] * min(1000, count - start))
     # Else the first turn pays for what the filling left in SQLite's log, and PostgreSQL plans for
@@ -88,7 +88,7 @@ def _fill(database: Database, count: int) -> None:
 
 def _cost(database: Database, count: int) -> float:
     """Seconds per product, for `count` of them; their number is put back afterwards."""
-    queue, claims = DatabaseQueue(database, 60), Claims(database, 60, wanted=3)
+    queue, claims = DatabaseQueue(database), Claims(database, 60, wanted=3)
     done, began = 0, time.perf_counter()
     while done < count:
         for _ in queue.lease(8):

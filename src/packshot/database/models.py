@@ -8,7 +8,6 @@ from typing import Any, Final, cast
 
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     ForeignKey,
     Index,
     String,
@@ -179,32 +178,12 @@ class Correction(Base):
 
 #: The product was requested, and waits for work or is worked on.
 IS_QUEUED: Final = and_(Product.status == PENDING, Product.queued_at.is_not(None))
-
-#: No lease ends more than this many times its length from now.
-MAX_LEASES: Final = 4
-#: No pause is longer than this.
-LONGEST_PAUSE: Final = 24 * 3600
-
-
-def has_come(moment: Any, longest: float) -> ColumnElement[bool]:
-    """The condition that a moment has come, or is none; also that it is more than `longest` seconds
-    ahead: nothing is set so far ahead, so a wrong clock wrote it."""
-    return or_(moment.is_(None), moment <= now(), moment > now(longest))
-
-
-def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
-    """The condition that the product is not claimed, or its lease has ended."""
-    return has_come(Product.lease_until, MAX_LEASES * lease_seconds)
-
-
-def is_due() -> ColumnElement[bool]:
-    """The condition that the product's pause is over."""
-    return has_come(Product.not_before, LONGEST_PAUSE + 60)
-
-
-def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
-    """The condition of the embedded queue: requested, pending, due and not claimed."""
-    return and_(IS_QUEUED, is_due(), lease_is_free(lease_seconds))
+#: The product is not claimed, or its lease has ended.
+IS_FREE: Final = or_(Product.lease_until.is_(None), Product.lease_until <= now())
+#: The condition of the embedded queue: requested, pending, not claimed, and its pause is over.
+IS_WAITING_FOR_WORK: Final = and_(
+    IS_QUEUED, or_(Product.not_before.is_(None), Product.not_before <= now()), IS_FREE
+)
 
 
 class Round(Base):

@@ -83,7 +83,6 @@ class Catalog:
         database: Database,
         queue: Queue,
         wanted: int,
-        lease_seconds: float = 60.0,
         outbox: Outbox = Outbox(),
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -91,7 +90,7 @@ class Catalog:
         self.database = database
         self.queue = queue
         self.wanted = wanted
-        self.sender = Sender(database, queue, lease_seconds, clock=clock)
+        self.sender = Sender(database, queue, clock=clock)
         self.outbox = outbox
         self._counts = SlowAnswers(kept=FILTERS_KEPT)
 

@@ -135,10 +135,10 @@ def count_shop(session: Session) -> tuple[dict[str, int], int, int]:
     return _by(session, Product.status), _count_batched(session), _count_reviewed_products(session)
 
 
-def read_figures(database: Database, lease_seconds: float) -> Figures:
+def read_figures(database: Database) -> Figures:
     """Read all figures. Raises Unavailable."""
     with database.read() as session:
-        depth = read_depth(session, lease_seconds)
+        depth = read_depth(session)
         calls, paid = _calls(session)
         steps, ready = _times(session)
         return Figures(

@@ -9,29 +9,30 @@ from sqlalchemy import Select, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import IS_QUEUED, Product, is_waiting_for_work, lease_is_free
+from packshot.database.models import IS_FREE, IS_QUEUED, IS_WAITING_FOR_WORK, Product
 from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.queues.contract import Depth, Message
 
 
-def read_depth(session: Session, lease_seconds: float) -> Depth:
+def read_depth(session: Session) -> Depth:
     """Count the products that wait or are claimed: correct with either queue."""
-    free = lease_is_free(lease_seconds)
-    oldest = func.min(Product.queued_at).filter(free)
-    counts = select(func.count().filter(free), func.count().filter(not_(free)), oldest, now())
-    waiting, claimed, since, moment = session.execute(counts.where(IS_QUEUED)).one()
+    oldest = func.min(Product.queued_at).filter(IS_FREE)
+    counts = (func.count().filter(IS_FREE), func.count().filter(not_(IS_FREE)))
+    waiting, claimed, since, moment = session.execute(
+        select(*counts, oldest, now()).where(IS_QUEUED)
+    ).one()
     age = max(0.0, (moment - since).total_seconds()) if since else None
     return Depth(waiting=waiting, in_flight=claimed, dead=None, oldest_seconds=age)
 
 
-def read_untaken(session: Session, lease_seconds: float) -> float | None:
+def read_untaken(session: Session) -> float | None:
     """For how many seconds the oldest due product has waited while none is claimed; None if one
     is claimed, or none waits."""
-    claimed = exists().where(IS_QUEUED, not_(lease_is_free(lease_seconds)))
+    claimed = exists().where(IS_QUEUED, not_(IS_FREE))
     oldest = (
         select(Product.queued_at, Product.not_before, now())
-        .where(is_waiting_for_work(lease_seconds), not_(claimed))
+        .where(IS_WAITING_FOR_WORK, not_(claimed))
         .order_by(Product.queued_at, Product.id)
     )
     if (found := session.execute(oldest.limit(1)).first()) is None:
@@ -51,9 +52,8 @@ class DatabaseQueue:
     is_external = False
     wait_seconds = 0.5
 
-    def __init__(self, database: Database, lease_seconds: float) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._lease_seconds = lease_seconds
         self._sent = threading.Event()
 
     def send(self, product_ids: Sequence[int]) -> set[int]:
@@ -73,9 +73,8 @@ class DatabaseQueue:
 
     def _oldest_waiting(self, limit: int) -> Select[int]:
         """The query that is this queue; the index `ix_products_queue` answers it in order."""
-        waiting = is_waiting_for_work(self._lease_seconds)
-        oldest_first = select(Product.id).where(waiting).order_by(Product.queued_at, Product.id)
-        return oldest_first.limit(limit)
+        oldest_first = select(Product.id).where(IS_WAITING_FOR_WORK)
+        return oldest_first.order_by(Product.queued_at, Product.id).limit(limit)
 
     def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
         return []
@@ -85,7 +84,7 @@ class DatabaseQueue:
 
     def depth(self) -> Depth:
         with self._database.read() as session:
-            return read_depth(session, self._lease_seconds)
+            return read_depth(session)
 
     def health(self) -> str | None:
         try:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from packshot.database.engine import Database
 from packshot.database.locks import lock_products
-from packshot.database.models import PENDING, PRODUCTS, Product, is_waiting_for_work
+from packshot.database.models import IS_WAITING_FOR_WORK, PENDING, PRODUCTS, Product
 from packshot.database.types import now
 from packshot.errors import PackshotError
 from packshot.queues.contract import Queue
@@ -47,12 +47,10 @@ class Sender:
         self,
         database: Database,
         queue: Queue,
-        lease_seconds: float,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.database, self.queue = database, queue
-        self.lease_seconds = lease_seconds
         self.clock = clock
         self._paused_until = float("-inf")
         self._waiting: deque[int] = deque()
@@ -157,7 +155,7 @@ class Sender:
         with self.database.read() as session:
             oldest_first = (
                 select(Product.id)
-                .where(is_waiting_for_work(self.lease_seconds), condition)
+                .where(IS_WAITING_FOR_WORK, condition)
                 .order_by(Product.queued_at)
                 .limit(RESEND_AT_MOST)
             )

@@ -68,8 +68,7 @@ def readyz() -> Response:
 @needs()
 def metrics() -> Response:
     """All figures for Prometheus, read from the database: every process gives the same answer"""
-    parts = services()
-    figures = read_figures(parts.database, parts.settings.lease_seconds)
+    figures = read_figures(services().database)
     # Imported at the first scrape: serving does not need the Prometheus client.
     from packshot.web.metrics import CONTENT_TYPE_LATEST, prometheus_text
 

@@ -19,8 +19,6 @@ from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database, update_rows
 from packshot.database.models import (
-    LONGEST_PAUSE,
-    MAX_LEASES,
     PENDING,
     BatchItem,
     BatchJob,
@@ -28,7 +26,6 @@ from packshot.database.models import (
     Product,
     Round,
     Take,
-    has_come,
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import BatchLane, Brief, CallRecord, Purchase
@@ -166,8 +163,7 @@ class BatchJobs:
         waiting = select(BatchItem.asked_at).where(
             BatchItem.state == WAITING, BatchItem.kind == kind
         )
-        since = BatchItem.asked_at
-        old = waiting.where(or_(since <= now(-seconds), since > now(1.0))).limit(1)  # a wrong clock
+        old = waiting.where(BatchItem.asked_at <= now(-seconds)).limit(1)
         full = waiting.offset(LARGEST_JOB - 1).limit(1)
         with self.database.read() as session:
             return any(session.scalar(each) is not None for each in (old, full))
@@ -213,8 +209,8 @@ class BatchJobs:
         due = select(BatchJob).where(
             BatchJob.state != DONE,
             BatchJob.id.not_in(but),
-            has_come(BatchJob.not_before, LONGEST_PAUSE),
-            has_come(BatchJob.lease_until, MAX_LEASES * JOB_LEASE_SECONDS),
+            BatchJob.not_before <= now(),
+            or_(BatchJob.lease_until.is_(None), BatchJob.lease_until <= now()),
         )
         with self.database.read() as session:
             if session.scalar(due.limit(1)) is None:

@@ -83,7 +83,7 @@ class Claims:
         """
         # A power cut ends the claim anyway, so do not wait for the disk.
         with self.database.write(lasting=False) as session:
-            for oldest in oldest_in_turn(session, order, self.lease_seconds, busy):
+            for oldest in oldest_in_turn(session, order, busy):
                 while (product := session.scalar(oldest)) is not None:
                     if product.attempts < MAX_ATTEMPTS:
                         return self._claim(session, product)

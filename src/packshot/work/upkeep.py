@@ -13,6 +13,7 @@ from packshot.products.deletions import Deletions
 from packshot.webhooks.deliveries import Webhooks
 from packshot.work.batching import Batching
 from packshot.work.checker import Checker
+from packshot.work.far_moments import bring_back
 from packshot.work.loops import Loops
 from packshot.work.remaking import Remaker
 
@@ -25,6 +26,7 @@ BATCHES_EVERY_SECONDS: Final = 5.0
 TIDY_EVERY_SECONDS: Final = 3600.0
 CHECK_EVERY_SECONDS: Final = 2.0
 REMAKE_EVERY_SECONDS: Final = 2.0
+CLOCK_EVERY_SECONDS: Final = 15.0
 #: A lease is renewed this many times before it would end.
 RENEWALS: Final = 4
 
@@ -47,6 +49,7 @@ class Upkeep:
         loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, finished)
         loops.begin("deletions", self.deletions.remove_due, REMOVE_EVERY_SECONDS, finished)
         loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, finished)
+        loops.begin("clock", self._bring_back, CLOCK_EVERY_SECONDS, finished)
         loops.begin("batches", self.batching.run, BATCHES_EVERY_SECONDS, finished)
         if self.webhooks.urls:
             deliver = partial(self.webhooks.deliver, finished.is_set)
@@ -67,6 +70,10 @@ class Upkeep:
         sent = self.catalog.sender.resend()
         if sent:
             log.info("%d waiting products were sent to the queue again", sent)
+
+    def _bring_back(self) -> None:
+        lease_seconds, deadline = self.remaker.takes.lease_seconds, self.batching.jobs.deadline
+        bring_back(self.catalog.database, lease_seconds, deadline)
 
     def _tidy(self) -> None:
         self.catalog.forget_old()

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Executable, Select, exists, null, select
 from sqlalchemy.orm import Session
 
 from packshot.database.base import IS_REDO
-from packshot.database.models import IS_QUEUED, Product, is_waiting_for_work
+from packshot.database.models import IS_QUEUED, IS_WAITING_FOR_WORK, Product
 from packshot.database.types import now
 
 KeyName: TypeAlias = str | None  # of the key that a product was submitted with, if any
@@ -67,22 +67,19 @@ def as_they_come(waiting: Mapping[KeyName, bool]) -> list[tuple[KeyName, bool]]:
 
 
 def oldest_in_turn(
-    session: Session, order: KeyOrder, lease_seconds: float, busy: Collection[int]
+    session: Session, order: KeyOrder, busy: Collection[int]
 ) -> Iterator[Select[Any]]:
     """The queries that find the next product, one after the other."""
     for key, redo_first in order(waiting_keys(session)):
         if redo_first:
-            yield oldest_of(key, lease_seconds, busy, only_redos=True)
-        yield oldest_of(key, lease_seconds, busy)
+            yield oldest_of(key, busy, only_redos=True)
+        yield oldest_of(key, busy)
 
 
-def oldest_of(
-    key: KeyName, lease_seconds: float, busy: Collection[int] = (), *, only_redos: bool = False
-) -> Select[Any]:
+def oldest_of(key: KeyName, busy: Collection[int] = (), *, only_redos: bool = False) -> Select[Any]:
     """The product of this key that has waited longest and is not one of `busy`, locked."""
-    waiting = is_waiting_for_work(lease_seconds)
     of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key
-    oldest_first = select(Product).where(waiting, of_key, Product.id.not_in(busy))
+    oldest_first = select(Product).where(IS_WAITING_FOR_WORK, of_key, Product.id.not_in(busy))
     if only_redos:
         oldest_first = oldest_first.where(IS_REDO)
     oldest_first = oldest_first.order_by(Product.queued_at, Product.id).limit(1)

@@ -1,0 +1,89 @@
+"""A clock that was years ahead, and then was set right, makes nothing wait for years."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from support.products import LEASE
+
+from packshot.database.engine import Database
+from packshot.database.models import (
+    Base,
+    BatchItem,
+    BatchJob,
+    Call,
+    Deletion,
+    Delivery,
+    Product,
+    ProductImage,
+    Take,
+)
+from packshot.database.types import now
+from packshot.work.far_moments import bring_back
+
+DAY = 86_400.0
+YEARS = now(10 * 365 * DAY)
+PLACE = {"product_id": 1, "round": 1, "variant": 0}
+
+
+def rows(past: Any, lease: Any, pause: Any, deadline: Any) -> Iterator[Base]:
+    """One of each row that something waits for: its moments in the past, and those ahead."""
+    asked = {"queued_at": past, "sent_at": past, "not_before": pause, "lease_until": lease}
+    yield Product(id=1, category="Boxes", raw_image="https://shop.example/a.jpg", **asked)
+    yield ProductImage(**PLACE, image_url="/media/a", check_due=pause)
+    yield Take(**PLACE, number=2, state="waiting", due_at=lease, check_due=pause)
+    yield BatchItem(**PLACE, kind="picture", state="waiting", asked_at=past)
+    job = {"kind": "picture", "model": "m", "display_name": "d", "state": "running"}
+    moments = {"changed_at": past, "not_before": pause, "lease_until": lease, "deadline": deadline}
+    yield BatchJob(**job, **moments)
+    sent = {"message_id": "m", "type": "product.ready", "product_id": 1, "url": "u", "body": "{}"}
+    yield Delivery(**sent, not_before=pause)
+    yield Deletion(product_id=1, rounds=1, variants=1, not_before=pause)
+    yield Call(product_id=1, round=1, kind="picture", model="m", sent_at=past)
+
+
+#: The columns of those moments.
+NAMES = (
+    *("queued_at", "sent_at", "not_before", "lease_until", "check_due", "due_at"),
+    *("asked_at", "changed_at", "deadline"),
+)
+
+
+def add(database: Database, *moments: Any) -> None:
+    with database.write() as session:
+        for row in rows(*moments):
+            session.add(row)
+            session.flush()
+
+
+def latest(database: Database) -> tuple[dict[str, datetime], datetime]:
+    """Each moment that `rows` sets, and the time now."""
+    found = {}
+    with database.read() as session:
+        for table in (Product, ProductImage, Take, BatchItem, BatchJob, Delivery, Deletion, Call):
+            row = session.scalars(select(table)).one()
+            for name in NAMES:
+                if getattr(row, name, None) is not None:
+                    found[f"{table.__name__}.{name}"] = getattr(row, name)
+        return found, session.execute(select(now())).scalar_one()
+
+
+def test_no_moment_stays_years_ahead(database: Database) -> None:
+    add(database, YEARS, YEARS, YEARS, YEARS)
+    bring_back(database, LEASE, DAY)
+    found, moment = latest(database)
+    assert len(found) == 15
+    assert found.pop("BatchJob.deadline") - moment <= timedelta(days=1)
+    leases = [found.pop("Product.lease_until"), found.pop("BatchJob.lease_until")]
+    assert all(timedelta(seconds=50) < each - moment <= timedelta(minutes=5) for each in leases)
+    assert max(found.values()) <= moment
+
+
+def test_what_may_be_ahead_stays(database: Database) -> None:
+    add(database, now(-5), now(LEASE), now(1.25 * DAY), now(2 * DAY))
+    before, _ = latest(database)
+    bring_back(database, LEASE, DAY)
+    assert latest(database)[0] == before
