@@ -120,10 +120,11 @@ def test_names_beside_known_skus(photo: str, sku: str, view: str | None) -> None
         ("a1_back.jpg", "A1", None),
         ("B-12.jpg", "B/12", "signs such as - and _ differ"),
         ("b_12_front.jpg", "B/12", "signs such as - and _ differ"),
+        ("C12_2.jpg", "Ｃ１２", "signs such as - and _ differ"),
     ],
 )
 def test_what_differs_is_a_hint(photo: str, sku: str, hint: str) -> None:
-    found = match_photos([photo], rows("A1", "B/12"))
+    found = match_photos([photo], rows("A1", "B/12", "Ｃ１２"))
     assert [(one.product.sku, one.hint) for one in found.matched] == [(sku, hint)]
 
 

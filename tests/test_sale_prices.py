@@ -30,6 +30,7 @@ def details(found: Import) -> list[str]:
     [
         *("price,special_price", "Price,Sale Price", "Preis,Aktionspreis", "Prix,Prix soldé"),
         *("Cena,Akční cena", "Fiyat,İndirimli Fiyat", "Цена,Цена со скидкой", "가격,할인가"),
+        *("standard_price,sale_price", "Our price,Special price", "Sales price,Promo price"),
     ],
 )
 def test_a_product_on_sale_costs_its_sale_price(names: str) -> None:
@@ -52,6 +53,11 @@ def test_a_product_without_a_sale_costs_its_regular_price(names: str) -> None:
     assert amounts(imported(f"sku,{names}\nA,20,15\nB,20,\n")) == [(20, 15), (20, 20)]
     recommended = imported("sku,MRP,Sale price\nA,20,15\nB,20,\n")
     assert amounts(recommended) == [(20, 15), (20, None)]
+
+
+def test_a_regular_price_counts_beside_an_mrp() -> None:
+    found = imported("sku,MRP,Regular price,Sale price\nA,25,20,15\nB,25,20,\n")
+    assert amounts(found) == [(25, 15), (25, 20)]
 
 
 def test_a_regular_price_counts_beside_a_sale_between_dates() -> None:

@@ -960,6 +960,11 @@ def test_ambiguous_numbers_are_a_question_that_can_be_answered() -> None:
     assert reported(other) == [(2, "price", detail)]
 
 
+def test_a_zero_behind_two_decimals_may_be_one_and_thousandths_are() -> None:
+    for cells in (("€12.990", "€5.500"), ("KWD 1.299", "KWD 12.125"), ("$1,299", "$1.299")):
+        assert reported(amounts(*cells), "question"), cells
+
+
 def test_a_column_of_both_kinds_is_a_question() -> None:
     ((row, _, detail),) = reported(amounts("1.299,00", "1,299.00"))
     assert row == 2
@@ -1772,9 +1777,12 @@ def test_the_accents_of_one_name_of_a_column_show_the_encoding() -> None:
         (("1,299円", "12,800円"), (1299, 12800), "JPY has no decimals"),
         (("₩12,900", "₩900"), (12900, 900), "KRW has no decimals"),
         (("129.000 ₫", "99.000 ₫"), (129000, 99000), "VND has no decimals"),
+        (("¥1,980", "￥12,800"), (1980, 12800), "¥ has no decimals"),
+        (("₹ 1,299", "₹ 45,000"), (1299, 45000), "INR has two decimals at most"),
+        (("1.299 €", "850 €"), (1299, 850), "EUR has two decimals at most"),
     ],
 )
-def test_a_currency_without_decimals_asks_nothing(
+def test_a_currency_without_so_many_decimals_asks_nothing(
     texts: tuple[str, str], amounts: tuple[int, int], reason: str
 ) -> None:
     found = imported("sku;category;price\n" + "".join(f"A;Cups;{text}\n" for text in texts[:1]))
@@ -1797,9 +1805,13 @@ def test_a_rate_has_its_own_decimal_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["%18", "% 18", "18 percent", "18% IGST", "GST 18 per cent", "18 GST"]
+    "text",
+    [
+        *("%18", "% 18", "18 percent", "18% IGST", "GST 18 per cent", "18 GST"),
+        *("Standard (18%)", "18% (VAT on Income)", "CGST 9% + SGST 9%", "MwSt. voll 18 %"),
+    ],
 )
-def test_a_rate_may_have_its_percent_sign_in_front_or_words_behind(text: str) -> None:
+def test_a_rate_may_stand_among_words(text: str) -> None:
     found = imported(f"sku,category,gst\nA,Cups,{text}\n")
     assert [row.gst for row in found.rows] == [18]
 
@@ -1917,6 +1929,14 @@ def test_a_sheet_with_its_names_in_the_first_column_is_refused(text: str) -> Non
         imported(text)
 
 
+def test_a_second_table_that_names_more_columns_is_not_the_first() -> None:
+    second = "sku,colour,image,price,name\nC,red,https://x.example/a.jpg,5,Cup\n"
+    found = imported(f"sku,category,weight,size\nA,Cups,5,L\nB,Cups,7,M\n\n{second}")
+    assert [(row.row, row.sku) for row in found.rows] == [(2, "A"), (3, "B")]
+    [(row, _, detail)] = reported(found)
+    assert (row, detail.startswith("begins another table")) == (5, True)
+
+
 def test_a_second_table_below_is_refused_whole() -> None:
     """Its cells would be read by the names of the first one."""
     second = "sku,colour,image\nC,red,https://x.example/a.jpg\n"
@@ -1924,6 +1944,34 @@ def test_a_second_table_below_is_refused_whole() -> None:
     assert [(row.row, row.sku) for row in found.rows] == [(2, "A"), (3, "item no")]
     detail = "begins another table (sku, colour, image): put it and what is below into another file"
     assert reported(found) == [(5, None, detail)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Product,,,Price,,Pictures\nSKU,Name,Category,MRP,Selling price,Image\n",
+        "SKU,Name,Category,Price,,Image\n,,,MRP,Selling price,\n",
+        ",,,Price,,\nSKU,Name,Category,MRP,Selling price,Image\n",
+        "Spring list\n\nSKU,,Category,,,Image\n,Name,,MRP,Selling price,\n",
+    ],
+)
+def test_names_of_columns_may_stand_in_two_rows(names: str) -> None:
+    [row] = imported(f"{names}A,Cup,Cups,20,15,{HTTPS}\n").rows
+    assert (row.sku, row.name, row.category, row.mrp, row.price) == ("A", "Cup", "Cups", 20, 15)
+    assert (row.raw_image, row.ready) == (HTTPS, True)
+
+
+def test_a_row_with_only_a_picture_is_one_of_the_product_above() -> None:
+    text = "SKU,Name,Category,Image\nA,Mug,Cups,a.jpg\n,,,b.jpg\n,,,c.jpg\nB,Cup,Cups,d.jpg\n"
+    found = imported(f"{text},Bowl,Cups,e.jpg\n")
+    assert [(row.sku, row.name, row.path) for row in found.rows if row.ready] == [
+        *(("A", "Mug", "a.jpg"), ("A", "Mug", "b.jpg"), ("A", "Mug", "c.jpg")),
+        *(("B", "Cup", "d.jpg"), (None, "Bowl", "e.jpg")),
+    ]
+    [(_, _, detail), *_] = reported(found, "note")
+    assert detail == "rows 3 (A), 4 (A): only a picture, so it is one of the SKU above"
+    listed = imported("SKU,Image\nA,a.jpg\n,b.jpg\n", defaults={"category": "Cups"})
+    assert [row.sku for row in listed.rows] == ["A", None]  # names no product
 
 
 def test_products_named_as_columns_are_products() -> None:

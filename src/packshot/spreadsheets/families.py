@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from packshot.spreadsheets.header import ATTRIBUTE, Column, plain_name
+from packshot.spreadsheets.header import (
+    ATTRIBUTE,
+    Column,
+    index_of,
+    picture_indexes,
+    plain_name,
+)
 from packshot.spreadsheets.table import Record
 from packshot.spreadsheets.view_words import without_accents
 
@@ -65,12 +71,14 @@ def find_rows_above(columns: Sequence[Column], records: Sequence[Record]) -> dic
         and {one.cell(index).casefold() for one in records} <= {"", "product", *_FOLLOWING}
     ]
     variant, product = places.get("variant id"), places.get("product id")
+    pictures = find_picture_rows(columns, records)
     above: dict[int, Record] = {}
     last: Record | None = None
     for record in records:
         follows = any(record.cell(index).casefold() in _FOLLOWING for index in kinds)
         if variant is not None and product is not None and not record.cell(product):
             follows = follows or bool(record.cell(variant))
+        follows = follows or record.number in pictures
         if not follows:
             last = record
         elif last is not None:
@@ -79,13 +87,21 @@ def find_rows_above(columns: Sequence[Column], records: Sequence[Record]) -> dic
 
 
 def find_picture_rows(columns: Sequence[Column], records: Sequence[Record]) -> set[int]:
-    """The rows that are only pictures of the product above them: BigCommerce's `Image`."""
+    """The rows that are only pictures of the product above them: BigCommerce's `Image`, and those
+    with nothing but a picture below a row with a SKU and other cells."""
     kinds = [one.index for one in columns if plain_name(one.name) == "item"]
-    return {
-        record.number
-        for record in records
-        if any(record.cell(index).casefold() == "image" for index in kinds)
-    }
+    sku, pictures = index_of(columns, "sku"), set(picture_indexes(columns))
+    of_pictures = pictures | {one.index for one in columns if one.field == "view"}
+    found: set[int] = set()
+    is_product_above = False
+    for record in records:
+        filled = {index for index, cell in enumerate(record.cells) if cell}
+        named = any(record.cell(index).casefold() == "image" for index in kinds)
+        if named or (is_product_above and filled & pictures and filled <= of_pictures):
+            found.add(record.number)
+        else:
+            is_product_above = sku in filled and not filled <= {sku, *of_pictures}
+    return found
 
 
 def _names_parents(name: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from packshot.errors import SpreadsheetError
@@ -209,7 +210,7 @@ def find_header(records: Sequence[Record]) -> int:
     best = max(scores, default=0)
     if best:
         _refuse_transposed(searched, best)
-        return scores.index(best)
+        return _find_first_table(searched, scores)
     widest = max((sum(map(bool, record.cells)) for record in searched), default=0)
     for index, record in enumerate(searched):
         if sum(map(bool, record.cells)) == widest and _may_be_header(record):
@@ -220,6 +221,43 @@ def find_header(records: Sequence[Record]) -> int:
         f"row {records[0].number} looks like a product, not like the names of the columns:"
         " put a row with names such as sku, category, image, mrp and price above it"
     )
+
+
+def _find_first_table(records: Sequence[Record], scores: Sequence[int]) -> int:
+    """The index of the row that names most fields, or of a header above it: then that row, which
+    has rows between itself and this one, begins another table."""
+    best = scores.index(max(scores))
+    for at in range(best - 1):
+        between = records[at + 2 : best + 1]
+        if scores[at] > 1 and find_another_table(records[at], between) is not None:
+            return at
+    return best
+
+
+def read_header(records: Sequence[Record]) -> tuple[Sequence[Record], Record, list[Record]]:
+    """The rows above the header, the header, and those below. A header of two rows becomes one:
+    there the upper row has groups (Price above MRP and Sale price), or names that stand beside
+    both. Raises SpreadsheetError."""
+    at = find_header(records)
+    header = records[at]
+    for upper, lower in pairwise(records[max(0, at - 1) : at + 2]):
+        if _is_in_two_rows(upper, lower):
+            both = zip_longest(lower.cells, upper.cells, fillvalue="")
+            header = replace(lower, cells=tuple(below or above for below, above in both))
+            at = records.index(lower)
+            is_used = header.cells != lower.cells
+            return records[: at - is_used], header, list(records[at + 1 :])
+    return records[:at], header, list(records[at + 1 :])
+
+
+def _is_in_two_rows(upper: Record, lower: Record) -> bool:
+    """Whether the lower row names columns that the upper one, which names others, leaves empty."""
+    if upper.number + 1 != lower.number or repeats(upper, lower):
+        return False
+    if not (_may_be_header(upper) and _may_be_header(lower) and count_recognised(upper.cells)):
+        return False
+    own = [cell for index, cell in enumerate(lower.cells) if cell and not upper.cell(index)]
+    return count_recognised(lower.cells) > 1 and count_recognised(own) > 0
 
 
 def _refuse_transposed(records: Sequence[Record], best: int) -> None:

@@ -178,7 +178,25 @@ def complete(
     if layout == "Shopify":
         completed = _complete_shopify(columns, records)
         return completed, list(_note_handles(columns, records, completed))
-    return _complete_variants(layout, columns, records), []
+    completed = _complete_variants(layout, columns, records)
+    return completed, list(_note_picture_rows(columns, records, completed))
+
+
+def _note_picture_rows(
+    columns: Sequence[Column], given: Sequence[Record], completed: Sequence[Record]
+) -> Iterator[SheetProblem]:
+    """One note on rows without a SKU that became pictures of the product above them."""
+    if (sku := index_of(columns, "sku")) is None:
+        return
+    taken = [
+        f"{after.number} ({after.cell(sku)})"
+        for before, after in zip(given, completed, strict=True)
+        if not before.cell(sku) and after.cell(sku)
+    ]
+    if taken:
+        rows = "row" if len(taken) == 1 else "rows"
+        detail = f"{rows} {list_first(taken)}: only a picture, so it is one of the SKU above"
+        yield SheetProblem(None, None, detail, "note")
 
 
 def _note_handles(

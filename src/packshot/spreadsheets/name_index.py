@@ -37,7 +37,9 @@ def caseless(text: str) -> str:
 
 
 def _loose(text: str) -> str:
-    """A name in a loose form: file names can't hold every character, so A/12 is A-12 or A_12."""
+    """A name in a loose form: file names can't hold every character, so A/12 is A-12 or A_12, and
+    Japanese programs write the full-width Ａ１２."""
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     return _LOOSE.sub("-", caseless(text)).strip("-")
 
 

@@ -34,16 +34,13 @@ from packshot.spreadsheets.tax_halves import with_sum
 _CENT: Final = Decimal("0.01")
 #: What programs write for 12.99 is 12.989999999999998 at times.
 _BINARY_NOISE: Final = Decimal("0.000001")
-#: Flipkart writes `GST_18`, invoices `GST @ 18%` and `inkl. 19 %`.
-_TAX_WORDS: Final = re.compile(
-    r"^(?:INKL|INCL|ZZGL|PLUS|[CISU]?GST|VAT|TAX|MWST)\.?[\s_:@=-]*(?=\d)", re.IGNORECASE
+#: A cell with one of these has a rate, whatever else it says: Flipkart's `GST_18`, `inkl. 19 %`,
+#: `Standard (20%)`, `CGST 9% + SGST 9%`.
+_SAYS_RATE: Final = re.compile(
+    r"[%٪]|per ?cent|pct|gst|vat|tax|mwst|inkl|incl|zzgl|plus", re.IGNORECASE
 )
-#: `18 percent`, `18% IGST`.
-_RATE_WORDS: Final = re.compile(
-    r"(?<=\d)\s*(?:%|per ?cent|pct\.?)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)?$"
-    r"|(?<=\d)\s*(?:[CISU]?GST|VAT|TAX|MWST\.?)$",
-    re.IGNORECASE,
-)
+_WORDS: Final = re.compile(r"(?:[^\W\d]+\.?|[_:@=()-])+")
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?")
 #: Different taxes for each rate that show what a column has, the most rates, and how far each tax
 #: is off by being rounded.
 _TAXES: Final = 3
@@ -216,10 +213,9 @@ def _report_percentage(column: NumberColumn, row: int, text: str) -> None:
 
 
 def _take_text(column: NumberColumn, row: int, text: str) -> None:
-    if column.is_percentage:
-        text = _RATE_WORDS.sub("%", _TAX_WORDS.sub("", text))
+    rate = _without_words(text) if column.is_percentage else text
     try:
-        amount = take_apart(with_sum(text) if column.is_percentage and "+" in text[1:] else text)
+        amount = take_apart(with_sum(rate) if column.is_percentage and "+" in rate[1:] else rate)
     except NotANumber as error:
         column.report(row, str(error))
         return
@@ -227,6 +223,14 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
         _report_percentage(column, row, text)
         return
     column.cells[row] = amount
+
+
+def _without_words(text: str) -> str:
+    """The rate, or the sum of rates, in a cell that says more: `18%` of `GST @ 18%`."""
+    if not (any(map(str.isalpha, text)) and _SAYS_RATE.search(text)):
+        return text
+    numbers = _NUMBER.findall(text)
+    return f"{numbers[0]}%" if len(numbers) == 1 else _WORDS.sub(" ", text).strip()
 
 
 def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:

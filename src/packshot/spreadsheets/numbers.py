@@ -43,6 +43,8 @@ _WORDS: Final = {code: code for code in _CODES} | dict(
 )
 #: Currencies in which prices have no decimals: the sign in `1,299円` groups digits.
 _WITHOUT_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "IDR", "CLP", "ISK"})
+#: Currencies of a thousand parts: elsewhere the sign in `$1,299` groups digits.
+_OF_THOUSANDTHS: Final = frozenset({"KWD", "BHD", "OMR", "JOD", "TND"})
 #: Signs of several currencies: a code beside one says which.
 _OF_SEVERAL: Final = frozenset({"$", "¥", "kr"})
 _CURRENCY: Final = "|".join(
@@ -221,20 +223,36 @@ def decide(amounts: Sequence[Amount], percent: bool = False) -> Convention:
     if seen["point"] or seen["comma"]:
         sign: DecimalSign = "point" if seen["point"] > seen["comma"] else "comma"
         return Convention(sign, "from the column's own numbers", currencies)
-    if sign_of_groups := _sign_of_groups(amounts):
-        return Convention(sign_of_groups, f"{currencies[0]} has no decimals", currencies)
     if seen["open"]:
+        if (sign_of_groups := _sign_of_groups(amounts)) and (why := _why_grouped(amounts)):
+            return Convention(sign_of_groups, why, currencies)
         return Convention(None, "every number can be read in two ways", currencies)
     return Convention("point", "the column has no decimals", currencies)
 
 
 def _sign_of_groups(amounts: Sequence[Amount]) -> DecimalSign | None:
-    """The convention of amounts whose currencies have no decimals, if all group them alike."""
+    """The convention of amounts that are whole, if all group their digits alike."""
     signs = {sign for amount in amounts for sign in SIGNS.values() if sign in amount.digits}
-    whole = all(amount.currency in _WITHOUT_DECIMALS for amount in amounts)
-    if not whole or len(signs) != 1:
+    if len(signs) != 1:
         return None
     return "point" if signs == {","} else "comma"
+
+
+def _why_grouped(amounts: Sequence[Amount]) -> str | None:
+    """Why amounts that could have three decimals have none: their currencies have not so many."""
+    if all(map(_is_whole, amounts)):
+        return f"{amounts[0].currency} has no decimals"
+    for amount in amounts:
+        named = amount.currency and amount.currency not in _OF_THOUSANDTHS
+        if named and evidence(amount.digits) == "open" and amount.digits[-1] != "0":
+            return f"{amount.currency} has two decimals at most"
+    return None
+
+
+def _is_whole(amount: Amount) -> bool:
+    """Whether its currency has no decimals: of ¥ only the yen, but no yuan has a decimal comma."""
+    is_yen = amount.currency == "¥" and "," in amount.digits
+    return is_yen or amount.currency in _WITHOUT_DECIMALS
 
 
 def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:

@@ -21,11 +21,11 @@ from packshot.spreadsheets.header import (
     count_recognised,
     field_of,
     find_another_table,
-    find_header,
     guess_mapping,
     index_of,
     picture_indexes,
     plain_name,
+    read_header,
     repeats,
     with_choices,
 )
@@ -80,8 +80,7 @@ def read_products(
 
     Raises SpreadsheetError if there is no header, and for a choice that names what does not exist.
     """
-    index = find_header(table.records)
-    header, *records = table.records[index:]
+    above, header, records = read_header(table.records)
     columns = columns_of(header, records)
     layout = layout_of(columns)
     mapping, sales = _map_columns(layout, columns, records, choices)
@@ -96,7 +95,7 @@ def read_products(
     rows = _read_rows(reader, records)
     rows, conflicts = settle_prices(rows, {to: name for name, to in mapping.items()})
     problems = [
-        *(*table.notes, *_notes_before(table.records[:index])),
+        *(*table.notes, *_notes_before(above)),
         *(*_unknown(header, mapping, choices), *repeated, *handles),
         *(*remarks, *corrected, *_note_without_sku(reader.without_sku, columns)),
         *(*_number_problems(numbers), *reader.problems, *conflicts),

@@ -8,40 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from packshot.spreadsheets.fields import REGULAR_PRICES, SALE_PRICES, split_names
 from packshot.spreadsheets.header import ATTRIBUTE, Column, field_of, plain_name
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, take_apart
 from packshot.spreadsheets.table import Record, SheetProblem
 from packshot.spreadsheets.view_words import without_accents
 
-#: Names of columns with a price that counts only during a sale, as `plain_name` gives them.
-_SALE: Final = frozenset(
-    without_accents(name)
-    for name in (
-        *("sale price", "special price", "offer price", "discounted price", "discount price"),
-        *("promo price", "promotional price", "variant sale price", "product sale price"),
-        *("aktionspreis", "angebotspreis", "sonderpreis", "prix promo", "prix promotionnel"),
-        *("prix soldé", "precio oferta", "precio de oferta", "precio rebajado"),
-        *("prezzo scontato", "prezzo offerta", "actieprijs", "aanbiedingsprijs"),
-        *("cena promocyjna", "akční cena", "akciós ár", "preț promoțional", "tarjoushinta"),
-        *("indirimli fiyat", "kampanya fiyatı", "preço promocional", "τιμή προσφοράς"),
-        *("акционная цена", "цена со скидкой", "акційна ціна", "セール価格", "特価"),
-        *("促销价", "折扣价", "할인가", "할인가격", "سعر العرض", "tarif promo"),
-        *("prezzo in offerta", "precio promocional", "السعر المخفض"),
-    )
-)
-#: Names of columns with what a product costs while it is not on sale, among those for an MRP.
-_REGULAR: Final = frozenset(
-    without_accents(name)
-    for name in (
-        *("regular price", "original price", "full price", "price before discount"),
-        *("regulärer preis", "normalpreis", "originalpreis", "prix normal", "prix régulier"),
-        *("tarif régulier", "precio normal", "precio original", "prezzo di listino"),
-        *("prezzo originale", "prezzo pieno", "reguliere prijs", "normale prijs"),
-        *("cena regularna", "ordinarie pris", "ord pris", "běžná cena", "prețul normal"),
-        *("preço original", "цена без скидки", "цена до скидки", "通常価格", "harga normal"),
-        "ราคาปกติ",
-    )
-)
+#: As `plain_name` gives them, without accents.
+_SALE: Final = frozenset(map(without_accents, split_names(SALE_PRICES)))
+_REGULAR: Final = frozenset(map(without_accents, split_names(REGULAR_PRICES)))
 #: `special_price_from_date`, `Sale End Date`, and WooCommerce's `Date sale price starts`.
 _DATES: Final = re.compile(
     r"(?:sale|special|offer|promo|aktion|angebot).*\b(?:date|dates|datum|from|to|start|end|until)"
@@ -116,12 +91,11 @@ def find_sale_prices(
 ) -> SalePrices | None:
     """Sale prices beside usual ones, if the sheet has both; `mapping` is the guessed one."""
     names = {column.name: without_accents(plain_name(column.name)) for column in columns}
-    by_field = {mapping[one.name]: one for one in columns}
-    usual, regular = by_field.get("price"), by_field.get("mrp")
+    usual = next((one for one in columns if mapping[one.name] == "price"), None)
     sale = next((one for one in columns if _is_sale_price(one, mapping, names)), None)
-    if usual and names[usual.name] in _SALE and regular and names[regular.name] in _REGULAR:
-        usual, sale = regular, usual
-    if usual is None or sale is None or names[usual.name] in _SALE:
+    if usual and names[usual.name] in _SALE:
+        sale, usual = usual, next((one for one in columns if names[one.name] in _REGULAR), None)
+    if usual is None or sale is None:
         return None
     on_sale = next((one for one in columns if names[one.name] in _ON_SALE), None)
     dates = [one for one in columns if _DATES.match(names[one.name])]
@@ -143,4 +117,4 @@ def _is_sale_price(column: Column, mapping: Mapping[str, str], names: Mapping[st
     if mapping[column.name] != ATTRIBUTE or names[column.name] not in _SALE:
         return False
     found = field_of(column.name)
-    return found is None or found[0] == "price"
+    return found is not None and found[0] == "price"
