@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from packshot.spreadsheets.header import ATTRIBUTE, Column, index_of
+from packshot.spreadsheets.sku_cells import ENTER_AGAIN, why_spoilt
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
 
@@ -25,14 +26,10 @@ _NAMES: Final = re.compile(
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _BETWEEN_WORDS: Final = re.compile(r"[_\s-]+")
-#: `4,01E+12`, `4.01E12`, `4E+12`; but `12E45` is a shop's own code.
-_EXPONENT: Final = re.compile(r"\d+(?:[.,]\d*E\+?|E\+)\d+", re.IGNORECASE)
 #: `'4006381333931`, as Excel marks a text, and `4006381333931.0`, as programs that calculate write.
 _DECORATED: Final = re.compile(r"'?(\d{6,14})(?:[.,]0+)?")
-_TOO_NARROW: Final = re.compile("#{3,}")
 _BETWEEN_DIGITS: Final = re.compile(r"[ -]")
-#: Excel keeps 15 digits of a number and replaces the rest with zeros; an exponent shows six.
-_EXACT_DIGITS: Final = 15
+#: An exponent shows six digits.
 _LOST: Final = "0" * 6
 #: Digits of an EAN-8, a UPC, an EAN or ISBN, and a GTIN-14; leading zeros change no check digit.
 _LENGTHS: Final = (8, 12, 13, 14)
@@ -59,7 +56,7 @@ def drop_broken_barcodes(
         for place, record in enumerate(records):
             written = record.cell(column.index)
             text = plain[1] if (plain := _DECORATED.fullmatch(written)) else written
-            if why := _why_broken(text, record.kinds.get(column.index) == "number"):
+            if why := why_spoilt(text, record, column.index) or _why_cut_off(text):
                 of = record.text(sku) if sku is not None else ""
                 detail = f"{f'{of}: ' if of else ''}{text} is left out, because it {why}"
                 problems.append(SheetProblem(record.number, column.name, detail, "note"))
@@ -73,16 +70,9 @@ def drop_broken_barcodes(
     return records, problems
 
 
-def _why_broken(text: str, is_number: bool) -> str | None:
-    again = "format the column as text, and enter it again"
-    if _EXPONENT.fullmatch(text):
-        return f"was shortened to an exponent and lost digits: {again}"
-    if _TOO_NARROW.fullmatch(text):
-        return "was hidden by a column that is too narrow: widen it, and save the file again"
-    if is_number and len(text) > _EXACT_DIGITS:
-        return f"has more digits than a number keeps exactly: {again}"
+def _why_cut_off(text: str) -> str | None:
     if text.endswith(_LOST) and len(text) in _LENGTHS[1:] and _is_doubtful(text):
-        return f"lost its last digits, as an exponent that is written out: {again}"
+        return f"lost its last digits, as an exponent that is written out: {ENTER_AGAIN}"
     return None
 
 

@@ -7,6 +7,8 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
+from packshot.spreadsheets.fields import split_names
+
 #: Endings of photos; their content is checked later.
 ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo", ".png", ".webp"),
@@ -39,39 +41,24 @@ _SYSTEM_FOLDERS: Final = frozenset(
         *("#recycle", "@recycle", "lost+found"),
     )
 )
-#: Other files next to photos, and a message for each kind.
+#: A message for other files next to photos, and the endings of each kind.
+_WHY_NOT: Final = {
+    "is a GIF picture: save it as JPEG or PNG": ".gif",
+    "is a bitmap: save it as JPEG or PNG": ".bmp, .dib",
+    "is a drawing, not a photo": ".svg, .eps, .cdr",
+    "is a layered picture: export it as JPEG": ".psd, .psb, .xcf, .kra",
+    "is a camera's raw file: export it as JPEG": (
+        ".cr2, .cr3, .nef, .arw, .dng, .orf, .rw2, .raf, .srw, .pef, .raw"
+    ),
+    "is a format that can't be read: use JPEG": ".jxl, .jp2, .j2k, .jxr",
+    "describes a photo, but is not one": ".aae, .xmp, .thm, .pp3",
+    "is an archive: unpack it first": ".zip, .rar, .7z, .gz, .tar",
+    "is a spreadsheet": ".csv, .tsv, .xlsx, .xls, .ods, .numbers, .xlsm",
+    "is not a photo": (".log, .pid, .lock, .bak, .db, .ini, .cfg, .conf, .url, .lnk, .webloc"),
+    "is not yet fully downloaded": ", ".join(UNFINISHED),
+}
 _OTHERS: Final = {
-    **dict.fromkeys((".gif",), "is a GIF picture: save it as JPEG or PNG"),
-    **dict.fromkeys((".bmp", ".dib"), "is a bitmap: save it as JPEG or PNG"),
-    **dict.fromkeys((".svg", ".eps", ".cdr"), "is a drawing, not a photo"),
-    **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "is a layered picture: export it as JPEG"),
-    **dict.fromkeys(
-        (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".srw", ".pef", ".raw"),
-        "is a camera's raw file: export it as JPEG",
-    ),
-    **dict.fromkeys((".jxl", ".jp2", ".j2k", ".jxr"), "is a format that can't be read: use JPEG"),
-    **dict.fromkeys((".aae", ".xmp", ".thm", ".pp3"), "describes a photo, but is not one"),
-    **dict.fromkeys((".zip", ".rar", ".7z", ".gz", ".tar"), "is an archive: unpack it first"),
-    **dict.fromkeys(
-        (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".numbers", ".xlsm"), "is a spreadsheet"
-    ),
-    **dict.fromkeys(
-        (
-            ".log",
-            ".pid",
-            ".lock",
-            ".bak",
-            ".db",
-            ".ini",
-            ".cfg",
-            ".conf",
-            ".url",
-            ".lnk",
-            ".webloc",
-        ),
-        "is not a photo",
-    ),
-    **dict.fromkeys(UNFINISHED, "is not yet fully downloaded"),
+    ending: why for why, endings in _WHY_NOT.items() for ending in split_names(endings)
 }
 _KINDS: Final = {
     "video": "is a video",

@@ -8,7 +8,8 @@ from typing import Final
 from packshot.spreadsheets.numbers import is_nothing
 from packshot.spreadsheets.table import Record
 
-_SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+#: `4,01E+12`, `4.01E12`, `4E+12`; but `12E45` is a shop's own code.
+_EXPONENT: Final = re.compile(r"\d+(?:[.,]\d*E\+?|E\+)\d+", re.IGNORECASE)
 #: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV, `05. Jan` or `Jan 05` in a
 #: German one.
 _MONTH: Final = (
@@ -27,6 +28,7 @@ _BETWEEN_SKUS: Final = re.compile("[;|]|, ")
 _TOO_NARROW: Final = re.compile("#{3,}")
 #: Excel keeps 15 digits of a number and replaces the rest with zeros.
 _EXACT_DIGITS: Final = 15
+ENTER_AGAIN: Final = "format the column as text, and enter it again"
 
 
 def is_empty_sku(text: str) -> bool:
@@ -35,17 +37,18 @@ def is_empty_sku(text: str) -> bool:
     return is_nothing(text) or (only_signs and not _TOO_NARROW.fullmatch(text))
 
 
-def why_spoilt(sku: str, record: Record, index: int) -> str | None:
-    """What a spreadsheet program did to the SKU in this cell, so that it is no longer the SKU."""
+def why_spoilt(text: str, record: Record, index: int) -> str | None:
+    """What a spreadsheet program did to the SKU or barcode in this cell, so that it is no longer
+    that."""
     kind = record.kinds.get(index)
     if kind == "date":
-        return "is a date that the program made from a SKU: format the column as text"
-    if _TOO_NARROW.fullmatch(sku):
+        return f"is a date that the program made: {ENTER_AGAIN}"
+    if _TOO_NARROW.fullmatch(text):
         return "was hidden because its column is too narrow: widen it, and save the file again"
-    if _SHORTENED_NUMBER.fullmatch(sku):
-        return "was shortened to an exponent and lost digits: format the column as text"
+    if _EXPONENT.fullmatch(text):
+        return f"was shortened to an exponent and lost digits: {ENTER_AGAIN}"
     if kind == "number" and len(record.cell(index)) > _EXACT_DIGITS:
-        return "has more digits than a number keeps exactly: format the column as text"
+        return f"has more digits than a number keeps exactly: {ENTER_AGAIN}"
     return None
 
 

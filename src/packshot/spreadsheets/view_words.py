@@ -7,121 +7,85 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
+
+from packshot.spreadsheets.fields import split_names
 
 #: Characters between a SKU and a view, and between the words of a view.
 SEPARATORS: Final = "_-–—. ()[]（）+~#,@"
 TOKEN: Final = re.compile(rf"[^{re.escape(SEPARATORS)}]+")
 #: A view in English -> the words for it, without accents. Words that are styles, too ("retro",
 #: "superior"), are left out.
-MEANINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "main": (
-            *("main", "hero", "primary", "cover", "hauptbild", "hauptansicht", "principal"),
-            *("principale", "hoofdfoto", "hoofdbeeld", "主图", "メイン"),
-            *("huvudbild", "hlavni", "glowne", "главное", "대표"),
-        ),
-        "front": (
-            *("front", "vorne", "vorn", "vorderseite", "vorderansicht", "frontansicht"),
-            *("avant", "devant", "face", "recto", "frente", "frontal", "delantera", "delantero"),
-            *("fronte", "frontale", "davanti", "anteriore", "dianteira", "voorkant", "voorzijde"),
-            *("vooraanzicht", "przod", "framsida", "forside", "framside", "спереди"),
-            *("正面", "前面", "앞면", "정면"),
-            *("onden", "zepredu", "predni", "elol", "elolrol", "edesta", "etupuoli", "fata"),
-            *("framifran",),
-            *("forfra", "fremside", "εμπρος", "μπροστα", "أمامي", "सामने"),
-        ),
-        "back": (
-            *("back", "rear", "hinten", "ruckseite", "rueckseite", "ruckansicht", "rueckansicht"),
-            *("hinteransicht", "arriere", "derriere", "dos", "verso", "trasera", "trasero"),
-            *("atras", "detras", "espalda", "dietro", "posteriore", "costas", "traseira"),
-            *("achterkant", "achterzijde", "achteraanzicht", "tyl", "baksida", "bagside"),
-            *("bakside", "сзади", "背面", "뒷면"),
-            *("arkadan", "zezadu", "zadni", "hatul", "hatulrol", "takaa", "takapuoli", "spate"),
-            *("bakifran", "bagfra", "bakfra", "πισω", "خلفي", "पीछे"),
-        ),
-        "side": (
-            *("side", "sideways", "profile", "seite", "seitlich", "seitenansicht", "cote"),
-            *("profil", "lado", "lateral", "perfil", "lato", "laterale", "fianco", "zijkant"),
-            *("zijaanzicht", "bok", "sida", "сбоку", "侧面", "側面", "측면"),
-            *("yandan", "bocni", "boczny", "oldal", "oldalrol", "sivulta", "πλαγια", "옆면"),
-            *("جانبي",),
-        ),
-        "left": (
-            *("left", "links", "gauche", "izquierda", "sinistra", "esquerda", "linkerkant"),
-            *("lewy", "слева"),
-            *("izq", "soldan", "vlevo", "balrol", "vasen", "stanga", "vanster", "venstre", "左侧"),
-            *("左側",),
-        ),
-        "right": (
-            *("right", "rechts", "droite", "derecha", "destra", "direita", "rechterkant"),
-            *("prawy", "справа"),
-            *("dcha", "sagdan", "vpravo", "jobbrol", "oikea", "dreapta", "hojre", "hoyre", "右侧"),
-            *("右側",),
-        ),
-        "top": (
-            *("top", "oben", "oberseite", "draufsicht", "dessus", "arriba", "sopra"),
-            *("bovenkant", "gora", "сверху", "顶部"),
-            *("ustten", "shora", "felul", "felulrol", "ylhaalta", "ovanifran", "ovenfra", "πανω"),
-            *("上面", "윗면", "ऊपर"),
-        ),
-        "bottom": (
-            *("bottom", "underside", "unten", "unterseite", "dessous", "abajo", "sotto"),
-            *("onderkant", "dol", "снизу", "底部"),
-            *("alttan", "zespodu", "alul", "alulrol", "alhaalta", "underifran", "nedenfra", "κατω"),
-            *("底面", "밑면", "नीचे"),
-        ),
-        "inside": (
-            *("inside", "inner", "interior", "innen", "interieur", "interno", "binnenkant"),
-            *("wnetrze",),
-            *("icten", "uvnitr", "belul", "внутри", "内側", "内部"),
-        ),
-        "outside": ("outside", "aussen", "exterieur", "esterno", "buitenkant"),
-        "detail": (
-            *("detail", "details", "detailansicht", "nahaufnahme", "closeup", "detalle"),
-            *("dettaglio", "detalhe", "detal", "detalj", "detalje", "деталь", "细节"),
-            *(
-                "detay",
-                "reszlet",
-                "yksityiskohta",
-                "detaliu",
-                "λεπτομερεια",
-                "詳細",
-                "상세",
-                "विवरण",
-            ),
-        ),
-        "packaging": (
-            *("packaging", "package", "verpackung", "emballage", "confezione", "verpakking"),
-            *("embalagem",),
-            *("opakowanie", "ambalaj", "csomagolas", "pakkaus", "упаковка", "包装"),
-        ),
-        "label": ("label", "etikett", "etiqueta", "etichetta", "etykieta", "etiketti", "этикетка"),
-    }
-)
-IN_ENGLISH: Final = {word: view for view, words in MEANINGS.items() for word in words}
-VIEW_WORDS: Final = frozenset(IN_ENGLISH)
-#: Those words of which a product has one view.
-_ONE_SIDE: Final = {
-    word: view
-    for view in ("front", "back", "left", "right", "top", "bottom")
-    for word in MEANINGS[view]
+_WORDS: Final = {
+    "main": """
+        main, hero, primary, cover, hauptbild, hauptansicht, principal, principale, hoofdfoto,
+        hoofdbeeld, 主图, メイン, huvudbild, hlavni, glowne, главное, 대표
+    """,
+    "front": """
+        front, vorne, vorn, vorderseite, vorderansicht, frontansicht, avant, devant, face, recto,
+        frente, frontal, delantera, delantero, fronte, frontale, davanti, anteriore, dianteira,
+        voorkant, voorzijde, vooraanzicht, przod, framsida, forside, framside, спереди, 正面, 前面,
+        앞면, 정면, onden, zepredu, predni, elol, elolrol, edesta, etupuoli, fata, framifran,
+        forfra, fremside, εμπρος, μπροστα, أمامي, सामने
+    """,
+    "back": """
+        back, rear, hinten, ruckseite, rueckseite, ruckansicht, rueckansicht, hinteransicht,
+        arriere, derriere, dos, verso, trasera, trasero, atras, detras, espalda, dietro, posteriore,
+        costas, traseira, achterkant, achterzijde, achteraanzicht, tyl, baksida, bagside, bakside,
+        сзади, 背面, 뒷면, arkadan, zezadu, zadni, hatul, hatulrol, takaa, takapuoli, spate,
+        bakifran, bagfra, bakfra, πισω, خلفي, पीछे
+    """,
+    "side": """
+        side, sideways, profile, seite, seitlich, seitenansicht, cote, profil, lado, lateral,
+        perfil, lato, laterale, fianco, zijkant, zijaanzicht, bok, sida, сбоку, 侧面, 側面, 측면,
+        yandan, bocni, boczny, oldal, oldalrol, sivulta, πλαγια, 옆면, جانبي
+    """,
+    "left": """
+        left, links, gauche, izquierda, sinistra, esquerda, linkerkant, lewy, слева, izq, soldan,
+        vlevo, balrol, vasen, stanga, vanster, venstre, 左侧, 左側
+    """,
+    "right": """
+        right, rechts, droite, derecha, destra, direita, rechterkant, prawy, справа, dcha, sagdan,
+        vpravo, jobbrol, oikea, dreapta, hojre, hoyre, 右侧, 右側
+    """,
+    "top": """
+        top, oben, oberseite, draufsicht, dessus, arriba, sopra, bovenkant, gora, сверху, 顶部,
+        ustten, shora, felul, felulrol, ylhaalta, ovanifran, ovenfra, πανω, 上面, 윗면, ऊपर
+    """,
+    "bottom": """
+        bottom, underside, unten, unterseite, dessous, abajo, sotto, onderkant, dol, снизу, 底部,
+        alttan, zespodu, alul, alulrol, alhaalta, underifran, nedenfra, κατω, 底面, 밑면, नीचे
+    """,
+    "inside": """
+        inside, inner, interior, innen, interieur, interno, binnenkant, wnetrze, icten, uvnitr,
+        belul, внутри, 内側, 内部
+    """,
+    "outside": "outside, aussen, exterieur, esterno, buitenkant",
+    "detail": """
+        detail, details, detailansicht, nahaufnahme, closeup, detalle, dettaglio, detalhe, detal,
+        detalj, detalje, деталь, 细节, detay, reszlet, yksityiskohta, detaliu, λεπτομερεια, 詳細,
+        상세, विवरण
+    """,
+    "packaging": """
+        packaging, package, verpackung, emballage, confezione, verpakking, embalagem, opakowanie,
+        ambalaj, csomagolas, pakkaus, упаковка, 包装
+    """,
+    "label": "label, etikett, etiqueta, etichetta, etykieta, etiketti, этикетка",
 }
+IN_ENGLISH: Final = {word: view for view, words in _WORDS.items() for word in split_names(words)}
+VIEW_WORDS: Final = frozenset(IN_ENGLISH)
+#: Views of which a product has one, and the words for them.
+_SIDES: Final = frozenset({"front", "back", "left", "right", "top", "bottom"})
+_ONE_SIDE: Final = {word: view for word, view in IN_ENGLISH.items() if view in _SIDES}
 #: Words that say that a picture shows a view, and not which one.
 GENERAL: Final = frozenset(
-    (
-        *("image", "img", "photo", "pic", "picture", "view", "shot"),
-        *("ansicht", "vue", "вид"),
-    )
+    split_names("image, img, photo, pic, picture, view, shot, ansicht, vue, вид")
 )
 #: Views that show the product as a whole, best first.
 _FIRST: Final = {"main": 0, "front": 1}
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 _PART: Final = re.compile(r"\d+|[^\W\d_]+")
 _BETWEEN_WORDS: Final = re.compile(rf"[{re.escape(SEPARATORS)}]+")
-_SIDES: Final = frozenset(_ONE_SIDE.values())
 _GENERAL_WORD: Final = re.compile(
     rf"(?<![^\W\d_])(?:{'|'.join(GENERAL)})(?![^\W\d_])[{re.escape(SEPARATORS)}]*"
 )
