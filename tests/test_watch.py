@@ -333,7 +333,7 @@ def test_while_the_server_is_away_it_waits(shop: Shop, inbox: Path) -> None:
     client = Client(f"http://127.0.0.1:{port}", tries=1)
     waiting = threading.Event()
     one = watcher(inbox, client)
-    one._pause = lambda seconds: waiting.set() or time.sleep(0.05)  # type: ignore[method-assign, func-returns-value]
+    client.sleep = lambda _: waiting.set() or time.sleep(0.05)  # type: ignore[func-returns-value]
     threads.append(threading.Thread(target=one.run, args=(True,)))
     threads[0].start()
     assert waiting.wait(20)
@@ -464,13 +464,28 @@ def test_an_update_whose_answers_were_lost_is_reported_once_the_server_answers(
     put(inbox, "prices.csv", b"SKU,Price\nJAR-1,12\n")
     with served(losing_answers(shop.app, "/corrections")) as url:
         console = Console(file=printed, soft_wrap=True)
-        one = watcher(inbox, Client(url, tries=1), console=console, update=True)
-        one._pause = lambda seconds: None  # type: ignore[method-assign]
+        client = Client(url, tries=1)
+        one = watcher(inbox, client, console=console, update=True)
+        client.sleep = lambda _: None
         one.run(once=True)
     output = printed.getvalue()
     assert "waiting: " in output and "the server answers again" in output
     assert "updated JAR-1 (product 1): price 9 -> 12" in output
     assert "prices.csv: 1 product updated\n" in output
+
+
+@pytest.mark.parametrize("options", [(), ("--update",)])
+def test_what_upload_notes_of_a_spreadsheet_watch_notes_too(
+    shop: Shop, url: str, inbox: Path, options: tuple[str, ...]
+) -> None:
+    with_jars(shop, "JAR-1")
+    put(inbox, "prices.csv", b"SKU,Type,Price\njar_1,Food,12.00 PLN\n")
+    put(inbox, "jar_1-2.jpg", photo_bytes(2))
+    put(inbox, "jar_1-3.jpg", photo_bytes(2))
+    done = run(inbox, url, *options)
+    assert "SKU: jar_1 (Packshot has JAR-1): only upper and lower case" in done.output
+    assert "Price: the sheet's prices are in PLN" in done.output
+    assert "jar_1-3.jpg: the same photo as jar_1-2.jpg, as another view of jar_1" in done.output
 
 
 # -- kill -9 ---------------------------------------------------------------------------------------
@@ -598,7 +613,7 @@ def test_killed_with_a_spreadsheet_its_photos_stay_with_their_rows(
     rows = "SKU,Type,Name,Image\nJAR-1,Food,Jam,\n,Food,Tea,https://shop.example/tea.jpg\n"
     put(inbox, "products.csv", rows.encode())
     put(inbox, "JAR-1.jpg", photo_bytes(1))
-    for step in (6, 3, 2):  # the photo is moved; then the rows are created, and not the file moved
+    for step in (10, 3, 2):  # the photo is moved; then the rows are created, and not the file moved
         is_killed_at(step, inbox, url)
     run(inbox, url)
     names = Counter(product.name for product in shop.services.catalog.products().products)
@@ -610,7 +625,7 @@ def test_killed_at_each_step_of_an_update_it_is_done_once(
     shop: Shop, url: str, inbox: Path
 ) -> None:
     [product_id] = with_jars(shop, "JAR-1")
-    for price, step in enumerate((2, 3, 4, 5), start=10):
+    for price, step in enumerate((4, 5, 6, 7), start=10):
         put(inbox, "prices.csv", f"SKU,Price\nJAR-1,{price}\n".encode())
         assert is_killed_at(step, inbox, url, update=True)
         assert run(inbox, url, "--update").exit_code == 0
@@ -642,7 +657,7 @@ def test_killed_between_rows_with_an_address_and_rows_with_a_file(
     put(inbox, "done/jam.jpg", photo_bytes(1))
     rows = f",Tea,Tea,https://shop.example/tea.jpg\nJAR-1,Food,Jam,{inbox}/done/jam.jpg\n"
     put(inbox, "cat.csv", f"SKU,Type,Name,Image\n{rows}".encode())
-    for step in (6, 2):  # created and answered, and nothing moved
+    for step in (10, 2):  # created and answered, and nothing moved
         assert is_killed_at(step, inbox, url)
     run(inbox, url)
     names = Counter(product.name for product in shop.services.catalog.products().products)

@@ -22,7 +22,7 @@ Sent = TypeVar("Sent")
 Answer = urllib3.BaseHTTPResponse | Exception
 PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a date
 #: Answers after which the same request may be sent again.
-TRY_AGAIN = (429, 502, 503, 504)
+TRY_AGAIN = (408, 429, 502, 503, 504)
 BATCH = 1000  # the most products in one bulk request
 BULK_BYTES = 2_000_000  # the most bytes of its body
 FEW = 20  # up to this many products are read one by one, more by the pages of their batches
@@ -76,14 +76,14 @@ class ApiError(Exception):
 
     @property
     def is_final(self) -> bool:
-        """Whether the same request would be refused again, from any caller."""
-        may_pass = self.is_passing or self.status == 408 or self.code == "idempotency_running"
-        return 400 <= self.status < 500 and not may_pass
+        """Whether the same request would be refused again."""
+        may_pass = self.status in TRY_AGAIN or self.code == "idempotency_running"
+        return self.status < 500 and not may_pass
 
     def may_pass_after(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         passes = self.status in TRY_AGAIN or self.code == "idempotency_running"
-        return self.is_busy or (passes and pause <= LONGEST_WAIT)
+        return passes and pause <= LONGEST_WAIT
 
 
 def _words_of(error: Json) -> str:
@@ -107,8 +107,9 @@ class Client:
     nothing listens at the first request, the error is raised at once. Requests to a busy server are
     repeated for up to ten minutes.
 
-    `outage_wait`: repeat requests beyond `tries` until so many seconds were waited. `before_retry`
-    gets each error after which a request is repeated; `after_retry` is called when one succeeds."""
+    `outage_wait`: repeat requests beyond `tries` until so many seconds were waited; math.inf: until
+    the server answers for good, also the first one. `before_retry` gets each error after which a
+    request is repeated; `after_retry` is called when one succeeds."""
 
     def __init__(
         self,
@@ -325,9 +326,12 @@ class Client:
             pause = _pause_after(answer, tries)
             is_last = tries >= self.tries and waited >= self.outage_wait
             if isinstance(answer, ApiError):
-                if answer.is_busy:
+                if self.outage_wait == math.inf:
+                    is_last = answer.is_final
+                elif answer.is_busy:
                     tries, is_last = 0, waited >= BUSY_WAIT
-                is_last = is_last or not answer.may_pass_after(pause)
+                else:
+                    is_last = is_last or not answer.may_pass_after(pause)
             if is_last or self._given_up.is_set():
                 raise answer
             self.before_retry(answer)
@@ -335,11 +339,13 @@ class Client:
             self.sleep(pause)
 
     def _ask(self, method: str, path: str, tries: int, request: Json) -> Answer:
-        """The answer, or the error in its place. Raises where nothing ever listened."""
+        """The answer, or the error in its place. Raises where nothing ever listened, unless it is
+        waited for without end."""
         try:
             response = self.http.request(method, urljoin(self.url, path), **request)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            if isinstance(error, urllib3.exceptions.NewConnectionError) and not self._reached:
+            never_listened = isinstance(error, urllib3.exceptions.NewConnectionError)
+            if never_listened and not self._reached and self.outage_wait < math.inf:
                 raise
             return error
         self._reached = True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -17,9 +16,6 @@ from packshot.client import ApiError, Client, Json, split_for_requests
 from packshot.spreadsheets import facts_of
 from packshot.spreadsheets.fields import NUMBERS, PERCENTAGES
 from packshot.spreadsheets.numbers import shown_amount
-
-#: The error of rows without a photo whose SKUs the server has.
-WITHOUT_UPDATE: Final = "no photo was given for {}, which Packshot has: --update corrects it"
 
 #: SKUs in one request: each may have several products, all corrected in one transaction.
 SKUS: Final = 200
@@ -109,20 +105,12 @@ def parts_of(facts: Sequence[Json]) -> Iterator[Sequence[Json]]:
 
 
 def update_part(
-    client: Client,
-    facts: Sequence[Json],
-    updated: Updated,
-    *,
-    dry_run: bool = False,
-    key: str | None = None,
+    client: Client, facts: Sequence[Json], updated: Updated, *, dry_run: bool = False
 ) -> None:
-    """Send one request; if some of its facts are refused, send another without them.
-
-    With the same Idempotency-Key `key`, another call reports what the first one changed.
-    """
+    """Send one request; if some of its facts are refused, send another without them."""
 
     def correct(these: Sequence[Json]) -> Sequence[Json]:
-        return _correct(client, these, updated, dry_run, key)
+        return _correct(client, these, updated, dry_run)
 
     bad: dict[int, str] = {}
     skus = [each["sku"] for each in facts]
@@ -140,10 +128,10 @@ def update_part(
 
 
 def _correct(
-    client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool, key: str | None
+    client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool
 ) -> Sequence[Json]:
     try:
-        return client.correct_skus(facts, dry_run=dry_run, idempotency_key=key)
+        return client.correct_skus(facts, dry_run=dry_run)
     except (ApiError, urllib3.exceptions.HTTPError) as error:
         is_refused = isinstance(error, ApiError) and error.status < 500
         updated.unanswered += 0 if is_refused or dry_run else len(facts)
@@ -156,53 +144,6 @@ def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int
             case ["products", place, *names]:
                 sku = facts[int(place)]["sku"]
                 yield int(place), f"{sku}: {'/'.join(names)}: {each['detail']}"
-
-
-def name_known(
-    rows: Sequence[Row], find_skus: Callable[[Sequence[str]], Collection[str]]
-) -> Iterator[Row]:
-    """The rows; those without a photo whose SKU the server has say what corrects its products."""
-    skus = [sku for row in rows if row.lacks_photo and (sku := row.fields.get("sku"))]
-    known: Collection[str] = ()
-    with suppress(ApiError):  # sending says it again
-        known = find_skus(list(dict.fromkeys(skus))) if skus else ()
-    for row in rows:
-        sku = row.fields.get("sku")
-        if row.lacks_photo and sku and sku in known:
-            row = without_photo(row, WITHOUT_UPDATE, sku)
-        yield row
-
-
-def without_unchanged(
-    client: Client, rows: Sequence[Row], report: Callable[[str], None]
-) -> list[Row]:
-    """The rows without those that lack a photo and need none: their SKUs have products, and
-    nothing of them differs."""
-    same: set[str] = set()
-    with suppress(ApiError, urllib3.exceptions.HTTPError):  # the rows are refused then
-        same = find_unchanged(client, rows)
-    return without_skus(rows, same, report)
-
-
-def find_unchanged(client: Client, rows: Sequence[Row]) -> set[str]:
-    """The SKUs of rows that lack a photo of which Packshot has products as the rows say."""
-    if not any(row.lacks_photo for row in rows):
-        return set()
-    found = Updated()
-    update_products(client, rows, found, dry_run=True)
-    differ = {sku for sku, product in found.products if product["changes"] or product["refused"]}
-    return found.skus - differ - found.refused_skus
-
-
-def without_skus(
-    rows: Sequence[Row], same: Collection[str], report: Callable[[str], None]
-) -> list[Row]:
-    """The rows without those of these SKUs that lack a photo; says how many these are."""
-    left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in same)]
-    if done := len(rows) - len(left):
-        of = "its SKU has" if done == 1 else "their SKUs have"
-        report(f"{pluralise(done, 'row')} without a photo: {of} products, and nothing differs")
-    return left
 
 
 def without_known(rows: Sequence[Row], updated: Updated) -> list[Row]:

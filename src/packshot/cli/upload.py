@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +13,22 @@ import click
 import urllib3
 from rich.console import Console
 
-from packshot.cli.known_skus import find_skus
 from packshot.cli.options import connection
 from packshot.cli.plain import escape_text, pluralise, print_note
 from packshot.cli.progress import bar, print_table, wait_with_bar
 from packshot.cli.reading import reading
+from packshot.cli.row_checks import check_rows, find_skus
 from packshot.cli.row_reports import count_sources, print_refused, print_skipped
 from packshot.cli.rows import ReadOptions, Row, read_rows, with_own_spreadsheet
 from packshot.cli.sending import (
     SendOptions,
     SendResult,
     elsewhere_words,
-    find_repeated_photos,
     send_rows,
 )
-from packshot.cli.updating import (
-    Updated,
-    name_known,
-    update_products,
-    without_known,
-    without_unchanged,
-)
+from packshot.cli.updating import Updated, update_products, without_known
 from packshot.client import ApiError, Client, Json
 from packshot.lanes import LANES
-from packshot.spreadsheets.currencies import currency_note
-from packshot.spreadsheets.known_spellings import FindSkus, note_known_spellings
 
 #: Seconds in all for which a request is repeated while the server is away: a restart, a full disk.
 OUTAGE_SECONDS = 600.0
@@ -111,7 +102,7 @@ def upload(
     """
     console = Console(stderr=as_json)
     paths = tuple(with_own_spreadsheet(paths))
-    options = replace(read_options, find_skus=lambda skus: _find_skus(client, skus))
+    options = replace(read_options, find_skus=partial(find_skus, client))
     rows = _read(client, paths, options, console, update)
     chosen = SendOptions(update=update, **choices)
     if dry_run:
@@ -125,49 +116,10 @@ def upload(
 def _read(
     client: Client, paths: Sequence[Path], options: ReadOptions, console: Console, update: bool
 ) -> list[Row]:
-    """The rows, with notes on them; unless they `update`, without those that lack a photo and need
-    none."""
-
     def note(words: str) -> None:
         print_note(words, console)
 
-    rows = read_rows(paths, options, note)
-    if not update:
-        rows = list(name_known(without_unchanged(client, rows, note), options.find_skus))
-    _note_on_rows(client, rows, console)
-    _note_spellings(rows, options.find_skus, console)
-    return rows
-
-
-def _note_on_rows(client: Client, rows: Sequence[Row], console: Console) -> None:
-    """Note photos that are given twice, and prices in another currency than the server's."""
-    for repeated in find_repeated_photos(rows):
-        print_note(repeated, console)
-    sheets = {id(row.sheet): row.sheet for row in rows if row.sheet is not None}
-    named = [sheet for sheet in sheets.values() if currency_note(sheet, None)]
-    with suppress(ApiError, urllib3.exceptions.HTTPError):  # sending says it
-        shown = client.stats()["currency"] if named else None
-        for note in filter(None, (currency_note(sheet, shown) for sheet in named)):
-            print_note(f"{note.column}: {note.detail}", console)
-
-
-def _note_spellings(rows: Sequence[Row], find_skus: FindSkus, console: Console) -> None:
-    """Note the SKUs of spreadsheets that Packshot has in another spelling."""
-    by_column: dict[str, list[str | None]] = {}
-    for row in rows:
-        if row.number:  # the SKU of a photo's name is read by those that Packshot has
-            by_column.setdefault(row.columns.get("sku", "sku"), []).append(row.fields.get("sku"))
-    for column, skus in by_column.items():
-        with suppress(ApiError):  # sending says it
-            if note := note_known_spellings(skus, column, find_skus):
-                print_note(f"{note.column}: {note.detail}", console)
-
-
-def _find_skus(client: Client, skus: Sequence[str]) -> Collection[str]:
-    """Without a server a dry run reads the names alone, and an upload says so when it sends."""
-    with suppress(urllib3.exceptions.HTTPError):
-        return find_skus(client, skus)
-    return ()
+    return check_rows(client, read_rows(paths, options, note), note, update=update)
 
 
 def _upload(

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
-import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
-import urllib3
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from packshot.cli.known_skus import find_skus
 from packshot.cli.options import connection
 from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.retry_notices import RetryNotices
+from packshot.cli.row_checks import find_skus
 from packshot.cli.rows import ReadOptions, Row
 from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows
 from packshot.cli.server_errors import error_text
-from packshot.cli.updating import Updated, find_unchanged, parts_of, update_part, without_known
+from packshot.cli.updating import Updated, parts_of, update_part, without_known
 from packshot.cli.watched_batch import WatchedBatch
 from packshot.cli.watched_folder import (
     DONE,
@@ -36,16 +35,13 @@ from packshot.cli.watched_folder import (
     TakenFile,
     WatchedFolder,
 )
-from packshot.client import ApiError, Client, Json
+from packshot.client import ApiError, Client
 from packshot.lanes import LANES, Lane
 
 #: Seconds between two checks of the folder.
 LOOK_SECONDS: Final = 1.0
 #: Files that are sent together: a kill or a signal leaves at most these to be sent again.
 FILES_TOGETHER: Final = 20
-#: Seconds between two attempts while the server is unreachable: at first, and at most.
-FIRST_PAUSE: Final = 2.0
-LONGEST_PAUSE: Final = 60.0
 
 
 class Stopped(Exception):
@@ -128,14 +124,14 @@ class Watcher:
         self.update = update
         self._choices = SendOptions(lane=lane, update=update, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
-        self.read_options = replace(read_options, find_skus=self._find_skus)
+        self.read_options = replace(read_options, find_skus=partial(find_skus, client))
         self.failed = 0
         self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
         self._stuck: dict[str, object] = {}  # files that could not be moved, and their stamps
-        self._notices = RetryNotices(client, self._print_line)
-        client.sleep = self._pause
-        client.before_retry, client.after_retry = self._notices.begin, self._notices.end
+        notices = RetryNotices(client, self._print_line)
+        client.sleep, client.outage_wait = self._pause, math.inf
+        client.before_retry, client.after_retry = notices.begin, notices.end
 
     def ask_to_stop(self, *_: object) -> None:
         """A second signal ends it at once, as a kill would."""
@@ -164,40 +160,12 @@ class Watcher:
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
         if ready := self._settled.take(left):
             batch = WatchedBatch(
-                self.folder,
-                ready,
-                self.read_options,
-                self._print_line,
-                self._find_unchanged,
-                self.update,
+                self.folder, ready, self.read_options, self._print_line, self.client, self.update
             )
             planned = batch.plan()
             self.folder.save_plan(planned)
             self._work(planned)
         return bool(left)
-
-    def _find_skus(self, skus: Sequence[str]) -> set[str]:
-        found, refusal = self._ask(lambda: find_skus(self.client, skus))
-        if refusal:
-            raise refusal
-        return found
-
-    def _find_unchanged(self, rows: Sequence[Row]) -> set[str]:
-        found, _ = self._ask(lambda: find_unchanged(self.client, rows))
-        return found
-
-    def _ask(self, question: Callable[[], Iterable[str]]) -> tuple[set[str], ApiError | None]:
-        """The server's answer, once it gives one, or its refusal."""
-        found: set[str] = set()
-
-        def ask() -> Exception | None:
-            try:
-                found.update(question())
-            except (ApiError, urllib3.exceptions.HTTPError) as error:
-                return error
-            return None
-
-        return found, self._try_until_answered(ask)
 
     # -- a batch -----------------------------------------------------------------------------------
 
@@ -211,7 +179,9 @@ class Watcher:
         """Send files together, and each alone after a refusal of all, which one of them caused."""
         self._check_stop()
         rows = [row for file in files for row in self._rows_to_make(file, updated[file.path])]
-        sent = self._send(rows)
+        sent = send_rows(self.client, rows, self._choices)
+        if isinstance(sent.stopped, ApiError) and sent.stopped.is_passing:  # a wrong key
+            raise sent.stopped
         if sent.stopped is None or len(files) == 1:
             self._finish(files, sent, updated)
             return
@@ -224,53 +194,19 @@ class Watcher:
     def _update(self, file: TakenFile) -> Updated:
         """Correct the products of a spreadsheet's SKUs."""
         updated = Updated()
-
-        def update(part: Sequence[Json], key: str) -> Exception | None:
-            try:
-                update_part(self.client, part, updated, key=key)
-            except (ApiError, urllib3.exceptions.HTTPError) as error:
-                return error
-            return None
-
         for part in parts_of(file.facts):
             self._check_stop()
-            refusal = self._try_until_answered(partial(update, part, str(uuid.uuid4())))
-            if refusal:
-                updated.refuse(part, refusal.explanation)
-        updated.unanswered = 0  # each was answered in the end
+            try:
+                update_part(self.client, part, updated)
+            except ApiError as error:
+                if error.is_passing:  # a wrong key
+                    raise
+                updated.refuse(part, error.explanation)
         for line in updated.lines():
             self._print_line(f"updated {line}")
         if file.facts:
             self._print_line(f"{file.path}: {updated.summary('updated')}")
         return updated
-
-    def _send(self, rows: Sequence[Row]) -> SendResult:
-        """Send until the server has answered for every row, or refused (`stopped`); products made
-        before are recognised."""
-        sent = SendResult()
-
-        def send() -> BaseException | None:
-            nonlocal sent
-            sent = send_rows(self.client, rows, self._choices)
-            return sent.stopped
-
-        self._try_until_answered(send)
-        return sent
-
-    def _try_until_answered(self, attempt: Callable[[], BaseException | None]) -> ApiError | None:
-        """Repeat the attempt while it returns an error that may pass; return one that is final.
-        Raises what a wrong key causes."""
-        pause = FIRST_PAUSE
-        while (error := attempt()) is not None:
-            if isinstance(error, ApiError) and error.status in (401, 403):
-                raise error
-            if isinstance(error, ApiError) and error.is_final:
-                break
-            self._notices.begin(error)
-            self._pause(max(pause, getattr(error, "retry_after", None) or 0))
-            pause = min(pause * 2, LONGEST_PAUSE)
-        self._notices.end()
-        return error if isinstance(error, ApiError) else None
 
     def _finish(
         self, files: Sequence[TakenFile], sent: SendResult, updated: Mapping[str, Updated]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from packshot.cli.photos import NOT_UTF_8, ZIP, PhotoFiles, ZippedPhoto, add_archive, is_utf_8
+from packshot.cli.row_checks import check_rows
 from packshot.cli.rows import (
     PHOTO,
     ReadOptions,
@@ -19,9 +20,9 @@ from packshot.cli.rows import (
     rows_of_photos,
     rows_of_sheet,
 )
-from packshot.cli.updating import facts_in, name_known, without_skus
+from packshot.cli.updating import facts_in
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
-from packshot.client import ApiError, Json, Photo
+from packshot.client import ApiError, Client, Json, Photo
 from packshot.spreadsheets import NO_FIT
 
 NOTHING = "nothing can be made of it"
@@ -36,7 +37,7 @@ class WatchedBatch:
     files: Mapping[str, Stamp]
     read_options: ReadOptions
     report: Report
-    find_unchanged: Callable[[Sequence[Row]], Collection[str]]
+    client: Client
     update: bool = False
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -70,7 +71,7 @@ class WatchedBatch:
         for names in ([path for path in self.files if path not in zips], *([one] for one in zips)):
             found = self._collect(names)
             rows = self._rows_by_names(found.photos, self.report, found)
-            self._assign(rows, found)
+            self._assign(self._checked(rows), found)
             self._leave_out(found)
 
     def _rows_by_names(self, photos: PhotoFiles, report: Report, found: Collected) -> list[Row]:
@@ -78,7 +79,7 @@ class WatchedBatch:
         try:
             return rows_of_photos(photos, self.read_options, report)
         except ApiError as error:
-            if not error.is_final:
+            if error.is_passing:
                 raise
             found.why = error.explanation
             return []
@@ -100,16 +101,10 @@ class WatchedBatch:
                 continue
             self.facts[table] = facts_in(rows) if self.update else []
             self.tables_with_rows |= {table} if rows else set()
-            rows = rows if self.update else self._needed(rows)
-            self._assign(rows, found, table)
+            self._assign(self._checked(rows), found, table)
         if found.why is None:
             self._read_rest(found)
         self._leave_out(found)
-
-    def _needed(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows, without those of which Packshot has all."""
-        left = without_skus(rows, self.find_unchanged(rows), self.report)
-        return list(name_known(left, self.read_options.find_skus))
 
     def _report(self, note: str) -> None:
         """Photos that fit no SKU of the spreadsheet are read by their names."""
@@ -130,6 +125,9 @@ class WatchedBatch:
         self._assign(named, found)
 
     # -- both --------------------------------------------------------------------------------------
+
+    def _checked(self, rows: Sequence[Row]) -> list[Row]:
+        return check_rows(self.client, rows, self.report, update=self.update)
 
     def _collect(self, paths: Iterable[str]) -> Collected:
         found = Collected()
