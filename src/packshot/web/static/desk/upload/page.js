@@ -13,9 +13,9 @@ import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { mappingForm, patternField, skuQuestion } from "./mapping.js";
 import { askPlan, LEAVE, makable, newChoices, REPLACE, toMake, toSkip } from "./plan.js";
-import { preview, skipWords } from "./preview.js";
+import { leftovers, preview, skipWords } from "./preview.js";
 import { showResult } from "./progress.js";
-import { createdWords } from "./report.js";
+import { createdWords, shownOf } from "./report.js";
 import { Sending } from "./sending.js";
 import { uploadBar } from "./upload_bar.js";
 
@@ -273,12 +273,11 @@ export class UploadPage {
   }
 
   #follow({ created, ...rest }, updated) {
-    const made = { ...rest, updated, created: created.length };
-    const { refused, unusable } = this.#chosen;
-    const result = { made, plan: this.#plan, chosen: { refused, unusable }, choices: this.#choices };
+    const made = { ...shownOf(rest), updated, created: created.length };
+    const left = leftovers(this.#plan, this.#chosen, this.#choices);
     this.#chosen.clear();
     scrollTo({ top: 0, behavior: "instant" }); // the result begins above what was chosen
     announce(createdWords(created.length, made.skipped.length));
-    showResult(this.#place, created, result);
+    showResult(this.#place, created, { made, left });
   }
 }

@@ -103,5 +103,8 @@ export function toSkip(plan, unusable, { again }) {
   return rows.map((row) => ({ row, known: plan.known.get(row.photo) }));
 }
 
-/** The matched photos that can't be used. */
-export const badPhotos = (plan, unusable) => plan.photos.matched.filter(({ photo }) => unusable.has(photo));
+/** `[{photo, why}]` of the matched photos that can't be used. */
+export const badPhotos = (plan, unusable) =>
+  plan.photos.matched
+    .filter(({ photo }) => unusable.has(photo))
+    .map(({ photo }) => ({ photo, why: unusable.get(photo) }));

@@ -25,7 +25,7 @@ export function preview(plan, chosen, choices, change) {
   return [
     summary(plan, rows, { errors, leftOut, bad, missing, skipped, same, copies, choices }),
     !rows.length && goodToKnow, // it may say why
-    badList(bad, chosen),
+    badList(bad),
     folded("Products that exist already", inOrder(plan.existing), existingLine, {
       open: changing(plan.existing).length > 0,
     }),
@@ -59,16 +59,28 @@ function givenTwice(plan, rows, copies) {
   ];
 }
 
-/** What the preview named and nothing was made of: it is shown once more with the result. */
-export function leftBehind(plan, chosen, choices) {
+/** What the preview named and nothing was made of, as far as `leftBehind` shows it. */
+export function leftovers(plan, { refused, unusable }, choices) {
+  const same = choices.sameView === LEAVE ? withSameView(plan, unusable) : [];
+  return {
+    bad: badPhotos(plan, unusable),
+    same: same.map(({ row: { photo }, same }) => ({ row: { photo }, same })),
+    errors: errorsOf(plan),
+    ambiguous: plan.photos.ambiguous,
+    missing: missingOf(plan),
+    leftOut: [...refused, ...plan.photos.left_out],
+  };
+}
+
+/** The `leftovers`, shown once more with the result. */
+export function leftBehind({ bad, same, errors, ambiguous, missing, leftOut }) {
   const lists = [
-    badList(badPhotos(plan, chosen.unusable), chosen),
-    choices.sameView === LEAVE &&
-      folded("Left out: products have another photo", withSameView(plan, chosen.unusable), sameViewLine, BAD),
-    folded("To correct or to answer", errorsOf(plan), problemLine, BAD),
-    folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), BAD),
-    missingList(missingOf(plan)),
-    folded("Left out", [...chosen.refused, ...plan.photos.left_out], (one) => line(one.file, one.why)),
+    badList(bad),
+    folded("Left out: products have another photo", same, sameViewLine, BAD),
+    folded("To correct or to answer", errors, problemLine, BAD),
+    folded("Ambiguous photos", ambiguous, ({ photo, why }) => line(photo, why), BAD),
+    missingList(missing),
+    folded("Left out", leftOut, ({ file, why }) => line(file, why)),
   ];
   const again =
     "To make these as well, correct them and upload the same files again: what was made is skipped.";
@@ -100,9 +112,8 @@ function missingOf(plan) {
 const missingList = (missing) =>
   folded("Missing photos", missing, missingLine, { ...BAD, open: missing.length <= FEW });
 
-function badList(bad, chosen) {
-  const draw = ({ photo }) => line(photo, chosen.unusable.get(photo));
-  const list = folded("Photos that can't be used", bad, draw, BAD);
+function badList(bad) {
+  const list = folded("Photos that can't be used", bad, ({ photo, why }) => line(photo, why), BAD);
   list?.classList.add("import-refused");
   return list;
 }

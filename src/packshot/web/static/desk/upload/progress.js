@@ -189,11 +189,9 @@ function keepForReload(result, address) {
 }
 
 const notesOn = (result) =>
-  result
-    ? [...report(result.made), ...leftBehind(result.plan, result.chosen, result.choices)].filter(Boolean)
-    : [];
+  result ? [...report(result.made), ...leftBehind(result.left)].filter(Boolean) : [];
 
-/** Show what became of an upload: `made` of its `plan`, what was `chosen`, and the `choices`. */
+/** Show what became of an upload: what was `made`, and what was `left`, see `leftovers`. */
 export function showResult(place, created, result) {
   if (created.length) {
     const batches = [...new Set(created.map((product) => product.batch_id))];

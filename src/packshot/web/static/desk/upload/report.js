@@ -22,6 +22,18 @@ export function report({ updated, refused, skipped, replaced, created }) {
   ];
 }
 
+/** What the lists show of rows, which may be long: the browser keeps it for a reload. */
+export const shownOf = ({ skipped, refused, replaced }) => ({
+  skipped: skipped.map(({ row, known }) => ({ row: shownRow(row, known.differs), known })),
+  refused: refused.map(({ row, why }) => ({ row: shownRow(row), why })),
+  replaced: replaced.map(({ id, sku, view }) => ({ id, sku, view })),
+});
+
+const shownRow = ({ photo, fields }, differs = {}) => ({
+  photo,
+  fields: Object.fromEntries(["raw_image", ...Object.keys(differs)].map((name) => [name, fields[name]])),
+});
+
 const refusedLine = ({ row, why }) =>
   h("li", {}, h("strong", {}, row.photo ?? row.fields.raw_image), h("span", {}, why));
 
