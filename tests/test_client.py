@@ -179,6 +179,29 @@ def test_a_client_that_gives_up_ends_its_pauses() -> None:
         client.stats()
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        ("200 OK", [], "HTTP 200, but not an answer of Packshot's"),
+        ("301 Moved", [("Location", "https://shop.example/")], "leads to https://shop.example/"),
+        ("404 Not Found", [], "HTTP 404"),
+    ],
+)
+def test_another_program_in_packshots_place_is_named(
+    status: str, headers: list[tuple[str, str]], words: str
+) -> None:
+    """As behind an address with a typing error, or one that a proxy redirects to https."""
+
+    def page(environ: Json, start_response: Any) -> Iterable[bytes]:
+        start_response(status, [*headers, ("Content-Type", "text/html; charset=utf-8")])
+        return [b"<h1>Welcome</h1>"]
+
+    with served(page) as url, pytest.raises(ApiError, match=words):
+        Client(url).stats()
+    with served(page) as url, pytest.raises(ApiError, match=words):
+        list(Client(url).export())
+
+
 def test_it_waits_for_many_and_sees_each_change(shop: Shop) -> None:
     """120 products in one batch, of which the oldest never get ready until the end."""
     ids = shop.create(*[row(gst=0) for _ in range(120)])

@@ -1839,6 +1839,12 @@ def test_a_session_that_ends_keeps_the_decisions(guarded_shop: DeskShop, open_de
     expect(left(desk.page)).to_have_text("2 left")
     desk.context.clear_cookies()
     desk.press("a")
+    problem = {"type": "/problems/too_many_requests", "detail": "wait for 700 seconds"}
+    refusal = {"status": 429, "json": problem, "content_type": "application/problem+json"}
+    desk.page.route("**/session", lambda route: route.fulfill(**refusal), times=1)
+    desk.page.get_by_label("Your key").fill("not looked at")
+    desk.page.get_by_role("button", name="Sign in").click()
+    expect(desk.page.get_by_text("Wait for 700 seconds.")).to_be_visible()
     desk.page.get_by_label("Your key").fill(KEY.split(":")[1])
     desk.page.get_by_role("button", name="Sign in").click()
     expect(desk.page.locator("#saving")).to_be_hidden()

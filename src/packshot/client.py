@@ -8,7 +8,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode, urljoin
@@ -60,7 +60,7 @@ class ApiError(Exception):
         self.code = str(problem.get("type")).removeprefix("/problems/")
         self.is_busy = self.code == "busy"
         self.errors: list[Json] = problem.get("errors") or []
-        self.message: str = problem.get("message") or f"HTTP {self.status}"
+        self.message: str = problem.get("message") or _words_of_another(response)
         super().__init__(f"{self.status}: {self.message}")
 
     @property
@@ -84,6 +84,14 @@ class ApiError(Exception):
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         passes = self.status in TRY_AGAIN or self.code == "idempotency_running"
         return passes and pause <= LONGEST_WAIT
+
+
+def _words_of_another(response: urllib3.BaseHTTPResponse) -> str:
+    """What a proxy or another program answered in Packshot's place."""
+    if place := response.get_redirect_location():
+        return f"this address leads to {place}: use that one"
+    status = f"HTTP {response.status}"
+    return status if response.status >= 400 else f"{status}, but not an answer of Packshot's"
 
 
 def _words_of(error: Json) -> str:
@@ -272,31 +280,21 @@ class Client:
         self,
         as_format: str = "csv",
         *,
-        counted: Callable[[int], None] | None = None,
-        found: Callable[[int], None] | None = None,
-        same_view: Callable[[str], None] | None = None,
+        begun: Callable[[Mapping[str, str]], object] = lambda headers: None,
         **filters: str,
     ) -> Iterator[bytes]:
         """The approved pictures as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, in
         pieces.
 
-        `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
-        that is cut off raises an error of urllib3. `found` gets the number of pictures that were
-        approved before their fidelity check found a change. `same_view` gets the numbers of
-        products of one SKU that no view tells apart, `8 9, 11 12` (and `, 9 more` of more than 20
-        groups), or an empty text.
+        A ZIP that is cut off raises an error of urllib3. `begun` gets the answer's headers before
+        the first piece: `Packshot-Pictures` and others, see docs/api.md.
 
         Filters: category, batch, sku, products, since; names and preset for a ZIP, pictures_at for
         a shop's file, see docs/api.md.
         """
         query = urlencode({"format": as_format, **filters})
         response = self._send("GET", f"api/export?{query}", preload_content=False)
-        if counted is not None:
-            counted(int(response.headers.get("Packshot-Pictures", 0)))
-        if found is not None:
-            found(int(response.headers.get("Packshot-Found-After-Approval", 0)))
-        if same_view is not None:
-            same_view(response.headers.get("Packshot-Same-View", ""))
+        begun(response.headers)
         try:
             yield from response.stream(65_536)
         finally:
@@ -339,8 +337,7 @@ class Client:
             self.sleep(pause)
 
     def _ask(self, method: str, path: str, tries: int, request: Json) -> Answer:
-        """The answer, or the error in its place. Raises where nothing ever listened, unless it is
-        waited for without end."""
+        """The answer, or the error in its place; raises where nothing ever listened."""
         try:
             response = self.http.request(method, urljoin(self.url, path), **request)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -349,7 +346,8 @@ class Client:
                 raise
             return error
         self._reached = True
-        return response if response.status < 400 else ApiError(response, tries)
+        is_page = "html" in response.headers.get("Content-Type", "")  # of a proxy, another program
+        return ApiError(response, tries) if is_page or response.status >= 300 else response
 
 
 def split_for_requests(

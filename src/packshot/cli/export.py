@@ -10,7 +10,6 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urljoin
@@ -83,18 +82,14 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     output, as_format = _target(output, as_format)
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     warnings = Warnings(client.url)
-    pieces_of = partial(client.export, as_format, **warnings.listeners, **filters)
     if output is None:
-        for piece in pieces_of():
+        for piece in client.export(as_format, begun=warnings.read, **filters):
             click.echo(piece, nl=False)
         warnings.report()
         return
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
-        with ProgressBar() as bar, unfinished.open("wb") as file:
-            pieces = pieces_of(counted=bar.expect)
-            for piece in pieces:
-                file.write(bar.count(piece))
+        _write(unfinished, client, as_format, warnings, filters)
         notes = _read_notes(unfinished) if as_format == "zip" else ZipNotes()
         words = _contents(unfinished, as_format, notes.pictures)
         earlier = "; it replaced the earlier file" if output.exists() else ""
@@ -113,6 +108,19 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     if as_format == "shopify" and given["pictures_at"]:
         _name_renamed(output)
     _report_notes(notes, given["preset"])
+
+
+def _write(
+    path: Path, client: Client, as_format: str, warnings: Warnings, filters: Mapping[str, str]
+) -> None:
+    with ProgressBar() as bar, path.open("wb") as file:
+
+        def begin(headers: Mapping[str, str]) -> None:
+            warnings.read(headers)
+            bar.expect(int(headers.get("Packshot-Pictures", 0)))
+
+        for piece in client.export(as_format, begun=begin, **filters):
+            file.write(bar.count(piece))
 
 
 def _report_notes(notes: ZipNotes, preset: str | None) -> None:
@@ -152,16 +160,12 @@ class Warnings:
         self.groups: list[list[str]] = []
         self.more = 0  # groups
 
-    @property
-    def listeners(self) -> dict[str, Any]:
-        """For `Client.export`."""
-        return {"found": self._note_pictures, "same_view": self._note_products}
-
-    def _note_pictures(self, pictures: int) -> None:
-        self.pictures = pictures
-
-    def _note_products(self, header: str) -> None:
-        groups = [group.split() for group in header.split(", ") if group]
+    def read(self, headers: Mapping[str, str]) -> None:
+        """Read the headers of the export."""
+        self.pictures = int(headers.get("Packshot-Found-After-Approval", 0))
+        groups = [
+            group.split() for group in headers.get("Packshot-Same-View", "").split(", ") if group
+        ]
         self.groups = [group for group in groups if group[-1] != "more"]
         self.more = sum(int(group[0]) for group in groups if group[-1] == "more")
 

@@ -6,7 +6,7 @@ import { $, h } from "./dom.js";
 import { outbox } from "./outbox.js";
 import { go } from "./place.js";
 import { toast } from "./toast.js";
-import { ended, many } from "./words.js";
+import { ended, many, sentence } from "./words.js";
 
 const OVER =
   "Your session is over. Nothing is lost: what you decided is kept and saved as soon as you are back.";
@@ -40,8 +40,9 @@ export class SigningIn {
       else takeOver();
       return null;
     } catch (error) {
+      if (!isExpected(error)) throw error;
       if (error instanceof Away) return "Packshot can't be reached. Try again.";
-      return "This key is not known. Try again.";
+      return error.status === 401 ? "This key is not known. Try again." : sentence(error.message);
     }
   }
 
