@@ -134,7 +134,7 @@ def _run_fake_gemini(faults: Sequence[str]) -> str:
     """Start the process; return its address, or "" when it ended."""
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [
-            *(sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"),
+            *(sys.executable, "-m", "packshot.testing.fake_gemini"),
             *(word for fault in faults for word in ("--fault", fault)),
         ],
         stdout=subprocess.PIPE,

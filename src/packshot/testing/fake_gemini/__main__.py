@@ -1,11 +1,10 @@
-"""`python -m packshot.testing.fake_gemini --port 0 --latency 0.2 --fault cut_body=0.1`."""
+"""`python -m packshot.testing.fake_gemini --port 8080 --latency 0.2 --fault cut_body=0.1`."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import threading
-from pathlib import Path
 
 from packshot.testing.fake_gemini import FAULTS, FakeGemini
 from packshot.testing.fake_gemini.faults import read_chance
@@ -17,15 +16,8 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with FakeGemini(
-        port=options.port,
-        latency=options.latency,
-        ledger=options.ledger,
-        key=options.key,
-        side=options.side,
-        chances=dict(options.fault),
-        seed=options.seed,
-    ) as fake:
+    chances = dict(options.fault)
+    with FakeGemini(port=options.port, latency=options.latency, chances=chances) as fake:
         print(fake.url, flush=True)
         stop.wait()
 
@@ -34,10 +26,6 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="packshot.testing.fake_gemini", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--latency", type=float, default=0.2, help="seconds per answer, about")
-    parser.add_argument("--ledger", type=Path, help="JSON lines, one per request")
-    parser.add_argument("--key", help="the only key accepted; default: any")
-    parser.add_argument("--side", type=int, help="pixels of each picture, whatever is asked for")
-    parser.add_argument("--seed", type=int, default=0, help="for the faults by chance")
     parser.add_argument(
         "--fault",
         type=_chance,

@@ -1,4 +1,4 @@
-"""The fake's sockets: threads, HTTP/1.1, the order of faults to come, and the ledger."""
+"""The fake's sockets: threads, HTTP/1.1, the faults to come, and the ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 
 import packshot.testing.fake_gemini.strict as strict
@@ -23,8 +22,7 @@ from packshot.testing.fake_gemini.faults import FAULTS, Fault, Reply, reply_of, 
 from packshot.testing.fake_gemini.painting import Painter, paint
 from packshot.testing.fake_gemini.writing import PaidCall, answer, used
 
-ROUTE = re.compile(r".*/(?:v1|v1beta)/models(?:/(?P<model>[^:/?]+)(?P<verb>:\w+)?)?(?:\?.*)?")
-CONTROL = "/fake/"
+ROUTE = re.compile(r".*/(?:v1|v1beta)/models/(?P<model>[^:/?]+)(?P<verb>:\w+)?(?:\?.*)?")
 DRIP_SECONDS = 0.05
 HANG_SECONDS = 600.0
 MAX_BODY = 2_000_000_000
@@ -50,15 +48,14 @@ class FakeGemini:
     `latency` is in seconds per answer, give or take a third; `chances` are faults by name with
     their probability; `key` is the only key taken (None: any); `side` makes pictures of that size,
     whatever was asked for (small ones make fast tests); `painter` makes them; `tls` serves https.
+    `calls` is the ledger: the requests that reached a model, and whether they were paid for.
     """
 
     def __init__(
         self,
         *,
-        host: str = "127.0.0.1",
         port: int = 0,
         latency: float = 0.0,
-        ledger: Path | None = None,
         key: str | None = None,
         side: int | None = None,
         painter: Painter = paint,
@@ -78,10 +75,9 @@ class FakeGemini:
         self.stopping = threading.Event()
         self._chances, self._random = dict(chances or {}), random.Random(seed)
         self._orders: list[_Order] = []
-        self._ledger = ledger.open("a", encoding="utf-8") if ledger else None
         self._lock = threading.Lock()
         self.batches = Batches(self.work_on)
-        self._server = _Server((host, port), _handler_for(self))
+        self._server = _Server(("127.0.0.1", port), _handler_for(self))
         self._scheme = "https" if tls else "http"
         if tls:
             self._server.wrap(tls)
@@ -92,8 +88,7 @@ class FakeGemini:
     @property
     def url(self) -> str:
         """`http://127.0.0.1:port`, or https."""
-        host, port = self._server.server_address[:2]
-        return f"{self._scheme}://{host!s}:{port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def connections(self) -> int:
@@ -112,8 +107,6 @@ class FakeGemini:
         self._server.server_close()
         self._server.close_connections()
         self._thread.join()
-        if self._ledger:
-            self._ledger.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -187,9 +180,6 @@ class FakeGemini:
     def write_down(self, call: PaidCall) -> None:
         with self._lock:
             self.calls.append(call)
-            if self._ledger and not self._ledger.closed:
-                self._ledger.write(call.line())
-                self._ledger.flush()
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not beyond the server's end."""
@@ -257,14 +247,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        """Models, files, jobs, and the ledger at /fake/calls."""
-        if self.path.startswith(CONTROL):
-            return self._control({})
+        """Models, files and jobs."""
         if owns(self.path):
             return self._serve_batches("GET")
         try:
             self._check_access()
-            self._reply(_models(self._route().group("model")))
+            self._reply(_model(self._route().group("model")))
         except strict.ErrorAnswer as refused:
             self._reply(reply_of_refusal(refused))
         return None
@@ -274,13 +262,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve_batches("DELETE")
 
     def do_POST(self) -> None:
-        """generateContent, batches, uploads, and commands at /fake/misbehave and /fake/behave."""
+        """generateContent, batches and uploads."""
         raw = self._raw_body()
         if owns(self.path):
             return self._serve_batches("POST", raw)
         body = _json_in(raw)
-        if self.path.startswith(CONTROL):
-            return self._control(body)
         self.gemini.enter({name.lower(): value for name, value in self.headers.items()}, body)
         try:
             self._generate(body)
@@ -347,20 +333,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return b""
         return self.rfile.read(length)
-
-    def _control(self, body: Any) -> None:
-        """Orders from another process."""
-        action = self.path.removeprefix(CONTROL).partition("?")[0]
-        if action == "misbehave":
-            self.gemini.misbehave(
-                body["fault"], body.get("times", 1), kind=body.get("kind"), call=body.get("call")
-            )
-        elif action == "behave":
-            self.gemini.behave()
-        elif action != "calls":
-            return self._reply(reply_of({"error": "no such action"}, 404))
-        calls = [json.loads(call.line()) for call in self.gemini.calls]
-        return self._reply(reply_of({"calls": calls}))
 
     # --- Onto the wire --------------------------------------------------------------------------
 
@@ -431,19 +403,14 @@ def _json_in(raw: bytes) -> Any:
         return None
 
 
-def _models(name: str | None) -> Reply:
-    """models.get, or models.list without a name."""
-    if name:
-        strict.check_model(name)
-        return reply_of(_model(name))
-    every = strict.ANALYSIS_MODELS + strict.IMAGE_MODELS
-    return reply_of({"models": [_model(each) for each in every]})
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {
-        "name": f"models/{name}",
-        "displayName": name,
-        "version": "fake",
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
-    }
+def _model(name: str) -> Reply:
+    """models.get."""
+    strict.check_model(name)
+    return reply_of(
+        {
+            "name": f"models/{name}",
+            "displayName": name,
+            "version": "fake",
+            "supportedGenerationMethods": ["generateContent", "countTokens"],
+        }
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -35,10 +35,6 @@ class PaidCall:
     tokens_in: int = 0
     tokens_out: int = 0  # text and thinking
     tokens_image: int = 0
-
-    def line(self) -> str:
-        """One JSON line."""
-        return json.dumps(asdict(self)) + "\n"
 
 
 def used(good: dict[str, Any]) -> dict[str, int]:
@@ -104,13 +100,11 @@ def _envelope(
 
 
 def _text(asked: CheckedRequest, pixels: BgrPixels | None) -> str:
-    if asked.schema is None:
-        return "A product, photographed from the front."
-    properties = asked.schema.get("properties", {})
+    properties = (asked.schema or {}).get("properties", {})
     if "same_product" in properties:
         return json.dumps(_comparison(asked, pixels))
     if "variants" not in properties:
-        return json.dumps(_fitting(asked.schema, asked.schema))
+        return "A product, photographed from the front."
     wanted = properties["variants"].get("minItems", 3)
     return json.dumps(_analysis(asked.words, pixels, wanted), ensure_ascii=False)
 
@@ -180,17 +174,3 @@ def _colour_name(pixels: BgrPixels | None) -> str:
         return "black" if value < 70 else "grey" if value < 190 else "white"
     names = ("red", "orange", "yellow", "green", "green", "cyan", "blue", "violet", "pink", "red")
     return names[int(hue) * len(names) // 180]
-
-
-def _fitting(schema: dict[str, Any], root: dict[str, Any]) -> Any:
-    """The plainest value that fits a JSON schema."""
-    if "$ref" in schema:
-        return _fitting(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root)
-    if "enum" in schema:
-        return schema["enum"][0]
-    kind = schema.get("type", "object")
-    if kind == "object":
-        return {name: _fitting(each, root) for name, each in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [_fitting(schema["items"], root)] * schema.get("minItems", 1)
-    return {"string": "text", "integer": 1, "number": 1.0, "boolean": True}.get(kind)
