@@ -89,22 +89,21 @@ UNBILLED = LASTING | {
 # --- Answers -------------------------------------------------------------------------------------
 
 
-def refusal(answer: GeminiAnswer, subject: str) -> VariantRefused | None:
-    """The refusal in an answer, if it holds one. `subject` names product and picture."""
+def check_refusal(answer: GeminiAnswer, subject: str) -> None:
+    """Raise VariantRefused if the answer is a refusal. `subject` names product and picture."""
     reason, said = _reason(answer)
     if reason in RECITATION:
-        return VariantRefused(
+        raise VariantRefused(
             f"Gemini refuses {subject}: the result would copy protected work ({reason}){said}. "
             "Ask for a redo with other words.",
             code="refused_recitation",
         )
     if reason in SAFETY:
-        return VariantRefused(
+        raise VariantRefused(
             f"Gemini refuses {subject} for safety ({reason}){said}. "
             "Use another photo, or ask for a redo with other words.",
             code="refused_safety",
         )
-    return None
 
 
 def nothing_usable(answer: GeminiAnswer, subject: str, wanted: str) -> UnusableAnswer:
@@ -138,35 +137,6 @@ def _short(text: str) -> str:
 # --- The wire ------------------------------------------------------------------------------------
 
 
-def timed_out(model: str, setting: str = "GEMINI_TIMEOUT") -> Unavailable:
-    """The error when no whole answer came before the call's own deadline."""
-    return Unavailable(f"{model} gave no complete answer within {setting}.", code="gemini_timeout")
-
-
-def stalled(model: str, seconds: float) -> Unavailable:
-    """The error when an answer began, and nothing more came for so many seconds."""
-    return Unavailable(
-        f"{model} stopped in the middle of its answer: nothing came for {seconds:g} s.",
-        code="gemini_stalled",
-    )
-
-
-def unreachable(model: str) -> Unavailable:
-    """The error when there was no connection at all."""
-    return Unavailable(
-        f"No connection to Gemini could be made ({model}): check the network, the proxy and "
-        "GOOGLE_GEMINI_BASE_URL.",
-        code="gemini_unreachable",
-    )
-
-
-def cut_off(model: str) -> Unavailable:
-    """The error when the connection broke before the answer was whole."""
-    return Unavailable(
-        f"The connection to {model} ended before its answer was complete.", code="gemini_cut"
-    )
-
-
 def not_json(model: str) -> Unavailable:
     """The error for an answer that is not JSON: cut short, or a page of a proxy."""
     return Unavailable(
@@ -180,13 +150,24 @@ def of_transport(error: Exception, model: str, setting: str, stall: float) -> Un
     """The error for one of the HTTP library; None for any other. `setting` has the time that a call
     may take, `stall` the longest pause in an answer, in seconds."""
     if isinstance(error, NO_CONNECTION):
-        return unreachable(model)
+        return Unavailable(
+            f"No connection to Gemini could be made ({model}): check the network, the proxy and "
+            "GOOGLE_GEMINI_BASE_URL.",
+            code="gemini_unreachable",
+        )
     if isinstance(error, Stalled):
-        return stalled(model, stall)
+        return Unavailable(
+            f"{model} stopped in the middle of its answer: nothing came for {stall:g} s.",
+            code="gemini_stalled",
+        )
     if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-        return timed_out(model, setting)
+        return Unavailable(
+            f"{model} gave no complete answer within {setting}.", code="gemini_timeout"
+        )
     if isinstance(error, CUT):
-        return cut_off(model)
+        return Unavailable(
+            f"The connection to {model} ended before its answer was complete.", code="gemini_cut"
+        )
     return not_json(model) if isinstance(error, httpx2.HTTPError) else None
 
 

@@ -114,9 +114,7 @@ class PaidCalls:
         try:
             answer = self._answer(paid, began)
             book(record, paid.request.model, answer, self._today())
-            refused = failures.refusal(answer, paid.subject)
-            if refused is not None:
-                raise refused
+            failures.check_refusal(answer, paid.subject)
             result = accept(answer)
         except PackshotError as error:
             record.outcome = error.code

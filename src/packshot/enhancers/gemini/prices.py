@@ -13,6 +13,7 @@ from importlib.resources import files
 from pydantic import BaseModel, ConfigDict, Field
 
 from packshot.enhancers.gemini.models import current_name
+from packshot.enhancers.gemini.sizes import nominal_side
 from packshot.lanes import LANES, Lane
 from packshot.settings import Settings
 
@@ -173,15 +174,11 @@ def expected_cost(
 
 def _picture_tokens(price: Price, size: str) -> int | None:
     """Tokens of one picture; a size the table lacks counts as the next larger one it has."""
-    sizes = sorted(price.picture_tokens, key=_kilopixels)
+    sizes = sorted(price.picture_tokens, key=nominal_side)
     return next(
-        (price.picture_tokens[each] for each in sizes if _kilopixels(each) >= _kilopixels(size)),
+        (price.picture_tokens[each] for each in sizes if nominal_side(each) >= nominal_side(size)),
         None,
     )
-
-
-def _kilopixels(size: str) -> int:
-    return int(size.removesuffix("K"))
 
 
 def _notes(settings: Settings, on_date: date, known: bool, lane: Lane) -> tuple[str, ...]:

@@ -22,9 +22,7 @@ MAX_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
     """Parse an answer that was stored whole. Raises VariantRefused when it is a refusal."""
     answer = read_answer(body)
-    refused = failures.refusal(answer, paid.subject)
-    if refused is not None:
-        raise refused
+    failures.check_refusal(answer, paid.subject)
     return answer
 
 
