@@ -10,8 +10,8 @@ import numpy as np
 
 from bench import fidelity_local as local
 from bench.fidelity_pairs import Damaged, Pair, Product, Random, coded, enhance, trimmed
-from packshot.fidelity.sides import disc
 from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, as_bytes, to_lab, to_linear, to_srgb
+from packshot.pictures.masks import disc
 
 FAITHFUL = ("background", "relight", "tone", "combo", "lifted", "denoised")
 LIGHT = (0.02, 0.08)  # mean linear light of an underexposed product
@@ -110,7 +110,7 @@ def scrap(whole: Bytes, random: Random) -> Damaged:
 
 
 def _at_edge(product: Mask, random: Random) -> tuple[int, int]:
-    rows, columns = np.nonzero(product & (cv2.erode(product.astype(np.uint8), disc(5)) == 0))
+    rows, columns = np.nonzero(product & (cv2.erode(product.astype(np.uint8), disc(2)) == 0))
     pick = int(random.integers(0, len(rows)))
     return int(columns[pick]), int(rows[pick])
 

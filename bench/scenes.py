@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import ROOT
-from packshot.enhancers.local.framing import box_of
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
+from packshot.pictures.boxes import box_of
 from packshot.pictures.imaging import to_array
 
 SHARED = ROOT.parent / "shared" / "photos"

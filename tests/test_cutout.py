@@ -23,10 +23,10 @@ from packshot.enhancers.local import (
 )
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
 from packshot.pictures.arrays import Mask, as_bytes
+from packshot.pictures.boxes import Box, box_of
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 
 Bytes = NDArray[np.uint8]
@@ -125,7 +125,7 @@ def test_no_old_background_is_left_in_the_rim() -> None:
 def test_the_refined_edge_follows_the_photo() -> None:
     picture, truth = scene(sheet_of_paper())
     rough = cv2.resize(truth.astype(np.uint8), (125, 100), interpolation=cv2.INTER_NEAREST) > 0
-    at = framing.scale_box(framing.box_of(rough), rough.shape, picture.shape, edges.MARGIN)
+    at = framing.scale_box(box_of(rough), rough.shape, picture.shape, edges.MARGIN)
     alpha = edges.cut(picture, rough, longest=2000).alpha > 127
     wanted = truth[at.top : at.bottom, at.left : at.right]
     assert (alpha & wanted).sum() / (alpha | wanted).sum() > 0.975

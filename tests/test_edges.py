@@ -14,7 +14,7 @@ from packshot.enhancers.local import compose, edges, findings, recipes
 from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.leftovers import remove_leftovers
 from packshot.enhancers.local.options import PictureOptions
-from packshot.enhancers.local.ragged import is_ragged
+from packshot.enhancers.local.outline import is_ragged
 from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Mask, as_bytes
 

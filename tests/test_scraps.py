@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop, edges, findings, outline, recipes, scraps
+from packshot.enhancers.local import backdrop, edges, findings, leftovers, outline, recipes
 from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures.arrays import Floats, Mask, as_bytes
 from packshot.pictures.imaging import encode_array
@@ -42,7 +42,7 @@ def photo_on(
 @pytest.mark.parametrize("shadow", [0.0, 0.5])
 @pytest.mark.parametrize("ground", [wood(), np.full((*SHAPE, 3), 120, np.float32)])
 def test_a_scrap_of_the_ground_is_removed(ground: Floats, shadow: float) -> None:
-    made = scraps.remove_scraps(photo_on(ground, shadow), PRODUCT | SCRAP).mask
+    made = leftovers.remove_scraps(photo_on(ground, shadow), PRODUCT | SCRAP).mask
     assert (made & SCRAP & ~PRODUCT).sum() < 0.15 * (SCRAP & ~PRODUCT).sum()
     assert (PRODUCT & ~made).sum() < 0.004 * PRODUCT.sum()
 
@@ -50,7 +50,7 @@ def test_a_scrap_of_the_ground_is_removed(ground: Floats, shadow: float) -> None
 @pytest.mark.parametrize("colour", [(240, 238, 244), (150, 110, 80), (40, 60, 150)])
 @pytest.mark.parametrize("shadow", [0.0, 0.5])
 def test_nothing_is_removed_from_a_good_mask(colour: tuple[int, int, int], shadow: float) -> None:
-    found = scraps.remove_scraps(photo_on(wood(), shadow, colour), PRODUCT)
+    found = leftovers.remove_scraps(photo_on(wood(), shadow, colour), PRODUCT)
     assert found.mask is PRODUCT and not found.maybe_left
 
 
@@ -58,7 +58,7 @@ def test_a_part_of_another_colour_than_the_ground_stays() -> None:
     photo = photo_on(wood())
     photo[SCRAP & ~PRODUCT] = (30, 90, 200)
     whole: Mask = PRODUCT | SCRAP
-    found = scraps.remove_scraps(photo, whole)
+    found = leftovers.remove_scraps(photo, whole)
     assert found.mask is whole and not found.maybe_left
 
 
@@ -69,7 +69,7 @@ def test_a_part_of_a_coloured_grounds_colour_that_ends_sharply_is_reported(
     photo = photo_on(np.full((*SHAPE, 3), ground, np.float32), colour=(45, 40, 90))
     photo[SCRAP & ~PRODUCT] = np.array(ground) * 0.7  # in the product's hard shadow
     whole: Mask = PRODUCT | SCRAP
-    assert scraps.remove_scraps(photo, whole).maybe_left is reported
+    assert leftovers.remove_scraps(photo, whole).maybe_left is reported
 
 
 def shrunk(mask: Mask) -> Mask:

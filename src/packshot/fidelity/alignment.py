@@ -8,8 +8,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.sides import Side, disc
+from packshot.fidelity.sides import Side
 from packshot.pictures.arrays import Floats, Mask
+from packshot.pictures.masks import disc, grow
 
 RATIO: Final = 0.85  # Lowe's ratio test, generous: MAGSAC drops wrong matches
 INLIER_PX: Final = 4.0
@@ -17,7 +18,7 @@ MIN_INLIERS: Final = 12
 MAX_DEGREES: Final = 40.0
 MAX_STRETCH: Final = 2.0
 MAX_SCALE: Final = 4.0
-BESIDE_PX: Final = 31  # features nearer to the product are still its own
+BESIDE_PX: Final = 15  # features nearer to the product are still its own
 FLOW_SMOOTH: Final = 21.0  # px; much larger than a letter, so that no single letter is moved
 MAX_FLOW: Final = 12.0  # px
 
@@ -88,7 +89,7 @@ def align_again(raw: Side, enhanced: Side, found: Alignment) -> Alignment | None
     height, width = raw.mask.shape
     within = ((places >= 0) & (places < (width, height))).all(axis=1)
     x, y = np.where(within[:, None], places, 0).astype(int).T
-    around = cv2.dilate(raw.mask.astype(np.uint8), disc(BESIDE_PX)) > 0
+    around = grow(raw.mask, BESIDE_PX)
     beside = ~(within & around[y, x])
     points, descriptors = enhanced.points[beside], enhanced.descriptors[beside]
     return align(raw, replace(enhanced, points=points, descriptors=descriptors))
@@ -148,7 +149,7 @@ def add_flow(found: Alignment, raw: Side, enhanced: Side, common: Mask) -> Align
     grey_raw[hidden] = grey_enhanced[hidden] = 128
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
     flow = np.clip(dis.calc(grey_raw, grey_enhanced, None), -MAX_FLOW, MAX_FLOW)
-    weight = _texture(grey_raw) * cv2.erode(common.astype(np.uint8), disc(9)) + 1e-4
+    weight = _texture(grey_raw) * cv2.erode(common.astype(np.uint8), disc(4)) + 1e-4
     smooth = _smooth(np.dstack([flow * weight[..., None], weight]))
     total = smooth[..., 2:]
     known = np.clip(total / 0.5, 0, 1)  # where nothing has texture, nothing is moved

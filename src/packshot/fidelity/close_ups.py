@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from packshot.fidelity.comparing import Comparison, RawSide
-from packshot.fidelity.sides import Box, Frame, Side, corners_of
+from packshot.fidelity.sides import Frame, Side, corners_of
 from packshot.fidelity.verdicts import Reason
-from packshot.pictures.arrays import Bytes, Floats, resize
+from packshot.pictures.arrays import Bytes, Floats, resize, size_at
+from packshot.pictures.boxes import Edges
 from packshot.pictures.imaging import encode_array, to_array
 
 MIN_SHARE: Final = 0.2  # of the product's crop: the smallest close-up
@@ -35,7 +36,7 @@ def draw(
     return (products[0], ours), (products[1], theirs)
 
 
-def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Box | None:
+def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Edges | None:
     """The place of the first reason that has one; else where the pixels differ most. In px of the
     raw crop."""
     height, width = raw.mask.shape
@@ -50,13 +51,13 @@ def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Box 
     return _around((float(x), float(y), float(x), float(y)), (width, height))
 
 
-def _in_crop(shares: list[float], frame: Frame) -> Box:
+def _in_crop(shares: list[float], frame: Frame) -> Edges:
     size = np.array([frame.width, frame.height], np.float32)
     left, top, right, bottom = frame.to_crop(np.reshape(shares, (2, 2)) * size).ravel()
     return float(left), float(top), float(right), float(bottom)
 
 
-def _around(place: Box, size: tuple[int, int]) -> Box:
+def _around(place: Edges, size: tuple[int, int]) -> Edges:
     """The place with a margin around it, moved and cut to fit into the crop."""
     spans = []
     least = MIN_SHARE * max(size)
@@ -76,7 +77,7 @@ def _enlarge(rgb: Bytes, frame: Frame, corners: Floats) -> bytes:
     (left, top), (right, bottom) = low.astype(int), high.astype(int)
     part = np.ascontiguousarray(rgb[top:bottom, left:right, :3])
     scale = ENLARGED / max(part.shape[:2])
-    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    size = size_at(part, scale)
     if scale < 1:
         return encode_array(resize(part, *size), QUALITY)
     larger = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC)

@@ -12,9 +12,10 @@ import numpy as np
 from packshot.fidelity import alignment, text
 from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.measures import FidelityMeasures, Maps, common_mask, measure
-from packshot.fidelity.sides import Frame, Side, disc, mirror, prepare, side_of
+from packshot.fidelity.sides import Frame, Side, mirror, prepare, side_of
 from packshot.pictures.arrays import Bytes, Floats, Mask
 from packshot.pictures.imaging import encode_array, to_array
+from packshot.pictures.masks import grow
 
 MIN_OVERLAP: Final = 0.35  # of the smaller mask
 MIN_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is not compared
@@ -106,10 +107,10 @@ def _photo_has_several(raw: RawSide) -> bool:
     """Whether the photo shows the product beside itself, too, where the network did not see it."""
     rgb, frame = to_array(raw.picture), raw.side.frame
     size = tuple(round(length * frame.scale) for length in raw.side.mask.shape[::-1])
-    own = cv2.resize(raw.side.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    own = cv2.resize(raw.side.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     rest = np.ones(rgb.shape[:2], np.float32)
     area = rest[round(frame.top) :, round(frame.left) :][: size[1], : size[0]]
-    area[cv2.dilate(own, disc(alignment.BESIDE_PX))[: area.shape[0], : area.shape[1]] > 0] = 0
+    area[grow(own, alignment.BESIDE_PX)[: area.shape[0], : area.shape[1]]] = 0
     return alignment.align(raw.side, side_of(rgb, rest)) is not None
 
 

@@ -13,10 +13,11 @@ from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.comparing import Comparison
 from packshot.fidelity.measures import Colours, swatch
 from packshot.fidelity.scoring import Weights
-from packshot.fidelity.sides import Box, corners_of
+from packshot.fidelity.sides import corners_of
 from packshot.fidelity.text import SecondReading
 from packshot.fidelity.verdicts import PROBLEMS, FidelityVerdict, Reason
 from packshot.pictures.arrays import Floats, Mask, to_lab
+from packshot.pictures.boxes import Edges, box_of, place_of
 
 #: A measure becomes a reason if it adds at least this share of the score and of the score that
 #: gives a "warn": where a hard limit decides, small measures explain nothing.
@@ -78,7 +79,7 @@ def _light(compared: Comparison) -> Iterator[Reason]:
         way = "lighter" if stops > 0 else "darker"
         words = f"the product is {abs(stops):.1f} EV {way} than in the photo"
         words = f"{words} ({2.0**stops:.1f} times its light)"
-        yield _reason("light", words, _around(compared.maps.product), compared)
+        yield _reason("light", words, box_of(compared.maps.product), compared)
 
 
 def _unjudged(compared: Comparison, weights: Weights) -> Iterator[Reason]:
@@ -92,7 +93,7 @@ def _unjudged(compared: Comparison, weights: Weights) -> Iterator[Reason]:
     ):
         if share > weights.unjudged_warns:
             [place, *_] = boxes_of(mask)
-            where = _where(place, _around(maps.product))
+            where = place_of(place, box_of(maps.product))
             yield _reason(code, f"{100 * share:.0f} % {said}: {where}", place, compared)
 
 
@@ -105,16 +106,14 @@ def _of_measure(
         yield from _text(compared)
     elif name == "stretch":
         words = _describe_stretch(compared.found, values["stretch"])
-        product = _around(maps.product & ~maps.parts.extra & ~maps.parts.scraps)
-        fact = facts.describe_proportions(
-            (product[2] - product[0]) / max(1, product[3] - product[1])
-        )
-        yield _reason("stretched", words, _around(maps.product), compared, fact)
+        product = box_of(maps.product & ~maps.parts.extra & ~maps.parts.scraps)
+        fact = facts.describe_proportions(product.width / max(1, product.height))
+        yield _reason("stretched", words, box_of(maps.product), compared, fact)
     elif name in ("colour", "cast"):
         yield _colour(compared)
     elif name == "blur":
         words = "the product is less sharp than in the photo"
-        yield _reason("blurred", words, _around(maps.product), compared)
+        yield _reason("blurred", words, box_of(maps.product), compared)
     elif name == "texture":
         mask = maps.detail > weights.measures["detail"].low  # as the change map shows it
         mask = mask if mask.any() else maps.product
@@ -150,9 +149,9 @@ def _describe_stretch(found: Alignment | None, percent: float) -> str:
 def _colour(compared: Comparison) -> Reason:
     """Name the colour where it shifted most: the means over the product may look alike."""
     assert compared.maps is not None
-    colours, product = compared.maps.colours, _around(compared.maps.product)
+    colours, product = compared.maps.colours, box_of(compared.maps.product)
     (x, y), half = colours.at, colours.side / 2
-    where = _where((x - half, y - half, x + half, y + half), product)
+    where = place_of((x - half, y - half, x + half, y + half), product)
     was, now = swatch(colours.was), swatch(colours.now)
     words = f"the product's colour shifted, most {where}: {was} is now {now}"
     if shift := _describe_shift(colours):
@@ -206,13 +205,13 @@ def _share(quad: Floats, size: tuple[int, int]) -> list[float]:
 
 def _places(mask: Mask, code: str, said: str, compared: Comparison) -> Iterator[Reason]:
     assert compared.maps is not None
-    product = _around(compared.maps.product)
+    product = box_of(compared.maps.product)
     for box in boxes_of(mask):
-        where = _where(box, product)
+        where = place_of(box, product)
         yield _reason(code, f"{said} {where}", box, compared, facts.describe_place(code, where))
 
 
-def boxes_of(mask: Mask) -> list[Box]:
+def boxes_of(mask: Mask) -> list[Edges]:
     """Around the largest connected pieces, px of the raw crop."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     largest = sorted(stats[1:], key=lambda row: -row[cv2.CC_STAT_AREA])[:MAX_PLACES]
@@ -220,7 +219,7 @@ def boxes_of(mask: Mask) -> list[Box]:
 
 
 def _reason(
-    code: str, words: str, box: Box, compared: Comparison, fact: str | None = None
+    code: str, words: str, box: Edges, compared: Comparison, fact: str | None = None
 ) -> Reason:
     assert compared.frames is not None and compared.found is not None
     moved = compared.found.apply(corners_of(box))
@@ -228,20 +227,3 @@ def _reason(
     raw, enhanced = compared.frames
     boxes = {"raw": raw.shares(box), "enhanced": enhanced.shares(there)}
     return Reason(code=code, words=words, fact=fact, **boxes)
-
-
-def _around(mask: Mask) -> Box:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return 0.0, 0.0, float(mask.shape[1]), float(mask.shape[0])
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-
-
-def _where(box: Box, product: Box) -> str:
-    """The place on the product in words, like "at the top left"."""
-    x = ((box[0] + box[2]) / 2 - product[0]) / max(1.0, product[2] - product[0])
-    y = ((box[1] + box[3]) / 2 - product[1]) / max(1.0, product[3] - product[1])
-    across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
-    down = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else ""
-    place = " ".join(word for word in (down, across) if word)
-    return f"at the {place}" if place else "in the middle"

@@ -15,7 +15,7 @@ from packshot.fidelity.measures import (
     drop_neighbours,
     unexplained_difference,
 )
-from packshot.fidelity.sides import Side, disc, drop_specks
+from packshot.fidelity.sides import Side, drop_specks
 from packshot.fidelity.transform import (
     Transform,
     fit,
@@ -24,6 +24,8 @@ from packshot.fidelity.transform import (
     track_corners,
 )
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
+from packshot.pictures.boxes import Box, box_of
+from packshot.pictures.masks import disc, grow, opened, piece_sizes
 
 # Lengths are in shares of the product's longer side.
 RIM: Final = 0.008  # from the outline inwards: stays as it was generated
@@ -160,14 +162,13 @@ class Masks:
         return self.ours & self.theirs
 
     @cached_property
-    def box(self) -> tuple[int, int]:
-        """Width and height of the area that both masks cover."""
-        rows, columns = np.flatnonzero(self.both.any(1)), np.flatnonzero(self.both.any(0))
-        return int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1
+    def box(self) -> Box:
+        """Around the area that both masks cover."""
+        return box_of(self.both)
 
     @property
     def size(self) -> float:
-        return float(max(self.box))
+        return float(self.box.longer)
 
     @property
     def depth(self) -> Floats:
@@ -205,17 +206,15 @@ def _refine(
 
 def _largest(mask: Mask, size: float) -> float:
     """The area of its largest piece, px, without slivers along the outline."""
-    kernel = disc(max(3, round(SLIVER * size)) | 1)
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    return float(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
+    thick = opened(mask, disc(max(3, round(SLIVER * size)) // 2))
+    return float(piece_sizes(thick).max(initial=0))
 
 
-def _spread(corners: Floats, box: tuple[int, int]) -> float:
+def _spread(corners: Floats, box: Box) -> float:
     if len(corners) < 20:
         return 0.0
     low, high = np.percentile(corners, [2, 98], axis=0)
-    return float(((high - low) / box).min())
+    return float(((high - low) / (box.width, box.height)).min())
 
 
 def _seam(
@@ -243,14 +242,14 @@ def _median(lab: Floats, where: Mask) -> Floats:
 
 def _through(labs: tuple[Floats, Floats], product: Mask, core: Mask, size: float) -> float:
     """Share of the core that looks like its background in both, though the backgrounds differ."""
-    near = cv2.dilate(product.astype(np.uint8), disc(max(3, round(0.02 * size)) | 1)) > 0
+    near = grow(product, max(3, round(0.02 * size)) // 2)
     backgrounds = [_background(lab, ~near) for lab in labs]
     changed = np.linalg.norm(backgrounds[0] - backgrounds[1], axis=2) > THROUGH
     moved = np.linalg.norm(labs[0] - labs[1], axis=2) > THROUGH
     like = [np.linalg.norm(a - b, axis=2) < LIKE for a, b in zip(labs, backgrounds, strict=True)]
-    seen = (core & changed & moved & like[0] & like[1]).astype(np.uint8)
-    opened = cv2.morphologyEx(seen, cv2.MORPH_OPEN, disc(max(3, round(0.008 * size)) | 1))
-    return float(opened.sum()) / max(1.0, float(core.sum()))
+    seen = core & changed & moved & like[0] & like[1]
+    thick = opened(seen, disc(max(3, round(0.008 * size)) // 2))
+    return float(thick.sum()) / max(1.0, float(core.sum()))
 
 
 def _background(lab: Floats, where: Mask) -> Floats:

@@ -16,6 +16,7 @@ from packshot.fidelity.parts import PartMasks, Pictures, find_parts
 from packshot.fidelity.repainted import STRUCTURE_FLOOR, Repainted, find_repainted
 from packshot.fidelity.sides import Side, drop_specks
 from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, from_lab, to_lab, to_linear
+from packshot.pictures.masks import pieces
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored
@@ -96,10 +97,9 @@ def common_mask(raw: Side, enhanced: Side, positions: Floats) -> tuple[Mask, Mas
 
 def drop_neighbours(ours: Mask, theirs: Mask) -> Mask:
     """`ours` without the pieces that are entirely missing from `theirs`."""
-    count, labels = cv2.connectedComponents(ours.astype(np.uint8))
-    for piece in range(1, count):
-        if not theirs[labels == piece].any():
-            ours = ours & (labels != piece)
+    for piece in pieces(ours, connectivity=8):
+        if not theirs[piece].any():
+            ours = ours & ~piece
     return ours
 
 

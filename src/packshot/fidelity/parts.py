@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import warp
-from packshot.fidelity.sides import Side, disc, drop_specks
+from packshot.fidelity.sides import Side, drop_specks
 from packshot.pictures.arrays import Floats, Mask
+from packshot.pictures.masks import disc, grow, opened, pieces
 
 UNLIKE: Final = 12.0  # dE; a missing part differs more from what is in its place now
 SURE: Final = 160  # of 255; above it a pixel is surely product, below 255 - SURE surely not
@@ -35,7 +36,7 @@ BORDERED: Final = 0.15  # of a piece's border; if less of it is visible, there i
 #: photo, or more of its outline runs along the product, the network missed a part there.
 SCRAP_BORDERED: Final = 0.33
 SCRAP_ALONG: Final = 0.6
-RIM: Final = 7  # px by which two masks of the same product may differ along its outline
+RIM: Final = 3  # px by which two masks of the same product may differ along its outline
 SEATED: Final = 0.7  # of a cap's width, at least, touches the product
 CENTRED: Final = 0.12  # of the product's width; a cap is less far from the product's middle
 
@@ -74,21 +75,21 @@ def find_parts(
     """`masks` are the product in the photo, and in the picture."""
     ours, theirs = masks
     both = ours & theirs
-    kernel = disc(max(5, round(OPENED * max(ours.shape))) | 1)
+    kernel = disc(max(5, round(OPENED * max(ours.shape))) // 2)
     likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
     unlike = (np.linalg.norm(seen.raw - seen.relit, axis=2) > UNLIKE) & seen.visible
     lost = ours & (raw.likelihood > SURE) & ~theirs
     missing = _keep_attached(lost & (likely < 255 - SURE) & unlike, both, kernel, seen.raw)
     new = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE)
     extra, scraps = np.zeros_like(ours), np.zeros_like(ours)
-    for piece in _pieces(new & unlike, kernel):
+    for piece in pieces(opened(new & unlike, kernel), connectivity=8):
         if _is_added(piece, masks, seen):
             extra |= piece
-    for piece in _pieces(new & ~unlike & seen.visible, kernel):
+    for piece in pieces(opened(new & ~unlike & seen.visible, kernel), connectivity=8):
         if _is_added(piece, masks, seen) and _is_background(piece, both, seen.raw):
             scraps |= piece
     unjudged, beside = np.zeros_like(ours), np.zeros_like(ours)
-    for piece in _pieces(lost & ~missing, kernel):
+    for piece in pieces(opened(lost & ~missing, kernel), connectivity=8):
         kind = _judge_piece(piece, masks, seen)
         if kind is not None:
             {"missing": missing, "unjudged": unjudged, "beside": beside}[kind][piece] = True
@@ -119,7 +120,7 @@ def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str |
 def _keep_attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Floats) -> Mask:
     """The pieces that belong to the product: masks also contain neighbours, which only touch it."""
     kept = np.zeros_like(part)
-    for piece in _pieces(part, kernel):
+    for piece in pieces(opened(part, kernel), connectivity=8):
         if _is_attached(piece, product, lab):
             kept |= piece
     return kept
@@ -144,13 +145,6 @@ def _is_background(piece: Mask, product: Mask, lab: Floats) -> bool:
     return along < SCRAP_ALONG and _bordered(piece, product, lab) < SCRAP_BORDERED
 
 
-def _pieces(part: Mask, kernel: NDArray[np.uint8]) -> list[Mask]:
-    """The connected pieces that are not slivers."""
-    opened = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    count, labels = cv2.connectedComponents(opened, connectivity=8)
-    return [np.asarray(labels == number) for number in range(1, count)]
-
-
 def _is_attached(piece: Mask, product: Mask, lab: Floats) -> bool:
     """Whether its border with the product is long enough for a part.
 
@@ -165,13 +159,13 @@ def _is_attached(piece: Mask, product: Mask, lab: Floats) -> bool:
 
 def _contact(piece: Mask, product: Mask) -> float:
     """The length of their border in pixels: the piece's area near the product, over its width."""
-    near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
-    return float((near & piece).sum()) / NEAR
+    return float((grow(product, NEAR) & piece).sum()) / NEAR
 
 
 def _whole(piece: Mask, lost: Mask) -> Mask:
     """Everything lost that is connected to the piece, without the product's rim."""
-    return next((one for one in _pieces(lost, disc(RIM)) if (one & piece).any()), piece)
+    whole = pieces(opened(lost, disc(RIM)), connectivity=8)
+    return next((one for one in whole if (one & piece).any()), piece)
 
 
 def _is_cap(piece: Mask, product: Mask) -> bool:
@@ -200,19 +194,15 @@ def _apart_from_background(piece: Mask, product: Mask, seen: Pictures) -> float:
 def _beside_background(piece: Mask, product: Mask, seen: Pictures) -> tuple[Floats, Floats]:
     """The picture's median Lab in the piece's place, and of the background around it (that of the
     piece again where none is seen)."""
-    bits = piece.astype(np.uint8)
-    around = cv2.dilate(bits, disc(2 * AROUND + 1)) > 0
-    around &= cv2.dilate((piece | product).astype(np.uint8), disc(2 * NEAR + 1)) == 0
-    around &= seen.visible
+    around = grow(piece, AROUND) & ~grow(piece | product, NEAR) & seen.visible
     around = around if around.any() else piece
     return np.median(seen.enhanced[piece], axis=0), np.median(seen.enhanced[around], axis=0)
 
 
 def _bordered(piece: Mask, product: Mask, lab: Floats) -> float:
     """The share of its outline, except along the product, where the picture has an edge."""
-    bits, band = piece.astype(np.uint8), disc(2 * NEAR + 1)
-    border = (cv2.dilate(bits, band) > 0) & (cv2.erode(bits, band) == 0)
-    border &= cv2.dilate(product.astype(np.uint8), band) == 0
+    inner = cv2.erode(piece.astype(np.uint8), disc(NEAR)) > 0
+    border = grow(piece, NEAR) & ~inner & ~grow(product, NEAR)
     if not border.any():
         return 1.0
     soft = cv2.GaussianBlur(lab, (0, 0), 1.2)
@@ -228,9 +218,7 @@ def _outline(piece: Mask) -> float:
 
 def _step(lab: Floats, piece: Mask, product: Mask) -> float:
     """dE between both sides of the border, in bands of 8 px; 0 without a border."""
-    band = disc(2 * BAND + 1)
-    here = piece & (cv2.dilate(product.astype(np.uint8), band) > 0)
-    there = product & (cv2.dilate(piece.astype(np.uint8), band) > 0)
+    here, there = piece & grow(product, BAND), product & grow(piece, BAND)
     if not (here.any() and there.any()):
         return 0.0
     return float(np.linalg.norm(np.median(lab[here], axis=0) - np.median(lab[there], axis=0)))

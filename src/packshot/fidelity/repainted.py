@@ -8,15 +8,15 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.sides import disc
 from packshot.pictures.arrays import Floats, Mask, to_linear
+from packshot.pictures.masks import disc, grow
 
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of Lab; flatter areas have no structure to compare
 FAINT: Final = 0.35  # of the other picture's variance; where less is left, the structure is gone
 REPAINTED: Final = 4.0  # dE of a window; light and sharpness change structure by less
-NEAR: Final = 9  # px; structure within this distance is only displaced
+NEAR: Final = 4  # px; structure within this distance is only displaced
 MIN_EDGE: Final = 0.0003  # of the compared pixels; smaller pieces are not worth a look
-AROUND: Final = 21  # px, across; what is compared on both sides of an edge
+AROUND: Final = 10  # px; what is compared on both sides of an edge
 DARK: Final = 0.01  # linear light; ratios of less are noise
 SHADOW: Final = (0.2, 1.0)  # log ratio: how much a shadow takes of the light
 SAME_HUE: Final = 0.3  # log ratio between channels; a shadow takes about the same of each
@@ -46,12 +46,12 @@ def find_repainted(
         for here, there in (variances, variances[::-1])
     )
     added = _without_shadows(added, core, pictures)
-    wide = [cv2.dilate(mask.astype(np.uint8), kernel) for mask in (gone, added)]
-    _, places = cv2.connectedComponents(np.maximum(*wide))
+    wide = [grow(mask, NEAR) for mask in (gone, added)]
+    _, places = cv2.connectedComponents((wide[0] | wide[1]).astype(np.uint8))
     areas = np.bincount(places[gone | added], minlength=1)
     largest = int(areas.max())
     kept = (areas >= max(1, largest // 4))[places]
-    return Repainted(kept & (wide[0] > 0), kept & (wide[1] > 0), largest / max(1, int(core.sum())))
+    return Repainted(kept & wide[0], kept & wide[1], largest / max(1, int(core.sum())))
 
 
 def _without_shadows(added: Mask, core: Mask, pictures: tuple[Floats, Floats]) -> Mask:
@@ -60,7 +60,7 @@ def _without_shadows(added: Mask, core: Mask, pictures: tuple[Floats, Floats]) -
         return added
     raw, enhanced = (cv2.GaussianBlur(to_linear(p), (0, 0), 1.0) + DARK for p in pictures)
     ratio = np.log(enhanced / raw)
-    _, pieces = cv2.connectedComponents(cv2.dilate(added.astype(np.uint8), disc(NEAR)))
+    _, pieces = cv2.connectedComponents(grow(added, NEAR).astype(np.uint8))
     areas = np.bincount(pieces[added])
     for piece in np.flatnonzero(areas >= max(least, 1.0)):
         here = added & (pieces == piece)
@@ -72,13 +72,13 @@ def _without_shadows(added: Mask, core: Mask, pictures: tuple[Floats, Floats]) -
 def _is_shadow_edge(edge: Mask, ratio: Floats, core: Mask) -> bool:
     """Whether the picture is darker by one even factor on one side, and that side is wide and
     reaches the product's outline. Print is thin, coloured, or lies inside the product."""
-    near = (cv2.dilate(edge.astype(np.uint8), disc(AROUND)) > 0) & core
+    near = grow(edge, AROUND) & core
     light = ratio.mean(axis=2)
     middle = float(np.percentile(light[near], (3, 97)).mean())
     dark, bright = core & (light < middle), core & (light >= middle)
     medians = []
     for side in (dark, bright):
-        inside = near & (cv2.erode(side.astype(np.uint8), disc(5)) > 0)
+        inside = near & (cv2.erode(side.astype(np.uint8), disc(2)) > 0)
         depth = cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, 3)[near]
         if not inside.any() or float(depth.max()) < WIDE:
             return False
@@ -93,5 +93,5 @@ def _is_shadow_edge(edge: Mask, ratio: Floats, core: Mask) -> bool:
 
 def _reaches_outline(dark: Mask, near: Mask, core: Mask) -> bool:
     _, areas = cv2.connectedComponents(dark.astype(np.uint8))
-    outline = core & (cv2.erode(core.astype(np.uint8), disc(3), borderValue=0) == 0)
+    outline = core & (cv2.erode(core.astype(np.uint8), disc(1), borderValue=0) == 0)
     return bool(np.isin(areas[outline & dark], areas[near & dark]).any())

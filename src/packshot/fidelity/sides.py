@@ -7,12 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from packshot.errors import PictureError
 from packshot.fidelity import network
 from packshot.pictures.arrays import Bytes, Floats, Mask, resize
+from packshot.pictures.boxes import Edges, box_of
 from packshot.pictures.imaging import to_array
+from packshot.pictures.masks import disc
 
 WORK_SIDE = 1280  # px of the longer side of the picture; the measures gain nothing from more
 CROP_SIDE = 640  # px of the longer side of the product's crop
@@ -20,7 +21,6 @@ MARGIN = 0.08  # of the product's longer side, kept around it
 FEATURES = 2000
 MIN_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
 MIN_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Frame:
         """Picture px (n x 2) -> crop px."""
         return np.asarray((points - (self.left, self.top)) / self.scale, np.float32)
 
-    def shares(self, box: Box) -> list[float]:
+    def shares(self, box: Edges) -> list[float]:
         """A box in crop px -> shares of the picture, 0..1."""
         corners = self.to_picture(np.array([box[:2], box[2:]], np.float32))
         shares = np.clip(corners / (self.width, self.height), 0, 1)
@@ -99,9 +99,10 @@ def likelihood_of(rgb: Bytes, model: Path) -> Floats:
 
 def side_of(rgb: Bytes, likelihood: Floats) -> Side:
     """Crop to the product. `likelihood` is 0..1, of the picture's size. Raises NoProduct."""
-    left, top, right, bottom = _box(drop_specks(likelihood > 0.5))
+    product = drop_specks(likelihood > 0.5)
+    left, top, right, bottom = box_of(product)
     side = max(right - left, bottom - top)
-    if side < MIN_SIDE:
+    if side < MIN_SIDE or not product.any():
         raise NoProduct("no product of 120 pixels or more was found", code="no_product")
     margin = round(side * MARGIN)
     left, top = max(0, left - margin), max(0, top - margin)
@@ -118,7 +119,7 @@ def side_of(rgb: Bytes, likelihood: Floats) -> Side:
 
 def features(rgb: Bytes, mask: Mask) -> tuple[Floats, Bytes]:
     """ORB's points (n x 2) and descriptors (n x 32) of the product and its edge."""
-    around = cv2.dilate(mask.astype(np.uint8), disc(7))
+    around = cv2.dilate(mask.astype(np.uint8), disc(3))
     orb = cv2.ORB_create(FEATURES, fastThreshold=7)  # type: ignore[attr-defined]
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     found, descriptors = orb.detectAndCompute(grey, around)
@@ -142,18 +143,7 @@ def drop_specks(mask: Mask) -> Mask:
     return np.asarray((areas >= max(1.0, MIN_PIECE * areas.max()))[labels])
 
 
-def disc(side: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
-
-
-def corners_of(box: Box) -> Floats:
+def corners_of(box: Edges) -> Floats:
     """Clockwise from the top left (4 x 2)."""
     left, top, right, bottom = box
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-
-
-def _box(mask: Mask) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return 0, 0, 0, 0
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

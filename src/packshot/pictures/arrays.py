@@ -68,10 +68,13 @@ def shrink(picture: Bytes, longest: int) -> Bytes:
     """The picture with its longest side at most `longest` px (area averaging); never enlarged."""
     height, width = picture.shape[:2]
     scale = longest / max(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return picture if scale >= 1 else resize(picture, *size_at(picture, scale))
+
+
+def size_at(picture: NDArray[Any], scale: float) -> tuple[int, int]:
+    """Width and height of the picture at a scale; at least 1 px."""
+    height, width = picture.shape[:2]
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def resize(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Bytes, Floats, Mask, shrink, to_lab
+from packshot.pictures.arrays import Bytes, Floats, shrink, to_lab
+from packshot.pictures.boxes import Edges
+from packshot.pictures.masks import border
 
 FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
 FOLLOWED = 0.86  # share of the border that must follow a surface to call the backdrop plain
 
-RelativeBox = tuple[float, float, float, float]  # left, top, right, bottom: shares of the frame
-WHOLE: RelativeBox = (0.0, 0.0, 1.0, 1.0)
+WHOLE: Edges = (0.0, 0.0, 1.0, 1.0)  # in shares of the frame
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Backdrop:
         """Pure white already, as shops' own photos have it: nothing has to be made white."""
         return self.plain and self.lightness > 99.3 and self.spread < 0.5
 
-    def surface(self, height: int, width: int, part: RelativeBox = WHOLE) -> Floats:
+    def surface(self, height: int, width: int, part: Edges = WHOLE) -> Floats:
         """The backdrop without the product, in a part of the frame; Lab, height x width x 3."""
         left, top, right, bottom = (2 * share - 1 for share in part)
         x, y = np.linspace(left, right, width), np.linspace(top, bottom, height)[:, None]
@@ -59,7 +60,7 @@ class Backdrop:
         ]
         return np.stack(planes, axis=2, dtype=np.float32, casting="same_kind")
 
-    def small_surface(self, part: RelativeBox = WHOLE) -> Floats:
+    def small_surface(self, part: Edges = WHOLE) -> Floats:
         """The same of SURFACE_SIDE px, to be enlarged."""
         return self.surface(SURFACE_SIDE, SURFACE_SIDE, part)
 
@@ -68,7 +69,7 @@ def measure(rgb: Bytes) -> Backdrop:
     """Fit the surface to the border by trimmed least squares, which ignore a product there."""
     lab = to_lab(shrink(rgb, FIT_SIDE))
     height, width = lab.shape[:2]
-    at_border = border((height, width)).ravel()
+    at_border = border((height, width), BORDER).ravel()
     places, colours = _terms(height, width)[at_border], lab.reshape(-1, 3)[at_border]
     terms, distance = _robust_fit(places, colours.astype(np.float64))
     follows = distance < 8
@@ -83,15 +84,6 @@ def measure(rgb: Bytes) -> Backdrop:
         hue_ab=(float(mean[1]), float(mean[2])),
         slope=float(np.ptp(fitted[:, 0])),
     )
-
-
-def border(shape: tuple[int, ...], share: float = BORDER) -> Mask:
-    """Mask of the frame's border strip, as wide as `share` of the shorter side."""
-    height, width = shape[:2]
-    strip = max(2, round(min(height, width) * share))
-    mask = np.ones((height, width), bool)
-    mask[strip:-strip, strip:-strip] = False
-    return mask
 
 
 def _terms(height: int, width: int) -> NDArray[np.float64]:

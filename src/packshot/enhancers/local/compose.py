@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import tone
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.framing import Box, FramedPicture
-from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
+from packshot.enhancers.local.framing import FramedPicture
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize, size_at
+from packshot.pictures.boxes import Box
 
 #: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
 FILL = 0.86
@@ -180,8 +181,7 @@ def _sweep(side: int, light: Floats, deep: Floats) -> Bytes:
 
 
 def _scale_product(product: CutProduct, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
-    height, width = product.alpha.shape
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = size_at(product.alpha, scale)
     colours = resize(product.colours, *size)
     if scale > 1:  # enlarging by Lanczos makes a white line around dark print
         smooth = cv2.resize(product.colours, size, interpolation=cv2.INTER_LINEAR)

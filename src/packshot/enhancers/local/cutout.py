@@ -9,11 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import network_trust, trust
-from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.backdrop import BORDER, Backdrop
 from packshot.enhancers.local.grabcut import grab_cut
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink
+from packshot.pictures.masks import (
+    border,
+    connected_to_edge,
+    holes_of,
+    large_pieces,
+    pieces,
+)
 
 WORK_SIDE = 256  # px; 320 finds no better masks and takes twice the time (measured)
 SEEN_THROUGH = 0.25  # a hole whose likelihood is above this may be a part of the product
@@ -52,7 +58,7 @@ class CutOut:
         """The same with parts of the product that the mask lacked."""
         size = self.mask.shape[1::-1]
         small = cv2.resize(parts.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-        cut_off = bool(small[backdrops.border(small.shape, 0.008)].any())
+        cut_off = bool(small[border(small.shape, 0.008)].any())
         doubts = (*self.doubts, trust.EDGE) if cut_off else self.doubts
         return replace(
             self,
@@ -126,17 +132,16 @@ def from_likelihood(
 
 def _with_unsure_holes(mask: Mask, likelihood: Floats) -> Mask:
     """Fill the holes of the mask in which the network does not clearly see background."""
-    holes = trust.holes_of(mask)
-    _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
-    pieces = range(1, int(labels.max()) + 1)
-    filled = [piece for piece in pieces if likelihood[labels == piece].mean() > SEEN_THROUGH]
-    return np.asarray(mask | np.isin(labels, filled))
+    filled = mask.copy()
+    for hole in pieces(holes_of(mask)):
+        if likelihood[hole].mean() > SEEN_THROUGH:
+            filled |= hole
+    return filled
 
 
 def _reach(likelihood: Floats) -> Mask:
     """Everything that the network does not exclude, without specks."""
-    possible = likelihood > 0.1
-    return possible & _components_at_least(possible, 0.002)
+    return large_pieces(likelihood > 0.1, 0.002 * likelihood.size)
 
 
 def _extent(masks: dict[str, Mask]) -> Mask:
@@ -145,7 +150,7 @@ def _extent(masks: dict[str, Mask]) -> Mask:
         return np.zeros((1, 1), bool)
     extent = np.sum(list(masks.values()), axis=0) >= 2
     flooded = masks.get("flood")
-    if flooded is not None and not flooded[backdrops.border(flooded.shape, 0.008)].any():
+    if flooded is not None and not flooded[border(flooded.shape, 0.008)].any():
         extent = extent | flooded
     return np.asarray(extent)
 
@@ -186,18 +191,17 @@ def candidates(small: Bytes, maps: trust.PhotoMaps) -> dict[str, Mask]:
 def flood(maps: trust.PhotoMaps, shadow: Mask) -> Mask:
     """Everything that is not connected to the border through backdrop or shadow."""
     reach = trust.backdrop_reach(maps.backdrop)
-    outside = trust.connected_to_edge((maps.distance < reach) | shadow)
+    outside = connected_to_edge((maps.distance < reach) | shadow)
     inside = ~outside
     # A hole (in a handle, a strap) counts as backdrop only if it is large and matches closely.
     hole = (maps.distance < 0.6 * reach) & (maps.texture < trust.MAX_TEXTURE) & inside
-    hole = _components_at_least(hole, 0.002)
-    return _tidy(inside & ~hole)
+    return _tidy(inside & ~large_pieces(hole, 0.002 * hole.size))
 
 
 def _without_shadow(small: Bytes, maps: trust.PhotoMaps) -> Bytes:
     """The picture with the shadows that are connected to the border replaced by the backdrop."""
     reach = trust.backdrop_reach(maps.backdrop)
-    shadow = trust.connected_to_edge((maps.distance < reach) | maps.shade | maps.soft_shadow)
+    shadow = connected_to_edge((maps.distance < reach) | maps.shade | maps.soft_shadow)
     surface = from_lab(maps.backdrop.surface(*small.shape[:2]))
     return np.where((shadow & (maps.distance >= reach))[..., None], surface, small)
 
@@ -207,13 +211,13 @@ def _seed_from(salient: Floats) -> NDArray[np.uint8]:
     cut = max(float(salient.mean()) * 1.3, 0.12)
     seed = np.where(salient > cut, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     seed[salient > max(0.75, cut)] = cv2.GC_PR_FGD
-    seed[backdrops.border(seed.shape, 0.015)] = cv2.GC_BGD
+    seed[border(seed.shape, 0.015)] = cv2.GC_BGD
     return seed
 
 
 def _seed_unlike_border(lab: Floats, kinds: int = 6) -> NDArray[np.uint8]:
     """GrabCut labels: probably product where no cluster of border colours is within 3 sigma."""
-    colours = lab[backdrops.border(lab.shape)]
+    colours = lab[border(lab.shape, BORDER)]
     cv2.setRNGSeed(7)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     _, label, centres = cv2.kmeans(colours, kinds, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
@@ -223,7 +227,7 @@ def _seed_unlike_border(lab: Floats, kinds: int = 6) -> NDArray[np.uint8]:
         if len(members) >= 0.02 * len(colours):
             nearest = np.minimum(nearest, _squared_sigmas(lab - centres[kind], members))
     seed = np.where(nearest > 9, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    seed[backdrops.border(lab.shape, 0.015)] = cv2.GC_BGD
+    seed[border(lab.shape, 0.015)] = cv2.GC_BGD
     return seed
 
 
@@ -253,12 +257,4 @@ def _tidy(mask: Mask) -> Mask:
     areas[0] = 0
     kept = np.asarray((areas >= 0.04 * areas.max())[labels])
     holes = ~kept
-    return ~(trust.connected_to_edge(holes) | _components_at_least(holes, 0.001))
-
-
-def _components_at_least(mask: Mask, share: float) -> Mask:
-    """The pieces of the mask that cover at least `share` of the frame."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] >= share * mask.size
-    large[0] = False
-    return np.asarray(large[labels])
+    return ~(connected_to_edge(holes) | large_pieces(holes, 0.001 * holes.size))

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.base_strip import add_base_strip
-from packshot.enhancers.local.framing import Box, box_of, scale_box
+from packshot.enhancers.local.framing import scale_box
 from packshot.enhancers.local.gaps import find_gaps
 from packshot.enhancers.local.grabcut import grab_cut
-from packshot.enhancers.local.leftovers import remove_leftovers
-from packshot.enhancers.local.near import disc, mean_near
-from packshot.enhancers.local.ragged import is_ragged
+from packshot.enhancers.local.leftovers import remove_leftovers, remove_scraps
+from packshot.enhancers.local.near import mean_near
 from packshot.enhancers.local.rim import add_rim
-from packshot.enhancers.local.scraps import remove_scraps
-from packshot.enhancers.local.trust import iou
-from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, highest, resize
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, highest, resize, size_at
+from packshot.pictures.boxes import Box, box_of
+from packshot.pictures.masks import disc, iou, opened, pieces_at
 
 REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
@@ -47,7 +46,6 @@ class CutProduct:
     left: int = 0
     scale: float = 1.0
     gained_rim: bool = False  # a rim that the mask lacked was added, perhaps not all of it
-    ragged: bool = False  # its outline has many small teeth
     kept_gap: bool = False  # something inside may be the backdrop, seen through a gap
     lost_scraps: bool = False  # pieces of the old background were removed along its outline
     maybe_scraps: bool = False  # a piece along its outline may be of the old background
@@ -96,7 +94,6 @@ def cut(
         left=at.left,
         scale=scale,
         gained_rim=bool((final & ~bare).any()),
-        ragged=is_ragged(alpha > 0.5),
         kept_gap=gaps is not None and gaps.closed,
         lost_scraps=(opened & ~final).sum() > WORTH_SAYING * final.sum(),
         maybe_scraps=maybe_scraps,
@@ -120,8 +117,7 @@ def _refined(
 def _shrunk(crop: Bytes, longest: float) -> tuple[Bytes, float]:
     """The crop with its longer side at most `longest`, and its scale."""
     scale = min(1.0, longest / max(crop.shape[:2]))
-    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-    return resize(crop, *size), scale
+    return resize(crop, *size_at(crop, scale)), scale
 
 
 def from_alpha(rgba: Bytes, longest: int) -> CutProduct:
@@ -130,7 +126,7 @@ def from_alpha(rgba: Bytes, longest: int) -> CutProduct:
     at = box_of(rgba[..., 3] > 2)
     scale = min(1.0, longest / max(box_of(solid).longer, 1))
     crop = at.crop(rgba)
-    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    size = size_at(crop, scale)
     alpha = resize(np.ascontiguousarray(crop[..., 3]), *size)
     colours = _shrink_colours(crop, alpha, size)
     solid_small = solid_of(np.dstack([colours, alpha]))
@@ -158,9 +154,7 @@ def solid_of(rgba: Bytes) -> Mask:
 def _dense_shadow(rgba: Bytes) -> Mask:
     """What is connected to the empty part of the file through colours and alpha that change slowly.
     A see-through product, such as glass, has sharp edges there."""
-    height, width = rgba.shape[:2]
-    scale = min(1.0, SHADOW_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = size_at(rgba, min(1.0, SHADOW_SIDE / max(rgba.shape[:2])))
     alpha = cv2.resize(np.ascontiguousarray(rgba[..., 3]), size, interpolation=cv2.INTER_AREA)
     colours = cv2.resize(np.ascontiguousarray(rgba[..., :3]), size, interpolation=cv2.INTER_AREA)
     seen = cv2.multiply(colours, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
@@ -168,9 +162,8 @@ def _dense_shadow(rgba: Bytes) -> Mask:
     steps = highest(cv2.subtract(cv2.dilate(planes, kernel), cv2.erode(planes, kernel)))
     empty = alpha <= 2
     slow = (steps < SHARP_STEP) & (alpha <= OPAQUE)
-    slow = (cv2.morphologyEx(slow.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0) | empty
-    shadow = (_pieces_of(slow, empty) & ~empty).astype(np.uint8)
-    at_size = cv2.resize(shadow, (width, height), interpolation=cv2.INTER_NEAREST)
+    shadow = (pieces_at(opened(slow, disc(2)) | empty, empty) & ~empty).astype(np.uint8)
+    at_size = cv2.resize(shadow, rgba.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(at_size > 0)
 
 
@@ -181,7 +174,7 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     product; `blur` is how many pixels of the crop one pixel of the small mask covers.
     """
     scale = min(1.0, REFINE_SIDE / max(crop.shape[:2]))
-    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    size = size_at(crop, scale)
     small, soft = resize(crop, *size), cv2.resize(rough, size, interpolation=cv2.INTER_AREA)
     reach = max(2, round(1.6 * blur * scale))
     start = (soft > 0.5).astype(np.uint8)
@@ -195,16 +188,10 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     if iou(refined, start > 0) < 0.85:  # GrabCut diverged: the rough outline is better
         refined = start > 0
     alike = _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
-    refined = _pieces_of(refined | alike, refined)
+    refined = pieces_at(refined | alike, refined)
     soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)
     at_size = cv2.resize(soft, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(at_size > 0.5)
-
-
-def _pieces_of(mask: Mask, touched: Mask) -> Mask:
-    """The pieces of the mask that overlap `touched`; drops specks beside the outline."""
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    return mask & np.isin(labels, labels[touched])
 
 
 def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
@@ -231,7 +218,7 @@ def _backdrop(crop: Bytes, at: tuple[NDArray[np.intp], ...], outer: Floats, hull
     flat = np.zeros(hull.shape, bool)
     flat[at] = (np.abs(off).max(axis=1) < SAME) & (outer.min(axis=1) >= LIGHT)
     outside = hull == 0
-    return _pieces_of(flat | outside, outside)
+    return pieces_at(flat | outside, outside)
 
 
 def alpha_of(crop: Bytes, mask: Mask) -> Floats:

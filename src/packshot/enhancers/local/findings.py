@@ -29,11 +29,12 @@ from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.compose import PlacedProduct
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.framing import Box, box_of, scale_box
+from packshot.enhancers.local.framing import scale_box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures import cutout_network
 from packshot.pictures.arrays import Bytes, shrink, to_lab
+from packshot.pictures.boxes import Box, box_of
 from packshot.pictures.imaging import to_array
 
 # How the background is treated. alpha: removed by the file's own transparency; cut: removed by a
@@ -61,6 +62,7 @@ class Findings:
     why: str  # one clause: how the background is treated, and why
     options: PictureOptions
     faint: bool = False  # a part of the cut's outline is hardly visible in the photo
+    ragged: bool = False  # the cut's outline has many small teeth
     tilted: bool = False  # straightening was asked for, but would have cut the product
     _prepared: dict[tuple[int, float], PlacedProduct] = field(default_factory=dict)
 
@@ -181,7 +183,8 @@ def _check_cut(found: Findings, small: Bytes) -> Findings:
     assert found.cut is not None
     said = outline.find_doubts(found.rgb, found.backdrop, found.product)
     if not said.doubts:
-        return _keep_product(replace(found, faint=said.faint), found)
+        checked = replace(found, faint=said.faint, ragged=said.ragged)
+        return _keep_product(checked, found)
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     doubts = (*found.cut.doubts, *said.doubts)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
-from packshot.enhancers.local.near import hull_of
+from packshot.enhancers.local.backdrop import WHOLE, Backdrop
 from packshot.enhancers.local.tone import WHITE
 from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, lowest, shrink, to_lab
+from packshot.pictures.boxes import Edges
+from packshot.pictures.masks import hull_of, opened
 
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SAFETY_SIDE = 512  # px
@@ -19,7 +20,7 @@ MAX_OUTSHINING = 0.02  # of the product's hull
 FULL, START = 0.955, 0.86  # shares of the backdrop: white from the first, lightened from the second
 
 
-def whiten(rgb: Bytes, backdrop: Backdrop, part: RelativeBox = WHOLE) -> Bytes:
+def whiten(rgb: Bytes, backdrop: Backdrop, part: Edges = WHOLE) -> Bytes:
     """Divide a part of the frame by the backdrop's surface, so that it becomes 255; shadows stay.
 
     sRGB codes can be divided like light, because their curve is nearly a power. What is within
@@ -69,8 +70,7 @@ def is_safe(rgb: Bytes, backdrop: Backdrop, extent: Mask) -> bool:
     hull = _hull(extent, small.shape)
     surface = backdrop.surface(*small.shape[:2])[..., 0]
     lighter = newly & (to_lab(small)[..., 0] > surface + LIGHTER)
-    opened = cv2.morphologyEx(lighter.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    kept = bool((newly & hull).sum() <= MAX_LOST * hull.sum() and not opened.any())
+    kept = bool((newly & hull).sum() <= MAX_LOST * hull.sum() and not opened(lighter).any())
     return kept and not _outshines(small, backdrop, hull)
 
 

@@ -8,16 +8,17 @@ large one is reported before any backdrop, plain or textured, and in its shade.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.backdrop import Backdrop, RelativeBox
-from packshot.enhancers.local.near import distance_to, grow, hull_of, shrink_both, slope_of
+from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.near import distance_to, shrink_both, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
+from packshot.pictures.boxes import Edges
+from packshot.pictures.masks import core_of, grow, hull_of, opened, pieces
 
 SIDE = 640  # px; sizes below are at this size
 MIN_PIECE = 60  # px
@@ -60,7 +61,7 @@ class Gaps:
     closed: bool
 
 
-def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: RelativeBox) -> Gaps:
+def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: Edges) -> Gaps:
     """Find the gaps in the mask of a product. `part` is the crop's place in the photo."""
     none = Gaps(np.zeros_like(mask), closed=False)
     small, inside = shrink_both(crop, mask, SIDE)
@@ -74,22 +75,15 @@ def find_gaps(crop: Bytes, mask: Mask, backdrop: Backdrop, part: RelativeBox) ->
         return replace(none, closed=large)
     view = _View.of(lab, slope, inside, backdrop, surface)
     found = np.zeros_like(inside)
-    for piece in _pieces(view.like & inside):
+    for piece in pieces(opened(view.like & inside), MIN_PIECE):
         if view.is_open_gap(piece):
             found |= grow(piece, 1)
-    closed = large or any(view.is_closed_gap(piece) for piece in _pieces(view.alike & inside))
+    enclosed = pieces(opened(view.alike & inside), MIN_PIECE)
+    closed = large or any(view.is_closed_gap(piece) for piece in enclosed)
     if not found.any():
         return Gaps(none.open, closed)
     soft = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 0.8)
     return Gaps(np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) > 0.5)), closed)
-
-
-def _pieces(like: Mask) -> Iterator[Mask]:
-    opened = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    for number in range(1, len(stats)):
-        if stats[number, cv2.CC_STAT_AREA] >= MIN_PIECE:
-            yield np.asarray(labels == number)
 
 
 @dataclass(frozen=True)
@@ -161,8 +155,7 @@ class _View:
         return bool(self.edged[shore].mean() >= EDGED)
 
     def _is_backdrop(self, piece: Mask, slack: float = 1.0) -> bool:
-        core = np.asarray(cv2.erode(piece.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-        core = core if core.any() else piece
+        core = core_of(piece)
         mean = float(np.linalg.norm(self.difference[core].mean(axis=0)))
         smooth = np.median(self.slope[core]) < SMOOTH * slack
         return bool(smooth and mean < SAME and np.median(self.away[core]) < NEAR * slack)
@@ -179,7 +172,7 @@ def _has_large_gap(look: _Look, inside: Mask) -> bool:
     alike &= look.tint < max(FARTHEST_TINT, 2 * usual.tint + 1)
     edge = max(LARGE_EDGE, CLEARER * usual.slope)
     edged = cv2.dilate(look.slope, np.ones((13, 13), np.uint8)) > edge
-    for piece in _pieces(alike):
+    for piece in pieces(opened(alike), MIN_PIECE):
         ring = _ring(_filled(piece))
         shore = ring & ~alike
         if (

@@ -12,9 +12,10 @@ import numpy as np
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.near import disc, grow, is_less_light, slope_of
+from packshot.enhancers.local.near import is_less_light, slope_of
 from packshot.enhancers.local.outline import FAINT, find_sharp
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink, to_linear
+from packshot.pictures.masks import closed, disc, erode, grow, pieces
 
 SIDE = 512  # px; sizes below are at this size
 MAX_SPREAD = 1.6  # of a plain backdrop, delta E; with more it may have things on it
@@ -33,15 +34,12 @@ def find_left_out(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> Mask:
         return found
     lab = trust.smooth_lab(small)
     candidates = _unlike_backdrop(small, lab, backdrop) & ~grow(inside, RIM)
-    closed = cv2.morphologyEx(candidates.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    shares = stats[:, cv2.CC_STAT_AREA] / inside.sum()
-    near = np.bincount(labels[grow(inside, REACH)], minlength=len(stats)) > 0
-    likely = [n for n in range(1, len(stats)) if near[n] and LEAST <= shares[n] <= MOST]
+    area, near = inside.sum(), grow(inside, REACH)
+    large = pieces(closed(candidates), LEAST * area, connectivity=8)
+    likely = [part for part in large if part.sum() <= MOST * area and part[near].any()]
     sharp = _sharp_edges(lab) if likely else found
-    for number in likely:
-        part = np.asarray(labels == number)
-        outline = part & ~trust.erode(part) & ~grow(inside, 2 * RIM)
+    for part in likely:
+        outline = part & ~erode(part) & ~grow(inside, 2 * RIM)
         if outline.any() and sharp[outline].mean() > SHARP:
             found |= part
     return _joined(found, inside)
@@ -49,9 +47,8 @@ def find_left_out(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> Mask:
 
 def _joined(parts: Mask, inside: Mask) -> Mask:
     """The parts with what is between them and the cut, whose rim is soft."""
-    both = (parts | inside).astype(np.uint8)
-    closed = cv2.morphologyEx(both, cv2.MORPH_CLOSE, disc(RIM + 1)) > 0
-    return np.asarray(parts | (closed & grow(parts, 2 * RIM) & ~inside))
+    joined = closed(parts | inside, disc(RIM + 1))
+    return np.asarray(parts | (joined & grow(parts, 2 * RIM) & ~inside))
 
 
 def _unlike_backdrop(small: Bytes, lab: Floats, backdrop: Backdrop) -> Mask:

@@ -89,15 +89,6 @@ def without(mask: Mask, gone: Mask) -> Mask:
     return np.asarray(mask & (cv2.resize(soft, mask.shape[1::-1]) < 0.5))
 
 
-def hull_of(mask: Mask) -> Mask:
-    """The mask's convex hull, filled."""
-    hull = np.zeros(mask.shape, np.uint8)
-    points = cv2.findNonZero(mask.astype(np.uint8))
-    if points is not None:
-        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-    return hull > 0
-
-
 def slope_of(colours: Floats, sigma: float) -> Floats:
     """The colours' change per pixel: in levels, or in delta E if they are Lab."""
     smooth = cv2.GaussianBlur(colours, (0, 0), sigma)
@@ -109,12 +100,3 @@ def slope_of(colours: Floats, sigma: float) -> Floats:
 def distance_to(mask: Mask) -> Floats:
     """Pixels to the nearest pixel of the mask; very far if it is empty."""
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-
-
-def grow(mask: Mask, reach: int) -> Mask:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc(reach)) > 0)
-
-
-def disc(reach: int) -> NDArray[np.uint8]:
-    size = (2 * reach + 1, 2 * reach + 1)
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)

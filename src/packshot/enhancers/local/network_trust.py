@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.pictures.arrays import Floats, Mask
+from packshot.pictures.masks import erode, grow, iou, opened, outline_of, pieces
 
 THRESHOLD = 0.76  # least confidence for a cut; bench/cutout.py measures what passes
 OFFERED = 0.4  # least confidence for a cut that a reviewer sees with a warning
@@ -58,9 +58,9 @@ def measure(
     between = int(((likelihood > 0.1) & (likelihood < 0.9)).sum())
     likely = likelihood > 0.5
     shared = asdict(trust.features(maps, mask, list(candidates.values())))
-    overlaps = {name: trust.iou(mask, other) for name, other in candidates.items()}
+    overlaps = {name: iou(mask, other) for name, other in candidates.items()}
     return MaskMeasures(
-        width=between / max(1, int((likely & ~trust.erode(likely)).sum())),
+        width=between / max(1, int((likely & ~erode(likely)).sum())),
         unsure=between / max(1, int(likely.sum())),
         elsewhere=float(at_size[far].sum() / max(1, int(mask.sum()))),
         inside=float((1 - at_size[core]).mean()) if core.any() else 1.0,
@@ -152,7 +152,7 @@ def _well_inside(mask: Mask) -> Mask:
 
 def _faint_share(lab: Floats, mask: Mask) -> float:
     edge = trust.colour_edges(lab)
-    outline = mask & ~trust.erode(mask) & ~backdrops.border(mask.shape, 0.01)
+    outline = outline_of(mask)
     return float((edge[outline] < MIN_EDGE).mean()) if outline.any() else 1.0
 
 
@@ -161,12 +161,9 @@ def _shadowed_share(maps: trust.PhotoMaps, mask: Mask) -> float:
     that piece is most of the mask: then it is a grey product."""
     if not maps.backdrop.plain:
         return 0.0
-    dark = (maps.shade & mask).astype(np.uint8)
-    opened = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    sizes = stats[1:, cv2.CC_STAT_AREA]
-    if not len(sizes) or sizes.max() > 0.5 * mask.sum():
+    shaded = pieces(opened(maps.shade & mask), connectivity=8)
+    largest = max(shaded, key=np.count_nonzero, default=None)
+    if largest is None or largest.sum() > 0.5 * mask.sum():
         return 0.0
-    piece = trust.dilate(labels == 1 + int(sizes.argmax()))
-    outline = mask & ~trust.erode(mask)
-    return float((piece & outline).sum() / max(1, outline.sum()))
+    outline = mask & ~erode(mask)
+    return float((grow(largest, 2) & outline).sum() / max(1, outline.sum()))

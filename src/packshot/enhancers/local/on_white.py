@@ -9,9 +9,10 @@ import numpy as np
 
 from packshot.enhancers.local import compose, flatfield, scenes, tone
 from packshot.enhancers.local.findings import Findings
-from packshot.enhancers.local.framing import Box, FramedPicture
+from packshot.enhancers.local.framing import FramedPicture
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures.arrays import Bytes, as_bytes, lowest
+from packshot.pictures.boxes import Box
 
 LOOSER, TIGHTER = 0.82, 1.1  # times the fill, as a reviewer asked
 FULLEST, LOOSEST = 0.96, 0.2  # of the canvas
@@ -78,11 +79,9 @@ def _frame_on_white(findings: Findings, fill: float) -> FramedPicture:
 
 def _whiten_window(findings: Findings, window: Box, scale: float) -> Bytes:
     """A window of the photo with its backdrop made white."""
-    height, width = findings.rgb.shape[:2]
-    left, top, right, bottom = window
-    part = (left / width, top / height, right / width, bottom / height)
     # Dividing by the backdrop corrects exposure and white balance already.
     corrected = scenes.correct(findings, window, scale, neutral_exposure=True)
+    part = window.share_of(findings.rgb.shape)
     white = flatfield.whiten(corrected, findings.backdrop, part)
     return _in_light(white, findings.asked)
 

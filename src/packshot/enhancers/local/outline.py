@@ -1,7 +1,8 @@
 """Checks a finished cut against the photo.
 
-Finds outlines where the photo has no edge, background along the outline, and parts that were left
-out in front of a plain backdrop: laces, cords, and, on a light one, light parts.
+Finds outlines that are ragged or where the photo has no edge, background along the outline, and
+parts that were left out in front of a plain backdrop: laces, cords, and, on a light one, light
+parts.
 """
 
 from __future__ import annotations
@@ -10,14 +11,24 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
-from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.backdrop import BORDER, Backdrop
 from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.near import disc, distance_to, grow, slope_of
+from packshot.enhancers.local.near import distance_to, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, lowest, shrink
+from packshot.pictures.masks import (
+    border,
+    closed,
+    disc,
+    erode,
+    grow,
+    opened,
+    outline_of,
+    piece_sizes,
+    pieces,
+    pieces_at,
+)
 
 SIDE = 512  # px; sizes below are at this size
 NOISE = 3.5  # a slope of this many times the border's median is an edge
@@ -49,6 +60,11 @@ MIN_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks 
 #: first of the backdrop's (delta E), and of its pixels NEARLY all (percent) are as light (L).
 MAX_RINGING, NEARLY = 1.0, 97
 MAX_CHROMA = 15.0  # of a backdrop that counts as nearly white
+# Small teeth and notches, as cuts have along a busy background of nearly the product's colours.
+RAGGED_SIDE = 640  # px; sizes below are at this size
+TOOTH = (2, 16)  # px; less is a step of a smooth line, more a thread or a corner
+LEAST_TEETH = 10  # a small smooth product has a few, too
+MAX_TEETH = 0.012  # per px of outline; bench/cutout.py's good cuts have up to 0.0095
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,7 @@ class CutDoubts:
     doubts: tuple[str, ...]
     left_out: Mask
     faint: bool  # a part of the outline is hardly visible
+    ragged: bool  # the outline has many small teeth
 
 
 def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubts:
@@ -84,7 +101,8 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubt
         (faint and backdrop.white, FAINT_ON_WHITE),
         (backdrop.white and _share_beside(small, inside) > MAX_BESIDE, LEFT_ON_WHITE),
     )
-    return CutDoubts(tuple(words for applies, words in reasons if applies), left_out, faint)
+    said = tuple(words for applies, words in reasons if applies)
+    return CutDoubts(said, left_out, faint, is_ragged(product.alpha > 127))
 
 
 def _share_beside(small: Bytes, inside: Mask) -> float:
@@ -98,7 +116,7 @@ def find_edges(rgb: Bytes) -> Mask:
     where it is as light as the backdrop. Soft shadows have none."""
     lab = trust.smooth_lab(shrink(rgb, SIDE))
     slope = slope_of(lab, 0.8)
-    return _strong_pieces(find_sharp(lab, slope), slope)[0]
+    return _strong_pieces(find_sharp(lab, slope), slope)
 
 
 def find_sharp(lab: Floats, slope: Floats) -> Mask:
@@ -108,12 +126,12 @@ def find_sharp(lab: Floats, slope: Floats) -> Mask:
 
 def least_edge(slope: Floats) -> float:
     """The slope, delta E per pixel, from which something is an edge: noise has less."""
-    return max(MIN_EDGE, NOISE * float(np.median(slope[backdrops.border(slope.shape)])))
+    return max(MIN_EDGE, NOISE * float(np.median(slope[border(slope.shape, BORDER)])))
 
 
 def _edgeless_share(inside: Mask, slope: Floats, edge: float) -> float:
     """The share of the outline that has no edge of the photo within 2 px."""
-    outline = inside & ~trust.erode(inside) & ~backdrops.border(inside.shape, 0.01)
+    outline = outline_of(inside)
     near = cv2.dilate(slope, np.ones((5, 5), np.uint8))
     return float((near[outline] < edge).mean()) if outline.any() else 1.0
 
@@ -123,49 +141,55 @@ def _mixed_share(lab: Floats, inside: Mask) -> float:
     product and rare in its middle: a cloth seen through glass or left beside it."""
     width = int(BAND * np.sqrt(inside.sum()))
     core = ~grow(~inside, width)
-    around = grow(inside, width) & ~trust.dilate(inside)
+    around = grow(inside, width) & ~grow(inside, 2)
     if not core.any() or not around.any():
         return 0.0
     cells = trust.colour_cells(lab)
     outer, own = trust.histogram(cells[around])[cells], trust.histogram(cells[core])[cells]
-    foreign = ((outer > COMMON) & (outer > MORE * own) & inside & ~core).astype(np.uint8)
-    pieces = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    foreign = (outer > COMMON) & (outer > MORE * own) & inside & ~core
     band = ~grow(~inside, 2) & grow(~inside, 4)
-    return float(pieces[band].mean()) if band.any() else 0.0
+    return float(opened(foreign)[band].mean()) if band.any() else 0.0
 
 
 def _hanging(sharp: Mask, inside: Mask, slope: Floats, away: int) -> Mask:
     """Pieces with clear edges that are outside the cut, begin close to it, and lead `away` px."""
-    _, labels = _strong_pieces(sharp & ~grow(inside, NEAR), slope)
-    close = labels[grow(inside, HANGING)]
-    leading = labels[distance_to(inside) > away]
-    return np.asarray((labels > 0) & np.isin(labels, close) & np.isin(labels, leading))
+    strong = _strong_pieces(sharp & ~grow(inside, NEAR), slope)
+    close = pieces_at(strong, grow(inside, HANGING), connectivity=8)
+    return pieces_at(close, distance_to(inside) > away, connectivity=8)
 
 
-def _strong_pieces(sharp: Mask, slope: Floats) -> tuple[Mask, NDArray[np.int64]]:
-    """The pieces that are large and clear enough, and their numbers (0 elsewhere)."""
-    closed = cv2.morphologyEx(sharp.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    _, found, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    labels = np.asarray(found, np.int64)
-    peaks = np.zeros(len(stats), np.float32)
-    np.maximum.at(peaks, labels.ravel(), slope.ravel())
-    kept = (stats[:, cv2.CC_STAT_AREA] >= MIN_PIECE) & (peaks >= MIN_PEAK)
-    kept[0] = False
-    mask = kept[labels]
-    return np.asarray(mask), np.where(mask, labels, 0)
+def _strong_pieces(sharp: Mask, slope: Floats) -> Mask:
+    """The pieces that are large and clear enough."""
+    strong = np.zeros_like(sharp)
+    for piece in pieces(closed(sharp), MIN_PIECE, connectivity=8):
+        if slope[piece].max() >= MIN_PEAK:
+            strong |= piece
+    return strong
 
 
-def _without_ringing(pieces: Mask, inside: Mask, off: Floats) -> Mask:
+def _without_ringing(parts: Mask, inside: Mask, off: Floats) -> Mask:
     """The pieces whose colours differ from the backdrop's (by `off`, Lab) as a part's would."""
-    kept, clear = pieces.copy(), ~grow(inside, RIM)
-    count, labels = cv2.connectedComponents(pieces.astype(np.uint8), connectivity=8)
-    for number in range(1, count):
-        piece = np.asarray(labels == number)
-        colours = off[trust.dilate(piece) & clear]
+    kept, clear = parts.copy(), ~grow(inside, RIM)
+    for piece in pieces(parts, connectivity=8):
+        colours = off[grow(piece, 2) & clear]
         swing = float(np.percentile(np.abs(colours[:, 0]), NEARLY))
         if swing < MAX_RINGING and np.linalg.norm(colours.mean(axis=0)) < MAX_RINGING:
             kept &= ~piece
     return kept
+
+
+def is_ragged(mask: Mask) -> bool:
+    """Whether the mask's outline has more teeth and notches than a product's."""
+    inside = shrink(mask.astype(np.uint8) * 255, RAGGED_SIDE) > 127
+    teeth = _count_teeth(inside & ~opened(inside, disc(2)))
+    teeth += _count_teeth(closed(inside, disc(2)) & ~inside)
+    length = int((inside & ~erode(inside)).sum())
+    return teeth >= LEAST_TEETH and teeth > MAX_TEETH * length
+
+
+def _count_teeth(parts: Mask) -> int:
+    areas = piece_sizes(parts)
+    return int(((areas >= TOOTH[0]) & (areas <= TOOTH[1])).sum())
 
 
 def _in_shadow(darker: Floats) -> Mask:

@@ -10,7 +10,8 @@ from packshot.enhancers.contract import VariantPlan
 from packshot.enhancers.local import on_white, scenes
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.findings import Findings, Treatment
-from packshot.enhancers.local.framing import FramedPicture, box_of, place_of, scale_box
+from packshot.enhancers.local.framing import FramedPicture, scale_box
+from packshot.pictures.boxes import box_of, place_of
 
 # The variants for each treatment of the background, best first. "detail" shows only a part of the
 # product: it comes last, and only with a trusted mask.
@@ -170,7 +171,7 @@ def _warn_of_cut(findings: Findings) -> list[str]:
             "The product has a thin border of another colour, which is hard to cut out: check that"
             " the border is complete."
         ]
-    if product.ragged:
+    if findings.ragged:
         return [
             "The outline of the cut-out is ragged, as the product and the background there look"
             " alike: compare it with the photo."

@@ -15,10 +15,8 @@ import numpy as np
 
 from packshot.enhancers.local.near import (
     At,
-    disc,
     distance_to,
     distance_to_mixtures,
-    grow,
     is_shade,
     mean_near,
     noise_near,
@@ -26,6 +24,7 @@ from packshot.enhancers.local.near import (
     slope_of,
 )
 from packshot.pictures.arrays import Bytes, Floats, Mask
+from packshot.pictures.masks import disc, grow, opened, pieces, pieces_at
 
 SIDE = 640  # px; sizes below are at this size
 WIDEST = 9  # px; what is wider is not a rim
@@ -119,11 +118,9 @@ def _without_long_parts(strips: Mask, ring: _Ring) -> Mask:
     strips = strips & (ring.away <= WIDEST)
     if not strips.any():
         return strips
-    _, labels = cv2.connectedComponents((strips | ring.inside).astype(np.uint8), connectivity=4)
-    strips &= np.isin(labels, np.unique(labels[ring.inside]))
+    strips &= pieces_at(strips | ring.inside, ring.inside)
     kept = strips & (distance_to(strips & (ring.away > WIDEST - 1)) > WIDEST)
-    opened = cv2.morphologyEx((kept | ring.inside).astype(np.uint8), cv2.MORPH_OPEN, disc(1)) > 0
-    return np.asarray(kept & opened)
+    return np.asarray(kept & opened(kept | ring.inside, disc(1)))
 
 
 def _find_rim(ring: _Ring, strips: Mask) -> Mask:
@@ -135,7 +132,7 @@ def _find_rim(ring: _Ring, strips: Mask) -> Mask:
     length = int(outline.sum())
     likely = [
         strip
-        for strip in _pieces(strips)
+        for strip in pieces(strips, SPECK, connectivity=8)
         if _beside(strip, outline).sum() >= SHORTEST * length
         and _is_lit_before_background(strip, ring)
     ]
@@ -149,12 +146,6 @@ def _find_rim(ring: _Ring, strips: Mask) -> Mask:
             kept |= strip
             along |= _beside(strip, outline)
     return kept if along.sum() > LEAST * length else np.zeros_like(kept)
-
-
-def _pieces(strips: Mask) -> list[Mask]:
-    _, labels = cv2.connectedComponents(strips.astype(np.uint8), connectivity=8)
-    large = np.flatnonzero(np.bincount(labels.ravel())[1:] >= SPECK)
-    return [np.asarray(labels == 1 + number) for number in large]
 
 
 def _beside(strip: Mask, outline: Mask) -> Mask:

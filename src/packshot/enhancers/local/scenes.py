@@ -11,8 +11,9 @@ import numpy as np
 from packshot.enhancers.local import compose, framing, tone
 from packshot.enhancers.local.backdrop import SURFACE_SIDE
 from packshot.enhancers.local.findings import Findings
-from packshot.enhancers.local.framing import Box, FramedPicture
-from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, to_lab
+from packshot.enhancers.local.framing import FramedPicture
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, size_at, to_lab
+from packshot.pictures.boxes import Box
 
 MARGIN = 0.04  # of the product's longer side: the smallest margin around it
 CLOSE = 0.1  # the same in "close"; a reviewer may ask for twice or half of it
@@ -159,7 +160,7 @@ def frame(findings: Findings) -> FramedPicture:
     rows, columns = photo.picture.shape[:2]
     wide = max(columns, rows * ratio) / 0.92
     shrink = min(1.0, compose.MAX_SIDE / max(wide, wide / ratio))
-    scene = resize(photo.picture, max(1, round(columns * shrink)), max(1, round(rows * shrink)))
+    scene = resize(photo.picture, *size_at(photo.picture, shrink))
     canvas = np.full((round(wide / ratio * shrink), round(wide * shrink), 3), 255, np.uint8)
     top, left = ((a - b) // 2 for a, b in zip(canvas.shape[:2], scene.shape[:2], strict=True))
     canvas[top : top + scene.shape[0], left : left + scene.shape[1]] = scene
@@ -179,7 +180,7 @@ def busiest(findings: Findings) -> Box:
     side = min(max(side, min(256, min(findings.rgb.shape[:2]))), *findings.rgb.shape[:2])
     part = box.crop(findings.rgb)
     scale = min(1.0, 320 / max(part.shape[:2]))
-    small = resize(part, max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    small = resize(part, *size_at(part, scale))
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     energy = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.CV_32F))
     energy = np.minimum(energy, 20)
@@ -226,8 +227,7 @@ def _scale(window: Box) -> float:
 
 def _part(rgb: Bytes, window: Box, scale: float) -> Bytes:
     part = window.crop(rgb)
-    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-    return resize(part, *size)
+    return resize(part, *size_at(part, scale))
 
 
 def _sharp_area(findings: Findings, window: Box, shape: tuple[int, ...]) -> Bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from packshot.enhancers.local import findings, recipes
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
-from packshot.pictures.arrays import Bytes, resize
+from packshot.pictures.arrays import Bytes, resize, size_at
 from packshot.pictures.imaging import (
     OutputSpec,
     encode_array,
@@ -73,7 +73,7 @@ def _cell(picture: Bytes | None, title: str, note: str, tile: int) -> Bytes:
         cv2.putText(cell, words, where, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
     if picture is not None:
         scale = tile / max(picture.shape[:2])
-        width, height = (max(1, round(n * scale)) for n in (picture.shape[1], picture.shape[0]))
+        width, height = size_at(picture, scale)
         small = resize(picture, width, height)
         top, left = CAPTION + (tile - height) // 2, (tile - width) // 2
         cell[top : top + height, left : left + width] = small

@@ -11,9 +11,24 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.near import disc, grow, is_less_light
+from packshot.enhancers.local.near import is_less_light
 from packshot.enhancers.local.saliency import saliency
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, to_lab, to_linear
+from packshot.pictures.masks import (
+    border,
+    closed,
+    connected_to_edge,
+    core_of,
+    disc,
+    grow,
+    holes_of,
+    iou,
+    opened,
+    outline_of,
+    piece_sizes,
+    pieces,
+    pieces_at,
+)
 
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
@@ -87,7 +102,7 @@ def features(maps: PhotoMaps, mask: Mask, others: Sequence[Mask]) -> Features:
     """Measure one candidate; `others` are the candidates to compare it with."""
     overlaps = [iou(mask, other) for other in others] or [0.0]
     votes = np.sum(others, axis=0) if len(others) else np.zeros(mask.shape, int)
-    sizes = _piece_sizes(mask)
+    sizes = [int(size) for size in piece_sizes(mask)] or [1]
     shade = maps.shade | maps.soft_shadow
     different = (maps.distance > max(12.0, 4.0 * maps.backdrop.spread)) & ~shade
     return Features(
@@ -96,14 +111,14 @@ def features(maps: PhotoMaps, mask: Mask, others: Sequence[Mask]) -> Features:
         disputed_in=_largest_piece(mask & (votes <= len(others) - 2), mask & (votes >= 2)),
         disputed_out=_largest_piece((votes >= 2) & ~shade, mask),
         overlap=colour_overlap(maps.lab, mask),
-        ragged=_outline(mask) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
-        touch=float(mask[backdrops.border(mask.shape, 0.008)].mean()),
-        close=float(mask[backdrops.border(mask.shape, 0.022)].mean()),
+        ragged=int(outline_of(mask).sum()) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
+        touch=float(mask[border(mask.shape, 0.008)].mean()),
+        close=float(mask[border(mask.shape, 0.022)].mean()),
         area=float(mask.mean()),
         solidity=_solidity(mask),
         pieces=1 - max(sizes) / sum(sizes),
         thin=_thin(mask),
-        left_over=float((different & ~dilate(mask)).sum() / max(1, mask.sum())),
+        left_over=float((different & ~grow(mask, 2)).sum() / max(1, mask.sum())),
         left_piece=_largest_piece(different, mask),
         salient=float(maps.salient[mask].mean()) if mask.any() else 0.0,
         followed=maps.backdrop.followed,
@@ -149,23 +164,18 @@ def fading_parts(maps: PhotoMaps, mask: Mask, *, lighter: bool) -> Mask:
     backdrop = maps.backdrop
     if not backdrop.plain or backdrop.lightness < LIGHT:
         return np.zeros_like(mask)
-    smooth = (colour_edges(maps.lab) < max(1.0, 1.5 * backdrop.spread)) & ~dilate(mask)
-    reached = connected_to_edge(smooth)
-    apart = ~dilate(reached) & ~dilate(mask)
+    outside = ~grow(mask, 2)
+    smooth = (colour_edges(maps.lab) < max(1.0, 1.5 * backdrop.spread)) & outside
+    apart = ~grow(connected_to_edge(smooth), 2) & outside
     apart &= (maps.distance > 2.0) & ~(maps.shade & (maps.distance > 4.0))
-    seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    _, labels = cv2.connectedComponents(seen, connectivity=8)
-    beside = grow(mask, 7)
-    above = maps.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
-    hanging = [piece for piece in np.unique(labels[beside]) if piece]
-    if lighter:
-        hanging = [piece for piece in hanging if above[labels == piece].mean() > 0]
-    return np.isin(labels, hanging)
-
-
-def holes_of(mask: Mask) -> Mask:
-    """The holes of the mask: the backdrop seen through a handle, or a print that was lost."""
-    return ~mask & ~connected_to_edge(~mask)
+    hanging = pieces_at(opened(apart, np.ones((2, 2), np.uint8)), grow(mask, 7), connectivity=8)
+    if not lighter:
+        return hanging
+    found, above = np.zeros_like(mask), maps.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
+    for piece in pieces(hanging, connectivity=8):
+        if above[piece].mean() > 0:
+            found |= piece
+    return found
 
 
 def without_false_holes(maps: PhotoMaps, mask: Mask) -> Mask:
@@ -174,24 +184,20 @@ def without_false_holes(maps: PhotoMaps, mask: Mask) -> Mask:
     A true hole shows a plain backdrop's colour, lit or in shade, without edges; or, if the backdrop
     is not plain, the colours around the product, with no more edges than there.
     """
-    holes = holes_of(mask)
-    if not holes.any():
-        return mask
-    _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
-
-    def is_backdrop(hole: Mask) -> bool:
+    filled = mask.copy()
+    for hole in pieces(holes_of(mask)):
         if maps.backdrop.plain:
-            return _like_plain_backdrop(maps, hole)
-        return _like_surroundings(maps, mask, hole)
-
-    pieces = range(1, int(labels.max()) + 1)
-    filled = [piece for piece in pieces if not is_backdrop(np.asarray(labels == piece))]
-    return np.asarray(mask | np.isin(labels, filled))
+            is_backdrop = _like_plain_backdrop(maps, hole)
+        else:
+            is_backdrop = _like_surroundings(maps, mask, hole)
+        if not is_backdrop:
+            filled |= hole
+    return filled
 
 
 def _like_plain_backdrop(maps: PhotoMaps, hole: Mask) -> bool:
     near = (maps.distance < backdrop_reach(maps.backdrop)) | maps.shade | maps.soft_shadow
-    inner = erode(hole) if erode(hole).any() else hole
+    inner = core_of(hole)
     return bool(near[inner].mean() > 0.8 and np.median(maps.texture[inner]) < MAX_TEXTURE)
 
 
@@ -214,16 +220,14 @@ def hollow(maps: PhotoMaps, mask: Mask) -> float:
     if not maps.backdrop.plain or maps.backdrop.lightness < LIGHT:
         return 0.0
     difference = maps.lab - maps.backdrop.surface(*mask.shape)
-    _, labels = cv2.connectedComponents(holes_of(mask).astype(np.uint8), connectivity=4)
-    holes = (np.asarray(labels == piece) for piece in range(1, int(labels.max()) + 1))
+    holes = pieces(holes_of(mask))
     doubtful = sum(int(hole.sum()) for hole in holes if _is_printed(hole, difference))
     return float(doubtful / max(1, mask.sum()))
 
 
 def _is_printed(hole: Mask, difference: Floats) -> bool:
     """Whether its colour differs from the backdrop's."""
-    inner = erode(hole) if erode(hole).any() else hole
-    return bool(np.linalg.norm(difference[inner].mean(axis=0)) > SAME_COLOUR)
+    return bool(np.linalg.norm(difference[core_of(hole)].mean(axis=0)) > SAME_COLOUR)
 
 
 def with_light_parts(maps: PhotoMaps, mask: Mask) -> Mask:
@@ -231,10 +235,9 @@ def with_light_parts(maps: PhotoMaps, mask: Mask) -> Mask:
     parts = fading_parts(maps, mask, lighter=True)
     if parts.sum() <= MAX_FADING * mask.sum():  # small ones are mostly shadow
         return mask
-    outlined = dilate(parts)  # their edges, which were left out
-    closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, disc(4)) > 0
+    outlined = grow(parts, 2)  # their edges, which were left out
     near = grow(outlined, 4)  # gaps elsewhere are the product's own
-    return np.asarray(mask | (closed & near))
+    return np.asarray(mask | (closed(mask | outlined, disc(4)) & near))
 
 
 def backdrop_reach(backdrop: Backdrop) -> float:
@@ -248,13 +251,6 @@ def colour_edges(lab: Floats) -> Floats:
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     edge = np.sqrt((across**2 + down**2).sum(axis=2)) / 4
     return np.asarray(cv2.dilate(edge, np.ones((3, 3), np.uint8)), np.float32)
-
-
-def connected_to_edge(mask: Mask) -> Mask:
-    """The part of the mask that is connected to the frame's edge."""
-    padded = np.pad(mask.astype(np.uint8), 1, constant_values=1)
-    _, labels = cv2.connectedComponents(padded, connectivity=4)
-    return np.asarray((labels == labels[0, 0])[1:-1, 1:-1])
 
 
 def logistic(
@@ -305,19 +301,8 @@ def _shade(small: Bytes, backdrop: Backdrop) -> Mask:
     return is_less_light(light, surface, MIN_LIGHT)
 
 
-def dilate(mask: Mask) -> Mask:
-    """The mask with 2 px more around it."""
-    return grow(mask, 2)
-
-
-def erode(mask: Mask) -> Mask:
-    """The mask without its outermost pixels; the frame's edge is no outline."""
-    return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-
-
 def _thin(mask: Mask) -> float:
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0
-    return float((mask & ~opened).sum() / max(1, mask.sum()))
+    return float((mask & ~opened(mask, disc(2))).sum() / max(1, mask.sum()))
 
 
 def colour_overlap(lab: Floats, mask: Mask) -> float:
@@ -334,11 +319,6 @@ def smooth_lab(small: Bytes) -> Floats:
     return np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.7), np.float32)
 
 
-def _outline(mask: Mask) -> int:
-    """Length of the outline in pixels, without the frame's edge."""
-    return int((mask & ~erode(mask) & ~backdrops.border(mask.shape, 0.01)).sum())
-
-
 def colour_cells(lab: Floats) -> NDArray[np.int64]:
     """The number of each pixel's colour cell, of 10 x 10 x 10 delta E."""
     cells = np.clip(lab / 10 + np.array([0, 7, 7]), 0, [9, 13, 13]).astype(np.int64)
@@ -352,26 +332,14 @@ def histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _largest_piece(what: Mask, but: Mask) -> float:
     """The area of the largest piece of `what` at least 2 px away from `but`, over `but`'s area."""
-    apart = what & ~dilate(but)
-    sizes = _piece_sizes(apart) if apart.any() else [0]
-    return min(1.0, max(sizes) / max(1, int(but.sum())))
+    apart = what & ~grow(but, 2)
+    return min(1.0, float(piece_sizes(apart).max(initial=0) / max(1, int(but.sum()))))
 
 
 def _solidity(mask: Mask) -> float:
     points = cv2.findNonZero(mask.astype(np.uint8))
     hull = cv2.contourArea(cv2.convexHull(points)) if points is not None else 0.0
     return float(min(1.0, mask.sum() / max(1.0, hull)))
-
-
-def _piece_sizes(mask: Mask) -> list[int]:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    return [int(area) for area in stats[1:, cv2.CC_STAT_AREA]] or [1]
-
-
-def iou(first: Mask, second: Mask) -> float:
-    """Overlap over union; 0 when both are empty."""
-    either = int((first | second).sum())
-    return float((first & second).sum() / either) if either else 0.0
 
 
 def _gradient(plane: Floats) -> Floats:
