@@ -75,15 +75,9 @@ class ApiError(Exception):
         return self.status in (401, 403, *TRY_AGAIN)
 
     @property
-    def is_final(self) -> bool:
-        """Whether the same request would be refused again."""
-        may_pass = self.status in TRY_AGAIN or self.code == "idempotency_running"
-        return self.status < 500 and not may_pass
-
-    def may_pass_after(self, pause: float) -> bool:
-        """Whether the same request may succeed after a pause that is short enough to wait for."""
-        passes = self.status in TRY_AGAIN or self.code == "idempotency_running"
-        return passes and pause <= LONGEST_WAIT
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return self.status in TRY_AGAIN or self.code == "idempotency_running"
 
 
 def _words_of_another(response: urllib3.BaseHTTPResponse) -> str:
@@ -325,11 +319,11 @@ class Client:
             is_last = tries >= self.tries and waited >= self.outage_wait
             if isinstance(answer, ApiError):
                 if self.outage_wait == math.inf:
-                    is_last = answer.is_final
+                    is_last = not answer.may_pass and answer.status < 500
                 elif answer.is_busy:
                     tries, is_last = 0, waited >= BUSY_WAIT
                 else:
-                    is_last = is_last or not answer.may_pass_after(pause)
+                    is_last = is_last or not answer.may_pass or pause > LONGEST_WAIT
             if is_last or self._given_up.is_set():
                 raise answer
             self.before_retry(answer)

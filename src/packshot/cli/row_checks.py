@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -12,7 +12,7 @@ import urllib3
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import Report, Row, without_photo
 from packshot.cli.sending import find_repeated_photos
-from packshot.cli.updating import Updated, update_products
+from packshot.cli.updating import Updated, update_part, update_products
 from packshot.client import BATCH, ApiError, Client
 from packshot.spreadsheets.currencies import currency_note
 from packshot.spreadsheets.known_spellings import note_known_spellings
@@ -40,34 +40,12 @@ def check_rows(client: Client, rows: Sequence[Row], report: Report, *, update: b
 def find_skus(client: Client, skus: Sequence[str]) -> set[str]:
     """Those of the SKUs that have products; none where no server answers: an upload says so when it
     sends, and a dry run reads photos' names alone."""
-    known: set[str] = set()
+    found = Updated()
+    facts = [{"sku": sku} for sku in skus]
     with suppress(urllib3.exceptions.HTTPError):
-        for start in range(0, len(skus), BATCH):
-            known |= _find(client, skus[start : start + BATCH])
-    return known
-
-
-def _find(client: Client, skus: Sequence[str]) -> set[str]:
-    """Ask again without the names that the server refuses as SKUs."""
-    while skus:
-        try:
-            found = client.correct_skus([{"sku": sku} for sku in skus], dry_run=True)
-        except ApiError as error:
-            refused = set(_refused(error))
-            if not refused:
-                raise
-            skus = [sku for place, sku in enumerate(skus) if place not in refused]
-        else:
-            return {skus[each["index"]] for each in found}
-    return set()
-
-
-def _refused(error: ApiError) -> Iterator[int]:
-    """The places that a 422 names."""
-    for fault in error.errors:
-        match fault["pointer"].split("/")[1:]:
-            case ["products", place, *_]:
-                yield int(place)
+        for start in range(0, len(facts), BATCH):
+            update_part(client, facts[start : start + BATCH], found, dry_run=True)
+    return found.skus
 
 
 # -- rows without a photo ------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError
+from packshot.products.answers import FullProduct
 from packshot.products.corrections import note_on_sku
 from packshot.products.duplicates import (
     find_differences,
@@ -49,7 +50,6 @@ from packshot.web.api.answer_models import (
     SkuCorrectionsData,
     SkuProductOut,
 )
-from packshot.web.api.answers import product_answer
 from packshot.web.api.product_schemas import (
     CorrectionIn,
     CorrectionQuery,
@@ -301,6 +301,13 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
     product = services().catalog.product(product_id, all_rounds=query.rounds == "all")
     body = ProductAnswer(message="Product", data=ProductData(product=present(product)))
     return conditional(answer(body), str(product.version))
+
+
+def product_answer(product: FullProduct, message: str) -> Response:
+    """A product, with its version as the ETag."""
+    response = answer(ProductAnswer(message=message, data=ProductData(product=present(product))))
+    response.set_etag(str(product.version))
+    return response
 
 
 @bp.patch(ONE)

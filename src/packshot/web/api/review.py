@@ -16,7 +16,7 @@ from packshot.web.api.answer_models import (
     StatsAnswer,
     StatsData,
 )
-from packshot.web.api.answers import product_answer
+from packshot.web.api.products import product_answer
 from packshot.web.api.schemas import (
     CancelIn,
     EnhanceIn,
