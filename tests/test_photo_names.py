@@ -869,6 +869,10 @@ def test_the_photos_of_a_zip() -> None:
         ("Křeslo_1.jpg".encode("cp852"), "Křeslo_1.jpg"),
         ("Παπούτσι_1.jpg".encode("cp737"), "Παπούτσι_1.jpg"),
         ("Größe_1.jpg".encode("cp1252"), "Größe_1.jpg"),
+        ("マグ表_1.jpg".encode("cp932"), "マグ表_1.jpg"),
+        ("红鞋_1.jpg".encode("gbk"), "红鞋_1.jpg"),
+        ("파란색 머그컵 정면사진.jpg".encode("cp949"), "파란색 머그컵 정면사진.jpg"),
+        ("Pâté_tâche.jpg".encode("cp437"), "Pâté_tâche.jpg"),
     ],
 )
 def test_names_without_the_flag_of_utf_8(raw: bytes, shown: str) -> None:
@@ -876,7 +880,7 @@ def test_names_without_the_flag_of_utf_8(raw: bytes, shown: str) -> None:
     assert PhotoArchive(io.BytesIO(data)).photos == [shown]
 
 
-@pytest.mark.parametrize("raw", ["红鞋_1.jpg".encode("gbk"), "신발_1.jpg".encode("cp949")])
+@pytest.mark.parametrize("raw", ["背包_1.jpg".encode("gbk"), "컵_1.jpg".encode("cp949")])
 def test_a_garbled_name_is_left_out_and_named(raw: bytes) -> None:
     data = zipped("x" * len(raw), "a.jpg").getvalue().replace(b"x" * len(raw), raw)
     archive = PhotoArchive(io.BytesIO(data))

@@ -477,6 +477,9 @@ def test_rows_take_the_same_time_each_however_many_there_are() -> None:
         ("default_code|list_price|standard_price|image_1920", "sku|price|attribute|raw_image"),
         ("Barcode|Internal Reference|Sales Price|Cost", "attribute|sku|price|attribute"),
         ("item_sku|list_price|standard_price", "sku|mrp|price"),
+        ("sku|main_image|extra_image_1|Image 2 URL", "sku|raw_image|raw_image|raw_image"),
+        ("sku|image|swatch image|image alt text|product", "sku|raw_image|attribute|attribute|name"),
+        ("Article Nr.|Price per pc|GST Slab|Category 1", "sku|price|gst|category"),
         ("SKU|Position|Price|Special price", "sku|view|mrp|price"),
     ],
 )

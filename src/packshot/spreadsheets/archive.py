@@ -11,7 +11,7 @@ from typing import IO, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.matching import LeftOut, sort_files
-from packshot.spreadsheets.old_encodings import decode_name
+from packshot.spreadsheets.old_encodings import decode_name, find_names_encoding
 from packshot.spreadsheets.zip_limits import open_zip
 
 _UTF_8_FLAG: Final = 0x800
@@ -48,8 +48,10 @@ class PhotoArchive:
         self._zip = open_zip(file, self._limits.files, _DAMAGED)
         self._parts: dict[str, zipfile.ZipInfo] = {}
         refused: list[LeftOut] = []
-        for part in self._zip.infolist():
-            path = _path_of(part)
+        parts = self._zip.infolist()
+        encoding = find_names_encoding([raw for part in parts if (raw := _undeclared(part))])
+        for part in parts:
+            path = _path_of(part, encoding)
             if part.is_dir() or path.endswith("/"):
                 continue
             if why := self._why_not(path, part):
@@ -91,14 +93,24 @@ class PhotoArchive:
             raise SpreadsheetError(f"{photo} is damaged in the ZIP: make the ZIP again") from None
 
 
-def _path_of(part: zipfile.ZipInfo) -> str:
+def _path_of(part: zipfile.ZipInfo, encoding: str | None) -> str:
     """The name of an entry. Without the UTF-8 flag it should be in the old DOS code page, but many
-    programs write UTF-8, which is taken as such, or another code page."""
+    programs write UTF-8, which is taken as such, or another code page; `encoding` is the one that
+    all such names of the ZIP are in, if that is known."""
     name = part.filename
-    if not part.flag_bits & _UTF_8_FLAG:
-        raw = name.encode("cp437")
-        name = _unicode_path(part.extra) or _utf_8(raw) or decode_name(raw) or name
+    if raw := _undeclared(part):
+        name = (raw.decode(encoding) if encoding else decode_name(raw)) or name
+    elif not part.flag_bits & _UTF_8_FLAG:
+        name = _unicode_path(part.extra) or _utf_8(name.encode("cp437")) or name
     return name.replace("\\", "/")
+
+
+def _undeclared(part: zipfile.ZipInfo) -> bytes | None:
+    """A name whose encoding neither the ZIP nor the name itself says."""
+    if part.flag_bits & _UTF_8_FLAG or part.filename.isascii():
+        return None
+    raw = part.filename.encode("cp437")
+    return None if _unicode_path(part.extra) or _utf_8(raw) else raw
 
 
 def _utf_8(raw: bytes) -> str | None:

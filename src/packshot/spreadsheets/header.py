@@ -11,7 +11,7 @@ from itertools import pairwise, zip_longest
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.fields import MONEY, PRODUCT_FIELDS, SHARED
+from packshot.spreadsheets.fields import MONEY, PRODUCT_FIELDS, SHARED, split_names
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.table import Record, column_letter, list_first
 from packshot.spreadsheets.view_words import VIEW_WORDS, without_accents
@@ -50,6 +50,15 @@ _LANGUAGE: Final = re.compile(
 _NUMBER_SIGNS: Final = ("#", "№")
 _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
+#: Words beside `image`, `photo` and the like that leave their meaning as it is.
+_BESIDE_PICTURES: Final = frozenset(
+    split_names(
+        """
+        url, urls, src, link, links, address, path, raw, hosted, default, main, base, primary,
+        featured, product, item, variant, gallery, cover, additional, other, extra, secondary
+        """
+    )
+)
 #: The SKU of another product than the row's.
 _OTHER_SKU: Final = re.compile(r"\bparent|vater|related|cross|up ?sell|bundle|master|competitor")
 LAST_RANK: Final = 1_000
@@ -59,7 +68,8 @@ _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
 _LONGEST_NAME: Final = 60
 #: Such a name fits an attribute's (100 characters) even with the number of a repeated name.
 _LONGEST_COLUMN: Final = 90
-_SEARCHED_ROWS: Final = 30
+#: The rows in which the header is searched.
+SEARCHED_ROWS: Final = 30
 #: Letters that Unicode does not take apart into a letter and an accent.
 _OTHER_LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i"})
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
@@ -136,13 +146,17 @@ def field_of(name: str) -> tuple[str, int] | None:
     if plain.endswith(" sku") and not _OTHER_SKU.search(plain):  # "Händler-SKU"
         return "sku", LAST_RANK
     unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
-    sideless = " ".join(  # "left image"
+    words = [  # "left image"
         word
         for word in unnumbered.split()
         if word == "label" or without_accents(word) not in VIEW_WORDS  # Magento's base_image_label
-    )
-    found = _RANKS.get(_compared(unnumbered)) or _RANKS.get(_compared(sideless))
-    return found if found and found[0] in SHARED else None
+    ]
+    found = _RANKS.get(_compared(unnumbered)) or _RANKS.get(_compared(" ".join(words)))
+    if found and found[0] in SHARED:
+        return found
+    bare = " ".join(word for word in words if word not in _BESIDE_PICTURES)
+    found = _RANKS.get(_compared(bare)) if bare else None
+    return found if found and found[0] == "raw_image" else None
 
 
 def _as_its_name_says(found: tuple[str, int], name: str) -> tuple[str, int] | None:
@@ -203,7 +217,7 @@ def _means_sku(name: str) -> bool:
 def find_header(records: Sequence[Record]) -> int:
     """The index of the header among the records: the row that names most fields, of equal
     ones the first; if no name is known, the first row of several texts. Raises SpreadsheetError."""
-    searched = records[:_SEARCHED_ROWS]
+    searched = records[:SEARCHED_ROWS]
     scores = [
         count_recognised(record.cells) if _may_be_header(record) else 0 for record in searched
     ]

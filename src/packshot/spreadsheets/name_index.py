@@ -145,11 +145,12 @@ class PhotoIndex:
         self._tails: list[dict[tuple[str, ...], list[str]]] = []
         self._folders: list[dict[tuple[str, str], list[str]]] = []
         self._stems: dict[str, list[str]] = defaultdict(list)
+        deepest = {photo: path_parts(photo)[-DEEPEST:] for photo in photos}
         for key, _ in _WAYS[:2]:
             tails: dict[tuple[str, ...], list[str]] = defaultdict(list)
             folders: dict[tuple[str, str], list[str]] = defaultdict(list)
-            for photo in photos:
-                parts = tuple(key(part) for part in path_parts(photo)[-DEEPEST:])
+            for photo, own in deepest.items():
+                parts = tuple(map(key, own))
                 for start in range(len(parts)):
                     tails[parts[start:]].append(photo)
                 for folder in dict.fromkeys(parts[:-1]):

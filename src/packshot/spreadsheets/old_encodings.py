@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Final
 
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
-from packshot.spreadsheets.header import count_recognised, plain_name
+from packshot.spreadsheets.header import SEARCHED_ROWS, count_recognised, plain_name
 from packshot.spreadsheets.letter_neighbours import (
     BALTIC,
     CENTRAL,
@@ -57,7 +57,6 @@ _OTHER_ALPHABETS: Final = (
 _COLUMNS_NAMED: Final = 2
 _NAMES: Final = frozenset(name for field in PRODUCT_FIELDS.values() for name in field.columns)
 _HEADER_BYTES: Final = 65_536
-_HEADER_LINES: Final = 30
 _BETWEEN_CELLS: Final = re.compile("[,;\t|]")
 #: Code pages of DOS, in which old programs for Windows write names into ZIPs, and their languages'
 #: letters. The first in which all letters are those of one language counts.
@@ -70,6 +69,15 @@ _DOS: Final = (
     ("cp737", (frozenset("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώ"),)),
     ("cp1252", tuple(map(frozenset, WESTERN))),
 )
+#: Code pages in which Windows writes names into ZIPs in East Asia, and the words in them.
+_JAPANESE: Final = ("cp932", re.compile("[々ぁ-ゖァ-ー一-鿿０-９Ａ-Ｚａ-ｚ]+"))
+_KANA: Final = re.compile("[ぁ-ゖァ-ヺ]")
+_KOREAN: Final = ("cp949", re.compile("[가-힣]+"))
+_CHINESE: Final = ("gb2312", re.compile("[一-鿿]+"))
+#: Fewer different syllables may as well be Chinese.
+_SYLLABLES: Final = 8
+_BESIDE_LATIN: Final = re.compile("[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")
+_NOT_ASCII: Final = re.compile("[^\x00-\x7f]+")
 _SAMPLE: Final = 1_000_000  # bytes
 _WORDS_JUDGED: Final = 500
 #: A word with a byte outside ASCII, and with what is glued to it.
@@ -158,7 +166,7 @@ def _count_columns_named(data: bytes) -> Callable[[str], tuple[int, int]]:
     """In a codec: the most fields that a row names, and how many of the names have the right
     accents."""
     lines = data[:_HEADER_BYTES].splitlines()
-    beginning = b"\n".join(lines[: min(_HEADER_LINES, max(1, len(lines) - 1))])
+    beginning = b"\n".join(lines[: min(SEARCHED_ROWS, max(1, len(lines) - 1))])
 
     def count(codec: str) -> tuple[int, int]:
         text = _decode(beginning, codec) or ""
@@ -170,6 +178,26 @@ def _count_columns_named(data: bytes) -> Callable[[str], tuple[int, int]]:
         )
 
     return count
+
+
+def find_names_encoding(names: Sequence[bytes]) -> str | None:
+    """The code page of East Asia that all of a ZIP's names are in, or, if they may be Korean or
+    Chinese, cp437, which shows them garbled; None for any other."""
+    if _KANA.search(_words_in(names, *_JAPANESE)):
+        return "cp932"
+    if korean := _words_in(names, *_KOREAN):
+        return "cp949" if len(set(korean)) >= _SYLLABLES else "cp437"
+    return "gb2312" if _words_in(names, *_CHINESE) else None
+
+
+def _words_in(names: Sequence[bytes], codec: str, words: re.Pattern[str]) -> str:
+    """All words outside ASCII; "" if some name is not in the code page. None stands beside a Latin
+    letter."""
+    texts = [text for raw in names if (text := _decode(raw, codec)) is not None]
+    found = [word for text in texts for word in _NOT_ASCII.findall(text)]
+    if len(texts) < len(names) or any(map(_BESIDE_LATIN.search, texts)):
+        return ""
+    return "".join(found) if all(map(words.fullmatch, found)) else ""
 
 
 def decode_name(raw: bytes) -> str | None:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.header import SEARCHED_ROWS
 from packshot.spreadsheets.sheet_extras import SheetExtras
 from packshot.spreadsheets.sheets import (
-    SEARCHED_ROWS,
     FoundSheet,
     choose_sheet,
     finish_sheet,

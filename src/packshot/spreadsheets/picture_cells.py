@@ -38,7 +38,6 @@ _BETWEEN_NAMES: Final = "|".join(
 )
 #: `file:///C:/a.jpg`, `file://server/share/a.jpg` and `file:/Users/a.jpg`.
 _FILE_ADDRESS: Final = re.compile(r"file:/{1,3}(?=[^/])", re.IGNORECASE)
-_DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
 _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
 #: Between two pictures is a line break, or spaces, pipes, commas or semicolons before an address.
 #: After a picture's ending other signs separate, too: `a.jpg::https://`, `a.jpg#https://`.
@@ -256,4 +255,4 @@ def _file(text: str) -> CellPicture:
 def path_parts(path: str) -> list[str]:
     """The folders and the name of a path, without its drive and parts like `.` and `..`."""
     parts = (part.strip() for part in path.replace("\\", "/").split("/"))
-    return [part for part in parts if part not in ("", ".", "..", "~") and not _DRIVE.match(part)]
+    return [part for part in parts if part not in ("", ".", "..", "~") and part[1:] != ":"]

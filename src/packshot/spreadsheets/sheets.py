@@ -22,8 +22,6 @@ from packshot.spreadsheets.table import (
     visible_cells,
 )
 
-#: The rows in which the header is searched.
-SEARCHED_ROWS: Final = 30
 #: The most hidden columns that a note names.
 _NAMED: Final = 10
 

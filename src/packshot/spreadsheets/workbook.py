@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.header import SEARCHED_ROWS
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.sheets import (
-    SEARCHED_ROWS,
     FoundSheet,
     choose_sheet,
     finish_sheet,
