@@ -16,6 +16,8 @@ class Receiver:
         self.received: list[Received] = []
         self.statuses = list(statuses)
         self.headers = headers or {}
+        self.may_answer = threading.Event()  # cleared: it answers later
+        self.may_answer.set()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.place = f"127.0.0.1:{self.server.server_port}"
         self.url = f"http://{self.place}/hook"
@@ -29,6 +31,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.received.append((headers, body))
+                receiver.may_answer.wait(10)
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)

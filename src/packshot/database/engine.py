@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, Update, event
+from sqlalchemy import Connection, CursorResult, Engine, Select, Update, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,8 @@ from packshot.database.postgresql import (
 from packshot.database.sqlite import SYNC, WriteLock, share_syncs, sqlite_engine
 from packshot.database.urls import DatabaseUrl, read_url
 from packshot.errors import Unavailable
+
+R = TypeVar("R")
 
 
 class IdsWereBehind(Unavailable):
@@ -105,6 +107,22 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    @contextmanager
+    def claim_first(self, due: Select[R]) -> Iterator[tuple[Session, R] | None]:
+        """A write transaction with the first row that is due, locked, to be marked as this
+        process's; None if there is none, which takes no lock. One that another process is claiming
+        is skipped. A power cut ends a claim anyway: it does not wait for the disk.
+        """
+        first = due.limit(1)
+        with self.read() as session:
+            is_any = session.scalar(first) is not None
+        if not is_any:
+            yield None
+            return
+        with self.write(lasting=False) as session:
+            row = session.scalar(first.with_for_update(skip_locked=True))
+            yield None if row is None else (session, row)
 
     @contextmanager
     def read_rows(self) -> Iterator[Connection]:

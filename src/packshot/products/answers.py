@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -321,15 +320,15 @@ def _full_product(
 
 
 def _refusals(this_round: Round | None) -> str | None:
-    refusals = (this_round.refusals if this_round else None) or []
-    return " ".join(map(_refusal, refusals)) or None
-
-
-def _refusal(refused: dict[str, Any]) -> str:
-    """Which picture is missing, as the desk numbers them, and why."""
-    number, why = refused["variant"] + 1, str(refused["detail"])
-    why = re.sub(rf"\bpicture {number} of product \d+\b", "it", why)
-    return f"Picture {number} is missing: {why.rstrip('.')}."
+    """Which pictures are missing, as the desk numbers them, and why."""
+    if this_round is None:
+        return None
+    words = []
+    for refused in this_round.refusals or ():
+        number, why = refused["variant"] + 1, str(refused["detail"])
+        why = why.replace(f"picture {number} of product {this_round.product_id}", "it")
+        words.append(f"Picture {number} is missing: {why.rstrip('.')}.")
+    return " ".join(words) or None
 
 
 def _normalised_copy(product: Product, this_round: Round | None) -> NormalisedOut | None:

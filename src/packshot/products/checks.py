@@ -11,11 +11,10 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     func,
-    literal,
-    null,
     select,
     update,
 )
+from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database, update_rows
 from packshot.database.models import (
@@ -33,9 +32,9 @@ from packshot.products.takes import (
     MADE,
     Remakes,
     finish_check,
-    is_its_picture,
     is_take,
     open_next,
+    picture_of,
     skip_check,
 )
 
@@ -69,8 +68,8 @@ class DueCheck:
 
 
 class Checks:
-    """Each method is one transaction. A claim moves `check_due` ahead and counts one more try, so
-    that a process whose lease is over can't change anything after another process's claim.
+    """A claim moves `check_due` ahead and counts one more try, so that a process whose lease is
+    over can't change anything after another process's claim.
 
     `remakes` says which pictures are made again when their check fails; None: none.
     """
@@ -84,50 +83,13 @@ class Checks:
         return self._claim_next(Take) or self._claim_next(ProductImage)
 
     def _claim_next(self, table: Checkable) -> DueCheck | None:
-        for _ in range(3):  # another process may be faster
-            seen = self._next(table)
-            if seen is None:
+        due = select(table).where(table.check_due <= now())
+        with self.database.claim_first(due.order_by(table.check_due, table.product_id)) as found:
+            if found is None:
                 return None
-            due, claimed = seen
-            if self._change(due, table.check_due == claimed, LEASE_SECONDS):
-                return due
-        return None
-
-    def _next(self, table: Checkable) -> tuple[DueCheck, Any] | None:
-        query = (
-            select(
-                ProductImage.id,
-                table.product_id,
-                table.object_key,
-                table.sha256,
-                Product.media_namespace,
-                Product.normalised_sha256,
-                Product.photo_since,
-                table.round,
-                table.variant,
-                Product.category,
-                table.check_tries + 1,
-                *_of_its_take(table),
-                table.check_due,
-            )
-            .select_from(table)
-            .join(Product, Product.id == table.product_id)
-            .where(table.check_due <= now())
-            .order_by(table.check_due, table.product_id)
-            .limit(1)
-        )
-        if table is Take:
-            query = query.join(ProductImage, is_its_picture())
-        with self.database.read() as session:
-            row: Any = session.execute(query).first()
-        return None if row is None else (DueCheck(*row[:-1]), row[-1])
-
-    def _change(self, due: DueCheck, condition: Any, seconds: float) -> bool:
-        table, mine = _row_of(due)
-        values = {"check_due": now(seconds), "check_tries": table.check_tries + 1}
-        with self.database.write() as session:
-            moved = update(table).where(mine, condition).values(values)
-            return update_rows(session, moved) == 1
+            session, made = found[0], cast(ProductImage | Take, found[1])
+            made.check_due, made.check_tries = now(LEASE_SECONDS), made.check_tries + 1
+            return _due_check(session, made)
 
     def extend_lease(self, due: DueCheck, seconds: float) -> bool:
         """Extend the lease to `seconds` from now; False when another process has the picture."""
@@ -223,9 +185,27 @@ def _skip_checks_of_pictures(database: Database) -> None:
             update_rows(session, change)
 
 
-def _of_its_take(table: Checkable) -> tuple[Any, Any]:
-    """The columns `take` and `since` of a DueCheck."""
-    return (Take.number, Take.opened_at) if table is Take else (literal(1), null())
+def _due_check(session: Session, made: ProductImage | Take) -> DueCheck | None:
+    product = session.get_one(Product, made.product_id)
+    take = made if isinstance(made, Take) else None
+    image = made if isinstance(made, ProductImage) else picture_of(session, made)
+    if image is None:
+        return None
+    return DueCheck(
+        image_id=image.id,
+        product_id=product.id,
+        object_key=made.object_key,
+        sha256=made.sha256,
+        namespace=product.media_namespace,
+        raw_sha256=product.normalised_sha256,
+        photo_since=product.photo_since,
+        round=made.round,
+        variant=made.variant,
+        category=product.category,
+        tries=made.check_tries,
+        take=take.number if take else 1,
+        since=take.opened_at if take else None,
+    )
 
 
 def _row_of(due: DueCheck) -> tuple[Checkable, ColumnElement[bool]]:

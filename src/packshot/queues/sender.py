@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
+from packshot.background import start_thread
 from packshot.database.engine import Database
 from packshot.database.locks import lock_products
 from packshot.database.models import IS_WAITING_FOR_WORK, PENDING, PRODUCTS, Product
@@ -68,16 +69,13 @@ class Sender:
                 self._begin()
 
     def _begin(self) -> None:
-        # A daemon: at an orderly end the process waits for it, but only LAST_SECONDS.
-        thread = threading.Thread(target=self._work, name="packshot-sender", daemon=True)
         try:
-            thread.start()
+            self._thread = start_thread("sender", self._work)
         except RuntimeError as error:  # no thread is left, but the products are committed
             log.warning("%d products are sent later: %s", len(self._waiting), error)
             self._waiting.clear()
         else:
-            self._thread = thread
-            atexit.register(self.close)
+            atexit.register(self.close)  # an orderly end waits for it, but only LAST_SECONDS
 
     def flush(self) -> None:
         """Wait until all products are sent or left to `resend`, at most LAST_SECONDS."""

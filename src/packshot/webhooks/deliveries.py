@@ -75,11 +75,10 @@ class Webhooks:
     def _deliver_to(self, url: str, enough: Callable[[], bool]) -> int:
         """Send to one receiver. A failure ends its turn: it is probably unreachable."""
         delivered = 0
-        for delivery in self._due(url):
-            if enough():
+        while delivered < AT_ONCE and not enough():
+            delivery = self._claim_next(url)
+            if delivery is None:
                 break
-            if not self._claim(delivery):
-                continue
             try:
                 self.post(url, delivery.body.encode(), self._headers(delivery))
             except FetchError as error:
@@ -89,28 +88,16 @@ class Webhooks:
             delivered += 1
         return delivered
 
-    def _due(self, url: str) -> Sequence[Delivery]:
-        with self.database.read() as session:
-            return session.scalars(
-                select(Delivery)
-                .where(Delivery.url == url, Delivery.not_before <= now())
-                .order_by(Delivery.not_before, Delivery.id)
-                .limit(AT_ONCE)
-            ).all()
-
-    def _claim(self, delivery: Delivery) -> bool:
-        """Claim the attempt by compare-and-set: it counts now, and no other process makes it."""
-        with self.database.write() as session:
-            attempt = (
-                update(Delivery)
-                .where(
-                    Delivery.id == delivery.id,
-                    Delivery.attempts == delivery.attempts,
-                    Delivery.not_before <= now(),
-                )
-                .values(attempts=Delivery.attempts + 1, not_before=now(ATTEMPT_SECONDS))
-            )
-            return update_rows(session, attempt) > 0
+    def _claim_next(self, url: str) -> Delivery | None:
+        """Claim the next attempt: it counts now, and no other process makes it."""
+        due = select(Delivery).where(Delivery.url == url, Delivery.not_before <= now())
+        with self.database.claim_first(due.order_by(Delivery.not_before, Delivery.id)) as found:
+            if found is None:
+                return None
+            _, delivery = found
+            delivery.attempts += 1
+            delivery.not_before = now(ATTEMPT_SECONDS)
+            return delivery
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         moment = datetime.now(UTC)
@@ -126,11 +113,11 @@ class Webhooks:
 
     def _note_failure(self, delivery: Delivery, error: FetchError) -> None:
         place = redact(delivery.url)
-        if delivery.attempts >= len(PAUSES):
+        if delivery.attempts > len(PAUSES):
             self._update(delivery, not_before=None, error=error.message)
             log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
-        pause = add_jitter(PAUSES[delivery.attempts], random.random)
+        pause = add_jitter(PAUSES[delivery.attempts - 1], random.random)
         pause = max(pause, error.retry_after or 0.0)
         self._update(delivery, not_before=now(pause), error=error.message)
         log.warning("%s is tried again in %.0f s: %s", delivery.message_id, pause, error.message)

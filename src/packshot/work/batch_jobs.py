@@ -202,24 +202,17 @@ class BatchJobs:
     # -- one process at a time -------------------------------------------------------------------
 
     def lease_next(self, but: Collection[int] = ()) -> LeasedJob | None:
-        """Lease the job that has been due for longest and is not one of `but`, or return None.
-
-        While nothing is due, this takes no lock.
-        """
+        """Lease the job that has been due for longest and is not one of `but`, or return None."""
         due = select(BatchJob).where(
             BatchJob.state != DONE,
             BatchJob.id.not_in(but),
             BatchJob.not_before <= now(),
             or_(BatchJob.lease_until.is_(None), BatchJob.lease_until <= now()),
         )
-        with self.database.read() as session:
-            if session.scalar(due.limit(1)) is None:
+        with self.database.claim_first(due.order_by(BatchJob.not_before, BatchJob.id)) as found:
+            if found is None:
                 return None
-        with self.database.write() as session:
-            oldest = due.order_by(BatchJob.not_before, BatchJob.id).limit(1)
-            job = session.scalar(oldest.with_for_update(skip_locked=True))
-            if job is None:
-                return None
+            session, job = found
             job.token, job.lease_until = str(uuid.uuid4()), now(JOB_LEASE_SECONDS)
             session.flush()
             return self._read(session, job)

@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from packshot.backoff import Chance, add_jitter, backoff
+from packshot.backoff import backoff, no_jitter
 from packshot.database.types import now
 from packshot.enhancers.contract import BatchLane, JobStatus
 from packshot.errors import (
@@ -77,13 +77,12 @@ class Batching:
         gather_seconds: float = GATHER_SECONDS,
         first_look: float = FIRST_LOOK,
         surely_not_created: float = SURELY_NOT_CREATED,
-        chance: Chance = lambda: 0.0,
     ) -> None:
         """Without a `lane`, products stop waiting for jobs. `send` notifies the queue."""
         self.jobs, self.parts, self.send = jobs, parts, send
         self._lane = lane
         self.gather_seconds, self.first_look = gather_seconds, first_look
-        self.surely_not_created, self.chance = surely_not_created, chance
+        self.surely_not_created = surely_not_created
         self.stopping: threading.Event = parts.stopping
 
     def run(self) -> None:
@@ -150,7 +149,8 @@ class Batching:
             log.warning("batch job %s: %s", job.display_name, error.message)
             with suppress(LostClaim):
                 if isinstance(error, Unavailable):  # it says nothing about the job: not a look
-                    pause = pause_in_outage(error, job, self.first_look, self.chance)
+                    pause = min(LONGEST_LOOK, max(self.first_look, job.age))  # doubles that time
+                    pause = max(error.retry_after or 0.0, pause)
                     self.jobs.put_back(job, pause, error.message, counted=False)
                 else:
                     self._wait(job, error.message)
@@ -170,7 +170,7 @@ class Batching:
         return None
 
     def _pause(self, job: LeasedJob) -> float:
-        return backoff(job.looks + 1, self.chance, first=self.first_look, longest=LONGEST_LOOK)
+        return backoff(job.looks + 1, no_jitter, first=self.first_look, longest=LONGEST_LOOK)
 
     # -- to the service --------------------------------------------------------------------------
 
@@ -326,13 +326,6 @@ STEPS: Final[dict[str, Callable[[Batching, LeasedJob], LeasedJob | None]]] = {
     ASIDE: Batching._find,
     DELETING: Batching._delete,
 }
-
-
-def pause_in_outage(error: Unavailable, job: LeasedJob, shortest: float, chance: Chance) -> float:
-    """As long as the job has been in its state: each pause doubles that time. At least `shortest`,
-    and what the service requests."""
-    pause = add_jitter(min(LONGEST_LOOK, max(shortest, job.age)), chance)
-    return max(error.retry_after or 0.0, pause)
 
 
 def notes_of(jobs: BatchJobs) -> list[str]:

@@ -82,14 +82,9 @@ class TakeClaims:
 
     def claim_next(self) -> DueTake | None:
         """Claim the take that has waited longest; None when none is due."""
-        due = select(Take).where(Take.due_at <= now())
-        with self.database.read() as session:
-            if session.scalar(due.limit(1)) is None:
-                return None  # without a write transaction, as usually none is due
-        with self.database.write() as session:
-            oldest = due.order_by(Take.due_at, Take.product_id).limit(1)
-            row = session.scalar(oldest.with_for_update(skip_locked=True))
-            return None if row is None else self._claim(session, row)
+        due = select(Take).where(Take.due_at <= now()).order_by(Take.due_at, Take.product_id)
+        with self.database.claim_first(due) as found:
+            return None if found is None else self._claim(*found)
 
     def _claim(self, session: Session, row: Take) -> DueTake:
         product = session.get_one(Product, row.product_id)
