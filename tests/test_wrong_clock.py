@@ -34,7 +34,7 @@ def rows(past: Any, lease: Any, pause: Any, deadline: Any) -> Iterator[Base]:
     asked = {"queued_at": past, "sent_at": past, "not_before": pause, "lease_until": lease}
     yield Product(id=1, category="Boxes", raw_image="https://shop.example/a.jpg", **asked)
     yield ProductImage(**PLACE, image_url="/media/a", check_due=pause)
-    yield Take(**PLACE, number=2, state="waiting", due_at=lease, check_due=pause)
+    yield Take(**PLACE, number=2, state="waiting", opened_at=past, due_at=lease, check_due=pause)
     yield BatchItem(**PLACE, kind="picture", state="waiting", asked_at=past)
     job = {"kind": "picture", "model": "m", "display_name": "d", "state": "running"}
     moments = {"changed_at": past, "not_before": pause, "lease_until": lease, "deadline": deadline}
@@ -48,7 +48,7 @@ def rows(past: Any, lease: Any, pause: Any, deadline: Any) -> Iterator[Base]:
 #: The columns of those moments.
 NAMES = (
     *("queued_at", "sent_at", "not_before", "lease_until", "check_due", "due_at"),
-    *("asked_at", "changed_at", "deadline"),
+    *("asked_at", "changed_at", "deadline", "opened_at"),
 )
 
 
@@ -75,7 +75,7 @@ def test_no_moment_stays_years_ahead(database: Database) -> None:
     add(database, YEARS, YEARS, YEARS, YEARS)
     bring_back(database, LEASE, DAY)
     found, moment = latest(database)
-    assert len(found) == 15
+    assert len(found) == 17
     assert found.pop("BatchJob.deadline") - moment <= timedelta(days=1)
     leases = [found.pop("Product.lease_until"), found.pop("BatchJob.lease_until")]
     assert all(timedelta(seconds=50) < each - moment <= timedelta(minutes=5) for each in leases)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Select, Update, and_, false, func, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, false, func, inspect, select, update
 
 from packshot.database.engine import Database, update_rows
-from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Product, ProductImage
+from packshot.database.models import (
+    APPROVED,
+    FAILED,
+    PENDING,
+    REJECTED,
+    Product,
+    ProductImage,
+    Take,
+)
 from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
 from packshot.products.duplicates import forget_uploads
@@ -21,11 +29,16 @@ from packshot.products.object_keys import (
     variant_key,
     with_previews,
 )
-from packshot.products.take_retention import DAY, PAGE, TakeRetention
+from packshot.products.takes import is_its_picture
 from packshot.storage import Storage
 
 log = logging.getLogger("packshot.retention")
 R = TypeVar("R")
+Picture: TypeAlias = ProductImage | Take
+
+DAY: Final = 86_400
+#: Rows marked in one transaction.
+PAGE: Final = 200
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,8 @@ class Pruned:
 
 class Retention:
     """A product's upload and normalised copy are removed `raw_days` after its review, a picture
-    `rejected_days` after its rejection; None: never.
+    `rejected_days` after its rejection, a take that is not current as long after the decision on
+    its picture; None: never.
 
     A row is marked first and its objects are removed after the commit, so a reviewer never approves
     what is being removed. The removal is recorded last, so the next run removes what a crash left
@@ -58,33 +72,31 @@ class Retention:
         self.storage = storage
         self.raw_days = raw_days
         self.rejected_days = rejected_days
-        self.takes = TakeRetention(database, storage, rejected_days)
 
     # -- prune -------------------------------------------------------------------------------
 
     def plan(self) -> Pruned:
         """What `prune` would remove now. Changes nothing."""
-        size = func.coalesce(func.sum(ProductImage.bytes), 0)
+        raw = select(func.count(Product.id)).where(self._raw_is_over())
+        in_bytes = [
+            select(ProductImage.bytes).where(self._rejected_is_over()),
+            select(Take.bytes).join(ProductImage, is_its_picture()).where(self._take_is_over()),
+        ]
         with self.database.read() as session:
-            raw = session.scalar(select(func.count(Product.id)).where(self._raw_is_over()))
-            rejected, in_bytes = session.execute(
-                select(func.count(ProductImage.id), size).where(self._rejected_is_over())
-            ).one()
-        takes, of_takes = self.takes.plan()
-        return Pruned(raw or 0, rejected + takes, (in_bytes or 0) + of_takes)
+            sizes = [size for each in in_bytes for size in session.scalars(each)]
+            return Pruned(session.scalar(raw) or 0, len(sizes), sum(size or 0 for size in sizes))
 
     def prune(self) -> Pruned:
         """Remove everything whose retention time is over; return what was removed."""
         self._finish_last_run()
-        raw = 0
-        rejected, in_bytes = self.takes.prune()
+        raw = rejected = in_bytes = 0
         while products := self._mark_raw():
             raw += len(products)
             self._remove_raw(products)
-        while images := self._mark_rejected():
-            rejected += len(images)
-            in_bytes += sum(image.bytes or 0 for image in images)
-            self._remove_images(images)
+        while pictures := self._mark_takes() or self._mark_rejected():
+            rejected += len(pictures)
+            in_bytes += sum(picture.bytes or 0 for picture in pictures)
+            self._remove_pictures(pictures)
         return Pruned(raw, rejected, in_bytes)
 
     def _raw_is_over(self) -> ColumnElement[bool]:
@@ -104,6 +116,17 @@ class Retention:
             ProductImage.updated_at < now(-self.rejected_days * DAY),
             ProductImage.removed_at.is_(None),
             ProductImage.object_key.is_not(None),
+        )
+
+    def _take_is_over(self) -> ColumnElement[bool]:
+        if self.rejected_days is None:
+            return false()
+        return and_(
+            Take.object_key.is_not(None),
+            Take.removed_at.is_(None),
+            Take.object_key != ProductImage.object_key,
+            ProductImage.status != PENDING,
+            ProductImage.updated_at < now(-self.rejected_days * DAY),
         )
 
     def _mark_raw(self) -> Sequence[Product]:
@@ -132,6 +155,15 @@ class Retention:
             session.execute(changed.values(version=Product.version + 1))
         return images
 
+    def _mark_takes(self) -> Sequence[Take]:
+        with self.database.write() as session:
+            # The picture is locked too, so that nobody undoes its decision meanwhile.
+            over = _takes().where(self._take_is_over()).with_for_update(of=(Take, ProductImage))
+            takes = session.scalars(over.limit(PAGE)).all()
+            for take in takes:
+                take.removed_at = now()
+        return takes
+
     def _finish_last_run(self) -> None:
         """Remove what an interrupted run marked but did not record as deleted."""
         while products := self._page(select(Product).where(_is_marked()).order_by(Product.id)):
@@ -142,7 +174,10 @@ class Retention:
             ProductImage.status == REJECTED,
         )
         while images := self._page(select(ProductImage).where(*rejected).order_by(ProductImage.id)):
-            self._remove_images(images)
+            self._remove_pictures(images)
+        marked = and_(Take.removed_at.is_not(None), Take.deleted_at.is_(None))
+        while takes := self._page(_takes().where(marked)):
+            self._remove_pictures(takes)
 
     def _page(self, rows: Select[R]) -> Sequence[R]:
         with self.database.read() as session:
@@ -165,22 +200,27 @@ class Retention:
         ids = [product.id for product in products]
         self._save(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
 
-    def _remove_images(self, images: Sequence[ProductImage]) -> None:
-        self._remove(self._own_keys(images))
-        ids = [image.id for image in images]
-        self._save(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
+    def _remove_pictures(self, pictures: Sequence[Picture]) -> None:
+        self._remove(self._own_keys(pictures))
+        with self.database.write() as session:
+            for picture in pictures:
+                row: Any = session.get(type(picture), cast(Any, inspect(picture)).identity)
+                if row is not None:
+                    row.deleted_at = now()
 
-    def _own_keys(self, images: Sequence[ProductImage]) -> list[str]:
+    def _own_keys(self, pictures: Sequence[Picture]) -> list[str]:
         """The keys of these pictures. A row that names another object does not own it."""
-        namespaces = self._namespaces({image.product_id for image in images})
+        namespaces = self._namespaces({picture.product_id for picture in pictures})
         keys = []
-        for image in images:
-            namespace = namespaces.get(image.product_id)
-            if namespace and image.object_key in _own(namespace, image):
-                keys.append(image.object_key)
+        for picture in pictures:
+            namespace = namespaces.get(picture.product_id)
+            if namespace and picture.object_key in _own(namespace, picture):
+                keys.append(picture.object_key)
             else:
                 log.warning(
-                    "picture %d: the object %s is not its own and stays", image.id, image.object_key
+                    "product %d, picture %d: the object %s is not its own and stays",
+                    *(picture.product_id, picture.variant + 1),
+                    picture.object_key,
                 )
         return keys
 
@@ -208,10 +248,16 @@ class Retention:
         return sorted(names - needed)
 
 
-def _own(namespace: str, image: ProductImage) -> list[str]:
-    """The keys that this picture and its takes can have."""
-    place = (image.product_id, image.round, image.variant)
-    return [variant_key(namespace, *place, take) for take in range(1, MAX_TAKES + 1)]
+def _own(namespace: str, picture: Picture) -> list[str]:
+    """The keys that it can have: a picture has that of its current take."""
+    place = (picture.product_id, picture.round, picture.variant)
+    takes = [picture.number] if isinstance(picture, Take) else range(1, MAX_TAKES + 1)
+    return [variant_key(namespace, *place, take) for take in takes]
+
+
+def _takes() -> Select[Take]:
+    takes = select(Take).join(ProductImage, is_its_picture())
+    return takes.order_by(Take.product_id, Take.round, Take.variant, Take.number)
 
 
 def _is_marked() -> ColumnElement[bool]:

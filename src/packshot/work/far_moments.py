@@ -25,6 +25,7 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
+from packshot.products.takes import GOING_ON
 from packshot.work.batch_jobs import JOB_LEASE_SECONDS
 
 log = logging.getLogger("packshot.worker")
@@ -90,4 +91,6 @@ def _moments(lease: float, deadline: float) -> Iterator[Moment]:
         yield Moment(pause, LONGEST_PAUSE)
     yield Moment(Delivery.not_before, LONGEST_PAUSE)
     yield Moment(Deletion.not_before, LONGEST_PAUSE)
+    # What was paid for a take is found by the time since it was opened.
+    yield Moment(Take.opened_at, SLACK, rows=Take.state.in_(GOING_ON))
     yield Moment(Call.sent_at, SLACK)  # it counts towards GEMINI_RPM and the day's budget
