@@ -33,6 +33,7 @@ from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.machine_limit import MachineLimit
 from packshot.products.checks import MAX_TRIES, Checks
 from packshot.products.doubt import doubt_of
+from packshot.products.figures import read_counts
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.judging import Judging
@@ -105,7 +106,8 @@ class Desk:
             return session.get_one(ProductImage, self.image_ids[place])
 
     def being_checked(self) -> int:
-        return int(self.shop.ask("GET", "/api/stats").get_json()["data"]["being_checked"])
+        with self.shop.services.database.read() as session:  # stats are cached when they are slow
+            return read_counts(session).being_checked
 
     def shown(self) -> list[Any]:
         answer = self.shop.ask("GET", f"/api/products/{self.product_id}")

@@ -108,20 +108,22 @@ class Database:
         ):
             yield session
 
+    def has(self, *rows: Select[Any]) -> bool:
+        """Whether any of these queries finds a row. Takes no lock."""
+        with self.read() as session:
+            return any(session.scalar(each.limit(1)) is not None for each in rows)
+
     @contextmanager
     def claim_first(self, due: Select[R]) -> Iterator[tuple[Session, R] | None]:
         """A write transaction with the first row that is due, locked, to be marked as this
         process's; None if there is none, which takes no lock. One that another process is claiming
         is skipped. A power cut ends a claim anyway: it does not wait for the disk.
         """
-        first = due.limit(1)
-        with self.read() as session:
-            is_any = session.scalar(first) is not None
-        if not is_any:
+        if not self.has(due):
             yield None
             return
         with self.write(lasting=False) as session:
-            row = session.scalar(first.with_for_update(skip_locked=True))
+            row = session.scalar(due.limit(1).with_for_update(skip_locked=True))
             yield None if row is None else (session, row)
 
     @contextmanager

@@ -175,9 +175,8 @@ def skip_checks(database: Database) -> None:
 
 def _skip_checks_of_pictures(database: Database) -> None:
     waits = ProductImage.check_due.is_not(None)
-    with database.read() as session:
-        if session.scalar(select(ProductImage.id).where(waits).limit(1)) is None:
-            return
+    if not database.has(select(ProductImage.id).where(waits)):
+        return
     products = select(ProductImage.product_id).where(waits)
     newer = update(Product).where(Product.id.in_(products)).values(version=Product.version + 1)
     with database.write() as session:

@@ -51,8 +51,7 @@ def _are_missing(database: Database, column: Any, keys: Sequence[Any]) -> bool:
             ProductImage.number.is_(None),
         )
     )
-    with database.read() as session:
-        return session.scalar(without.limit(1)) is not None
+    return database.has(without)
 
 
 def find_main(database: Database, product_id: int) -> int | None:

@@ -163,10 +163,8 @@ class BatchJobs:
         waiting = select(BatchItem.asked_at).where(
             BatchItem.state == WAITING, BatchItem.kind == kind
         )
-        old = waiting.where(BatchItem.asked_at <= now(-seconds)).limit(1)
-        full = waiting.offset(LARGEST_JOB - 1).limit(1)
-        with self.database.read() as session:
-            return any(session.scalar(each) is not None for each in (old, full))
+        old = waiting.where(BatchItem.asked_at <= now(-seconds))
+        return self.database.has(old, waiting.offset(LARGEST_JOB - 1))
 
     def _add(self, session: Session, kind: str, model: str) -> BatchJob:
         job = BatchJob(
@@ -322,8 +320,9 @@ class BatchJobs:
     def queue_forgotten(self, wait_at_most: float | None) -> list[int]:
         """Queue products whose jobs are over, or that waited for one for `wait_at_most` seconds
         (None: without limit)."""
-        if not self._has_waiting_products():
-            return []
+        takes = select(Take.number).where(batch_takes.WAITS)
+        if not self.database.has(select(Product.id).where(IS_BATCHED), takes):
+            return []  # as usually
         with self.database.write() as session:
             if wait_at_most is not None:
                 batch_items.hand_late_to_single_calls(session, wait_at_most)
@@ -335,13 +334,6 @@ class BatchJobs:
         """End the takes that wait for a job, because the day's budget is spent."""
         with self.database.write() as session:
             batch_takes.end_for_budget(session)
-
-    def _has_waiting_products(self) -> bool:
-        """A check without a lock: usually there is nothing."""
-        waiting = select(Product.id).where(IS_BATCHED)
-        takes = select(Take.number).where(batch_takes.WAITS)
-        with self.database.read() as session:
-            return any(session.scalar(each.limit(1)) is not None for each in (waiting, takes))
 
     def forget_old(self) -> None:
         """Remove jobs that ended a week ago; their costs stay in `calls`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, select
 
 from packshot.database.engine import Database
 from packshot.database.models import Call
@@ -58,8 +58,7 @@ class Judging:
         this = (*place, Call.variant == due.variant, Call.kind == KIND)
         if due.since is not None:  # earlier calls were about another take
             this = (*this, Call.sent_at >= due.since)
-        with self.database.read() as session:
-            return bool(session.scalar(select(exists().where(*this))))
+        return self.database.has(select(Call.id).where(*this))
 
     def _opinion(self, due: DueCheck, done: CheckResult, views: tuple[Views, Views]) -> Opinion:
         """Ask once; if the vote overrules the verdict, ask again with the pictures swapped."""
