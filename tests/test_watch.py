@@ -356,6 +356,16 @@ def test_a_wrong_key_ends_it_and_moves_nothing(
     assert left_in(inbox) == {"JAR-1.jpg"}
 
 
+@pytest.mark.parametrize("url", ["htp://127.0.0.1", "http://[127.0.0.1", "http:///x"])
+def test_what_is_no_address_ends_it_and_moves_nothing(inbox: Path, url: str) -> None:
+    """Without the check it would ask a host named `api`, or wait without end."""
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    done = run(inbox, url)
+    assert done.exit_code == 1
+    assert f"{url} is not an address like http://127.0.0.1:5000" in done.output
+    assert left_in(inbox) == {"JAR-1.jpg"}
+
+
 @pytest.mark.parametrize("status", ["404 Not Found", "409 Conflict", "413 Too Large"])
 @pytest.mark.parametrize("path", ["/api/products/bulk", "/api/products/duplicates"])
 def test_a_photo_that_the_server_refuses_for_good_keeps_no_other_waiting(

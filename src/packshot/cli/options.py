@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import urllib3
@@ -35,6 +37,8 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
         notices = RetryNotices(client, print_to_stderr)
         client.before_retry, client.after_retry = notices.begin, notices.end
         try:
+            if not _is_address(client.url):
+                raise urllib3.exceptions.LocationParseError(url)
             return command(*args, client=client, **options)
         except ApiError as error:
             raise click.ClickException(refusal(error, url, key)) from error
@@ -45,3 +49,10 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(no_answer(url, error)) from error
 
     return run
+
+
+def _is_address(url: str) -> bool:
+    with suppress(ValueError):  # not an IPv6 address in brackets
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return False
