@@ -491,6 +491,7 @@ ALONE: list[tuple[str, tuple[str | None, str | None]]] = [
     ("Crop top 12 front.jpg", ("Crop top 12", "front")),
     ("Table front.jpg", ("Table front", None)),
     ("BOTL-1_2_edited.jpg", ("BOTL-1", "2-edited")),
+    ("BOTL-1_2_1600px.jpg", ("BOTL-1", "2")),
     ("BOTL-1_2_thumb.jpg", ("BOTL-1", "2-thumb")),
     ("BOTL-1_freigestellt.png", ("BOTL-1", "freigestellt")),
     ("Copy of BOTL-1_front.jpg", ("BOTL-1", "front-copy")),

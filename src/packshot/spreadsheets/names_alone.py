@@ -266,7 +266,7 @@ def _read_sign(stem: str) -> Reading | None:
         elif found and begins_with_word(rest) and found.pattern in (reading.pattern, SPACE):
             found = reading  # A1_left_2, A1_left copy
         elif found and reading.pattern == found.pattern and is_of_files(found.named.view):
-            found = reading  # A1_2_edited
+            found = reading  # A1_2_edited, A1_2_1600px
         elif found and begins_with_copy(rest):
             found = reading  # A1 - Kopie (2)
         elif found:

@@ -158,9 +158,9 @@ def begins_with_side(text: str) -> bool:
 
 
 def is_of_files(view: str | None) -> bool:
-    """Whether a view has only words that programs write of a file: `edited`, `thumb`."""
-    words = TOKEN.findall(view or "")
-    return bool(words) and all(without_accents(word) in _OF_FILES for word in words)
+    """Whether a view has only words that programs write of a file: `edited`, `thumb`; or none,
+    because only a size is behind the name."""
+    return all(without_accents(word) in _OF_FILES for word in TOKEN.findall(view or ""))
 
 
 def without_copy(view: str) -> str:
