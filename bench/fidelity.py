@@ -35,8 +35,8 @@ from bench import fidelity_pairs as made
 from packshot.errors import PackshotError
 from packshot.fidelity import checking, comparing, network, scoring
 from packshot.fidelity.checking import values_of
-from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.fitting import FittedWeights, LabelledRow, as_toml, fit, wilson
+from packshot.fidelity.jobs import FidelityFiles
 from packshot.fidelity.sides import WORK_SIDE, side_of
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.model_file import model_path

@@ -16,10 +16,9 @@ import numpy as np
 
 from bench import scenes
 from packshot.fidelity import network, text
-from packshot.fidelity.sides import drop_specks
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, from_lab, resize, to_lab
 from packshot.pictures.imaging import to_array
-from packshot.pictures.masks import grow
+from packshot.pictures.masks import grow, without_specks
 from packshot.pictures.model_file import model_path
 
 Random = np.random.Generator
@@ -722,7 +721,7 @@ def held_out() -> list[Product]:
             likely = network.likelihood(photo, model_path(None))
             alpha = cv2.resize(likely, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
             alpha = as_bytes(np.clip(alpha * 3 - 1, 0, 1) * 255)
-            kept = drop_specks(alpha > 127)
+            kept = without_specks(alpha > 127)
             alpha[~grow(kept, 2)] = 0
             whole = np.dstack([photo, alpha])
             found.append(Product(path.stem, "held out", trimmed(whole), whole))

@@ -20,7 +20,7 @@ from packshot.fidelity import close_ups, comparing, explaining, measures, scorin
 from packshot.fidelity.checking import judge
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.comparing import RawSide
-from packshot.fidelity.files import FidelityFiles
+from packshot.fidelity.jobs import FidelityFiles
 from packshot.fidelity.network import SIDE, NoNetwork, likelihood
 from packshot.fidelity.sides import prepare, side_of
 from packshot.fidelity.text import (

@@ -25,9 +25,8 @@ from packshot.enhancers.contract import Judgement
 from packshot.errors import PictureError, SettingsError, Stopping, Unavailable
 from packshot.fidelity import scoring
 from packshot.fidelity.checking import MEASURED
-from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.fitting import LabelledRow, as_toml, fit
-from packshot.fidelity.jobs import measure_raw
+from packshot.fidelity.jobs import FidelityFiles, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.machine_limit import MachineLimit

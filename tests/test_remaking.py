@@ -24,8 +24,7 @@ from packshot.database.models import Call, Product, ProductImage, Take
 from packshot.database.types import now
 from packshot.errors import FetchError
 from packshot.fidelity import facts
-from packshot.fidelity.files import FidelityFiles
-from packshot.fidelity.jobs import measure_raw
+from packshot.fidelity.jobs import FidelityFiles, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, FidelityVerdict, Reason
 from packshot.pictures.imaging import to_array
 from packshot.products import takes

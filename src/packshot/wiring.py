@@ -20,7 +20,7 @@ from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
 from packshot.enhancers.gemini.sizes import longest_side
 from packshot.errors import FetchError, PackshotError, SettingsError
-from packshot.fidelity.files import FidelityFiles
+from packshot.fidelity.jobs import FidelityFiles
 from packshot.marketplaces.names import NameTemplate
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec

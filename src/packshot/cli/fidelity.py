@@ -93,8 +93,7 @@ def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
 
 def _compare(raw: Path, enhanced: Path) -> CheckResult:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
-    from packshot.fidelity.files import FidelityFiles
-    from packshot.fidelity.jobs import check_picture, measure_raw
+    from packshot.fidelity.jobs import FidelityFiles, check_picture, measure_raw
     from packshot.pictures.child_processes import Pixels
     from packshot.pictures.model_file import model_path
 

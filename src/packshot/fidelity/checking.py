@@ -8,7 +8,7 @@ from typing import Final
 from packshot.fidelity import change_map, close_ups, comparing
 from packshot.fidelity.comparing import Comparison, RawSide
 from packshot.fidelity.explaining import reasons_of
-from packshot.fidelity.files import FidelityFiles
+from packshot.fidelity.jobs import FidelityFiles
 from packshot.fidelity.measures import NAMES
 from packshot.fidelity.placement import placement_of
 from packshot.fidelity.scoring import Weights, load_weights

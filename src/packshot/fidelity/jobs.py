@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
-from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.locks import LockResult
 from packshot.fidelity.verdicts import CheckResult, FidelityVerdict
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import Provenance
+
+
+@dataclass(frozen=True)
+class FidelityFiles:
+    """The cut-out network's file, and the weights file; None: the weights in the package."""
+
+    network: Path
+    weights: Path | None = None
 
 
 def measure_raw(data: bytes, files: FidelityFiles) -> bytes:

@@ -15,7 +15,7 @@ from packshot.fidelity.measures import (
     drop_neighbours,
     unexplained_difference,
 )
-from packshot.fidelity.sides import Side, drop_specks
+from packshot.fidelity.sides import Side
 from packshot.fidelity.transform import (
     Transform,
     fit,
@@ -25,7 +25,7 @@ from packshot.fidelity.transform import (
 )
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 from packshot.pictures.boxes import Box, box_of
-from packshot.pictures.masks import disc, grow, opened, piece_sizes
+from packshot.pictures.masks import disc, grow, opened, piece_sizes, without_specks
 
 # Lengths are in shares of the product's longer side.
 RIM: Final = 0.008  # from the outline inwards: stays as it was generated
@@ -180,7 +180,7 @@ class Masks:
 def _masks(raw: Side, enhanced: Side, transform: Transform, shape: tuple[int, ...]) -> Masks:
     likely = _likelihood_in_picture(raw, transform, shape)
     other = _likelihood_in_picture(enhanced, Transform(1.0, 0.0, 0.0), shape)
-    ours, theirs = drop_specks(likely > 127), drop_specks(other > 127)
+    ours, theirs = without_specks(likely > 127), without_specks(other > 127)
     ours = drop_neighbours(ours, theirs)
     return Masks(ours, theirs, 1 - np.minimum(likely, other) / np.float32(255))
 

@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.fidelity import lifting
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.parts import PartMasks, Pictures, find_parts
-from packshot.fidelity.repainted import STRUCTURE_FLOOR, Repainted, find_repainted
-from packshot.fidelity.sides import Side, drop_specks
+from packshot.fidelity.repainted import STRUCTURE_FLOOR, Repainted, find_repainted, gain_of, lift
+from packshot.fidelity.sides import Side
 from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, from_lab, to_lab, to_linear
-from packshot.pictures.masks import pieces
+from packshot.pictures.masks import pieces, without_specks
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored
@@ -91,7 +90,7 @@ def common_mask(raw: Side, enhanced: Side, positions: Floats) -> tuple[Mask, Mas
     entirely missing from the enhanced mask is another object beside the product."""
     likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
     theirs = likely > 127
-    ours = drop_neighbours(drop_specks(raw.mask), theirs)
+    ours = drop_neighbours(without_specks(raw.mask), theirs)
     return ours, theirs, ours & theirs
 
 
@@ -322,10 +321,10 @@ def _repainted(
     labs: tuple[Floats, Floats], patch: Floats, core: Mask, pictures: tuple[Bytes, Bytes]
 ) -> Repainted:
     """Where the photo is dark, everything differs by less: both are lifted alike there."""
-    gain = lifting.gain_of(pictures[0], core)
+    gain = gain_of(pictures[0], core)
     if float(gain.max()) > 1:
-        raw_lab, lab = (to_lab(lifting.lift(from_lab(one), gain)) for one in labs)
-        raw, enhanced = (lifting.lift(one, gain) for one in pictures)
+        raw_lab, lab = (to_lab(lift(from_lab(one), gain)) for one in labs)
+        raw, enhanced = (lift(one, gain) for one in pictures)
         labs, pictures = (raw_lab, lab), (raw, enhanced)
         patch = _windows(unexplained_difference(*labs), core, WORST_WINDOW)
     return find_repainted((_variance(labs[0]), _variance(labs[1])), patch, core, pictures)

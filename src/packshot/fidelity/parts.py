@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import warp
-from packshot.fidelity.sides import Side, drop_specks
+from packshot.fidelity.sides import Side
 from packshot.pictures.arrays import Floats, Mask
-from packshot.pictures.masks import disc, grow, opened, pieces
+from packshot.pictures.masks import disc, grow, opened, pieces, without_specks
 
 UNLIKE: Final = 12.0  # dE; a missing part differs more from what is in its place now
 SURE: Final = 160  # of 255; above it a pixel is surely product, below 255 - SURE surely not
@@ -80,7 +80,7 @@ def find_parts(
     unlike = (np.linalg.norm(seen.raw - seen.relit, axis=2) > UNLIKE) & seen.visible
     lost = ours & (raw.likelihood > SURE) & ~theirs
     missing = _keep_attached(lost & (likely < 255 - SURE) & unlike, both, kernel, seen.raw)
-    new = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE)
+    new = without_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE)
     extra, scraps = np.zeros_like(ours), np.zeros_like(ours)
     for piece in pieces(opened(new & unlike, kernel), connectivity=8):
         if _is_added(piece, masks, seen):

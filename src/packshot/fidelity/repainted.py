@@ -1,4 +1,8 @@
-"""Finds places of the product that were painted over or printed on."""
+"""Finds places of the product that were painted over or printed on.
+
+What is dark on the product is lifted in both pictures alike first, so that a faint difference there
+counts as much as one in enough light.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.pictures.arrays import Floats, Mask, to_linear
+from packshot.pictures.arrays import LUMA, Bytes, Floats, Mask, as_bytes, resize, to_linear
 from packshot.pictures.masks import disc, grow
 
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of Lab; flatter areas have no structure to compare
@@ -22,6 +26,9 @@ SHADOW: Final = (0.2, 1.0)  # log ratio: how much a shadow takes of the light
 SAME_HUE: Final = 0.3  # log ratio between channels; a shadow takes about the same of each
 EVEN: Final = 0.08  # log ratio; the spread on each side of a shadow's edge
 WIDE: Final = 7.5  # px from the rim; strokes of print are thinner on one side
+MIDDLE: Final = 0.18  # linear light; what has less around it is lifted
+MOST: Final = 6.0  # times as much light; beyond it the photo's noise would be measured
+LIFT_BLUR: Final = 20.0  # px; an eighth of the size is enough to compute so smooth a gain
 
 
 @dataclass(frozen=True)
@@ -95,3 +102,20 @@ def _reaches_outline(dark: Mask, near: Mask, core: Mask) -> bool:
     _, areas = cv2.connectedComponents(dark.astype(np.uint8))
     outline = core & (cv2.erode(core.astype(np.uint8), disc(1), borderValue=0) == 0)
     return bool(np.isin(areas[outline & dark], areas[near & dark]).any())
+
+
+def gain_of(rgb: Bytes, product: Mask) -> Floats:
+    """By how much sRGB values are multiplied at each place; 1 where the product is well lit."""
+    height, width = product.shape
+    size = (max(1, width // 8), max(1, height // 8))
+    weight = cv2.resize(product.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    light = (to_linear(resize(rgb, *size)) @ LUMA) * weight
+    around, known = (
+        cv2.GaussianBlur(one.astype(np.float32), (0, 0), LIFT_BLUR / 8) for one in (light, weight)
+    )
+    gain = np.clip(MIDDLE * known / np.maximum(around, 1e-4), 1.0, MOST) ** (1 / 2.2)
+    return np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def lift(rgb: Bytes, gain: Floats) -> Bytes:
+    return as_bytes(rgb * gain[..., None])

@@ -13,14 +13,13 @@ from packshot.fidelity import network
 from packshot.pictures.arrays import Bytes, Floats, Mask, resize
 from packshot.pictures.boxes import Edges, box_of
 from packshot.pictures.imaging import to_array
-from packshot.pictures.masks import disc
+from packshot.pictures.masks import disc, without_specks
 
 WORK_SIDE = 1280  # px of the longer side of the picture; the measures gain nothing from more
 CROP_SIDE = 640  # px of the longer side of the product's crop
 MARGIN = 0.08  # of the product's longer side, kept around it
 FEATURES = 2000
 MIN_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
-MIN_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def likelihood_of(rgb: Bytes, model: Path) -> Floats:
 
 def side_of(rgb: Bytes, likelihood: Floats) -> Side:
     """Crop to the product. `likelihood` is 0..1, of the picture's size. Raises NoProduct."""
-    product = drop_specks(likelihood > 0.5)
+    product = without_specks(likelihood > 0.5)
     left, top, right, bottom = box_of(product)
     side = max(right - left, bottom - top)
     if side < MIN_SIDE or not product.any():
@@ -133,14 +132,6 @@ def mirror(side: Side) -> Side:
     rgb = np.ascontiguousarray(side.rgb[:, ::-1])
     likelihood = np.ascontiguousarray(side.likelihood[:, ::-1])
     return Side(rgb, likelihood, side.frame, *features(rgb, likelihood > 127))
-
-
-def drop_specks(mask: Mask) -> Mask:
-    """The mask without pieces under 4 % of the largest."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    return np.asarray((areas >= max(1.0, MIN_PIECE * areas.max()))[labels])
 
 
 def corners_of(box: Edges) -> Floats:

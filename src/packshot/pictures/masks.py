@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from packshot.pictures.arrays import Mask
 
 SQUARE: Final = np.ones((3, 3), np.uint8)
+SPECK: Final = 0.04  # of the largest piece; smaller pieces are specks
 FRAME: Final = 0.01  # of the shorter side: nearer to the frame's edge nothing is an outline
 
 
@@ -80,6 +81,14 @@ def large_pieces(mask: Mask, least: float) -> Mask:
     large = stats[:, cv2.CC_STAT_AREA] >= least
     large[0] = False
     return np.asarray(large[labels])
+
+
+def without_specks(mask: Mask) -> Mask:
+    """The mask without pieces under 4 % of the largest."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return np.asarray((areas >= max(1.0, SPECK * areas.max()))[labels])
 
 
 def pieces_at(mask: Mask, place: Mask, connectivity: int = 4) -> Mask:

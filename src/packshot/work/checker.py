@@ -11,8 +11,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from packshot.errors import NotFound, PackshotError, PictureError, Stopping, Unavailable
-from packshot.fidelity.files import FidelityFiles
-from packshot.fidelity.jobs import check_picture, measure_raw
+from packshot.fidelity.jobs import FidelityFiles, check_picture, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, not_measured
 from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
