@@ -1420,6 +1420,20 @@ def test_nothing_odd_beside_a_picture_loses_it(odd: dict[str, Any]) -> None:
     assert tokens_of(answer) == Tokens(0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("details", "image"),
+    [(None, 1120), ([], 1120), (["IMAGE"], 1120), ([{"modality": "IMAGE", "tokenCount": 1}], 1)],
+)
+def test_a_picture_takes_all_tokens_unless_their_kinds_are_named(
+    details: object, image: int
+) -> None:
+    part = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}
+    usage = {"candidatesTokenCount": 1120, "candidatesTokensDetails": details}
+    body = {"candidates": [{"content": {"parts": [part]}}], "usageMetadata": usage}
+
+    assert tokens_of(read_answer(json.dumps(body))) == Tokens(0, 1120 - image, image)
+
+
 def test_a_copy_is_found_also_when_encoded_again_and_an_edit_is_not() -> None:
     sent = picture(640, 480)
     again = imaging.encode_array(imaging.to_array(sent, 512), 85)

@@ -200,7 +200,7 @@ def tokens_of(answer: GeminiAnswer) -> Tokens:
     usage = answer.usage_metadata or Usage()
     made = usage.candidates_token_count or 0
     details = usage.candidates_tokens_details
-    if details is None:
+    if not details:
         image = made if answer.picture else 0
     else:
         image = sum(each.token_count or 0 for each in details if each.modality == "IMAGE")
