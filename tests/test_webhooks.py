@@ -238,6 +238,23 @@ def test_two_processes_deliver_once(make: ShopMaker) -> None:
     assert len(receiver.received) == 1
 
 
+def test_a_process_that_froze_does_not_undo_what_another_delivered(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        product_id, _ = shop.reviewable()
+        shop.services.catalog.review(product_id, "approved", who="ann")
+        webhooks = shop.services.webhooks
+        frozen = webhooks._claim_next(receiver.url)
+        assert frozen is not None
+        make_due(shop)
+        assert webhooks.deliver() == 1
+        webhooks._note_failure(frozen, FetchError("it took too long"))
+        make_due(shop)
+        assert webhooks.deliver() == 0
+    [view] = webhooks.latest()
+    assert (view.state, view.error) == ("delivered", None)
+
+
 def test_a_secret_being_replaced_signs_with_both(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver, webhook_secret=f"{OTHER},{SECRET}")

@@ -112,19 +112,21 @@ class Webhooks:
         }
 
     def _note_failure(self, delivery: Delivery, error: FetchError) -> None:
-        place = redact(delivery.url)
+        """Only of the last attempt: another process may have delivered it after a long pause."""
+        place, is_last = redact(delivery.url), Delivery.attempts == delivery.attempts
         if delivery.attempts > len(PAUSES):
-            self._update(delivery, not_before=None, error=error.message)
+            self._update(delivery, is_last, not_before=None, error=error.message)
             log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
         pause = add_jitter(PAUSES[delivery.attempts - 1], random.random)
         pause = max(pause, error.retry_after or 0.0)
-        self._update(delivery, not_before=now(pause), error=error.message)
+        self._update(delivery, is_last, not_before=now(pause), error=error.message)
         log.warning("%s is tried again in %.0f s: %s", delivery.message_id, pause, error.message)
 
-    def _update(self, delivery: Delivery, **values: Any) -> None:
+    def _update(self, delivery: Delivery, *where: ColumnElement[bool], **values: Any) -> None:
+        this = update(Delivery).where(Delivery.id == delivery.id, *where)
         with self.database.write() as session:
-            session.execute(update(Delivery).where(Delivery.id == delivery.id).values(**values))
+            session.execute(this.values(**values))
 
     # -- operate ----------------------------------------------------------------------------
 
