@@ -17,7 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import Import, ImportChoices, SheetLimits, read_products, read_table
-from packshot.spreadsheets.workbook import read_workbook
+from packshot.spreadsheets.files.workbook import read_workbook
 
 HEADER = ("sku", "category", "image", "price")
 

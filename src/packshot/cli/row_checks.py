@@ -14,8 +14,8 @@ from packshot.cli.rows import Report, Row, without_photo
 from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_part, update_products
 from packshot.client import BATCH, ApiError, Client
-from packshot.spreadsheets.currencies import currency_note
-from packshot.spreadsheets.known_spellings import note_known_spellings
+from packshot.spreadsheets.columns.currencies import currency_note
+from packshot.spreadsheets.columns.known_spellings import note_known_spellings
 
 #: The error of rows without a photo whose SKUs the server has.
 WITHOUT_UPDATE: Final = "no photo was given for {}, which Packshot has: --update corrects it"

@@ -18,7 +18,7 @@ from packshot.client import BATCH, ApiError, Client, Json, split_for_requests
 from packshot.lanes import Lane
 from packshot.spreadsheets import in_columns
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
-from packshot.spreadsheets.photo_views import view_key_of_copy
+from packshot.spreadsheets.photos.views import view_key_of_copy
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
+from packshot.spreadsheets.columns.layouts import ALT_TEXTS, shops_own
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
-from packshot.spreadsheets.layouts import ALT_TEXTS, shops_own
-from packshot.spreadsheets.photo_views import view_in_english
+from packshot.spreadsheets.photos.views import view_in_english
 
 #: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125

@@ -19,8 +19,8 @@ from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_upload
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY, OF_SKU
-from packshot.spreadsheets.name_index import caseless, view_of_file
-from packshot.spreadsheets.photo_views import view_key_of_copy
+from packshot.spreadsheets.photos.name_index import caseless, view_of_file
+from packshot.spreadsheets.photos.views import view_key_of_copy
 from packshot.spreadsheets.view_words import view_key
 
 DuplicateKey = tuple[str, ...]

@@ -38,7 +38,7 @@ from packshot.marketplaces.names import (
 from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, own_name, plain
 from packshot.products.seller_fields import SellerFields
-from packshot.spreadsheets.written_workbook import MOST_COLUMNS, MOST_ROWS, workbook_pieces
+from packshot.spreadsheets.files.written_workbook import MOST_COLUMNS, MOST_ROWS, workbook_pieces
 from packshot.storage import Storage
 from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
 

@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 
 from packshot.errors import Conflict
 from packshot.products.export import ApprovedImage, csv_line, own_name
-from packshot.spreadsheets.layouts import HANDLES, shops_own
-from packshot.spreadsheets.shopify_pictures import (
+from packshot.spreadsheets.columns.layouts import HANDLES, shops_own
+from packshot.spreadsheets.columns.shopify_pictures import (
     NO_IMAGE,
     OPTION_VALUES,
     SAME_IMAGE,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert
 from sqlalchemy.orm import Session
 
 from packshot.database.models import Product, ProductTerm
-from packshot.spreadsheets.barcodes import is_barcode
+from packshot.spreadsheets.columns.barcodes import is_barcode
 from packshot.spreadsheets.view_words import without_accents
 
 #: The fields whose beginnings are searched; of a name also the beginning of each further word.

@@ -13,10 +13,18 @@ the API all use it, so one file gives the same rows everywhere:
 The API's own rules (price not above mrp, which hosts may be fetched from) are the API's to check.
 """
 
-from packshot.spreadsheets.archive import ArchiveLimits, PhotoArchive
 from packshot.spreadsheets.facts import facts_of
+from packshot.spreadsheets.files.reading import (
+    SHEET_ENDINGS,
+    TABLE_BYTES,
+    is_text_table,
+    read_table,
+)
 from packshot.spreadsheets.header import ATTRIBUTE, FIELDS, LEFT_OUT
-from packshot.spreadsheets.matching import (
+from packshot.spreadsheets.numbers import EXAMPLES, DecimalSign
+from packshot.spreadsheets.photo_files import ENDINGS
+from packshot.spreadsheets.photos.archive import ArchiveLimits, PhotoArchive
+from packshot.spreadsheets.photos.matching import (
     NO_FIT,
     LeftOut,
     MatchedPhotos,
@@ -24,9 +32,7 @@ from packshot.spreadsheets.matching import (
     name_photos,
     sort_files,
 )
-from packshot.spreadsheets.names_alone import possible_skus
-from packshot.spreadsheets.numbers import EXAMPLES, DecimalSign
-from packshot.spreadsheets.photo_files import ENDINGS
+from packshot.spreadsheets.photos.names_alone import possible_skus
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.plan import (
     ImportInput,
@@ -37,7 +43,6 @@ from packshot.spreadsheets.plan import (
     plan_import,
 )
 from packshot.spreadsheets.products import NO_SKU_COLUMN, read_products
-from packshot.spreadsheets.reading import SHEET_ENDINGS, TABLE_BYTES, is_text_table, read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetLimits, SheetProblem
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import NUMBERS
+from packshot.spreadsheets.files.reading import read_table
 from packshot.spreadsheets.header import Column
-from packshot.spreadsheets.matching import (
+from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photos.matching import (
     NO_FIT,
     LeftOut,
     Match,
@@ -20,12 +22,10 @@ from packshot.spreadsheets.matching import (
     match_photos,
     name_photos,
 )
-from packshot.spreadsheets.name_index import caseless
-from packshot.spreadsheets.names_alone import possible_skus
-from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photos.name_index import caseless
+from packshot.spreadsheets.photos.names_alone import possible_skus
 from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import NO_OWN_PICTURE, NO_SKU_COLUMN, read_products
-from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import SheetProblem, Table, list_first
 

@@ -11,6 +11,19 @@ from html import unescape
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.columns.layouts import (
+    Layout,
+    deepest_category,
+    innermost_category,
+    is_needed_back,
+)
+from packshot.spreadsheets.columns.number_columns import NumberColumn, error_words
+from packshot.spreadsheets.columns.sku_cells import (
+    is_empty_sku,
+    variants_in,
+    what_to_check,
+    why_spoilt,
+)
 from packshot.spreadsheets.fields import (
     LONGEST,
     MAX_ATTRIBUTE_BYTES,
@@ -21,19 +34,11 @@ from packshot.spreadsheets.fields import (
     TEXTS,
 )
 from packshot.spreadsheets.header import ATTRIBUTE, Column
-from packshot.spreadsheets.layouts import (
-    Layout,
-    deepest_category,
-    innermost_category,
-    is_needed_back,
-)
-from packshot.spreadsheets.name_index import view_of_file
-from packshot.spreadsheets.number_columns import NumberColumn, error_words
 from packshot.spreadsheets.numbers import NotANumber, is_nothing, read_alone
-from packshot.spreadsheets.photo_views import view_in
+from packshot.spreadsheets.photos.name_index import view_of_file
+from packshot.spreadsheets.photos.views import view_in
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL, CellPicture, read_pictures
 from packshot.spreadsheets.rows import LONGEST_PATH, ProductRow
-from packshot.spreadsheets.sku_cells import is_empty_sku, variants_in, what_to_check, why_spoilt
 from packshot.spreadsheets.table import Level, Record, SheetProblem, column_letter, list_first
 
 #: Texts whose only limit is their length.

@@ -9,7 +9,19 @@ from dataclasses import replace
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.barcodes import drop_broken_barcodes
+from packshot.spreadsheets.columns.barcodes import drop_broken_barcodes
+from packshot.spreadsheets.columns.layouts import (
+    Layout,
+    complete,
+    layout_of,
+    with_layout,
+    without_picture,
+)
+from packshot.spreadsheets.columns.number_columns import NumberColumn, read_numbers
+from packshot.spreadsheets.columns.remarks import drop_remarks
+from packshot.spreadsheets.columns.sale_prices import SalePrices, find_sale_prices
+from packshot.spreadsheets.columns.shopify_pictures import keep_variants, share_pictures
+from packshot.spreadsheets.columns.tax_halves import add_halves, with_halves
 from packshot.spreadsheets.facts import settle_prices
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -29,24 +41,12 @@ from packshot.spreadsheets.header import (
     repeats,
     with_choices,
 )
-from packshot.spreadsheets.layouts import (
-    Layout,
-    complete,
-    layout_of,
-    with_layout,
-    without_picture,
-)
-from packshot.spreadsheets.number_columns import NumberColumn, read_numbers
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
-from packshot.spreadsheets.photo_views import view_in
+from packshot.spreadsheets.photos.views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
-from packshot.spreadsheets.remarks import drop_remarks
 from packshot.spreadsheets.rows import MAX_PRODUCTS, Import, ImportChoices, ProductRow
-from packshot.spreadsheets.sale_prices import SalePrices, find_sale_prices
-from packshot.spreadsheets.shopify_pictures import keep_variants, share_pictures
 from packshot.spreadsheets.table import Record, SheetProblem, Table, list_first
-from packshot.spreadsheets.tax_halves import add_halves, with_halves
 from packshot.spreadsheets.view_words import without_accents
 
 NO_SKU_COLUMN: Final = "no column was read as the SKU"

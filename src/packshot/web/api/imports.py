@@ -25,9 +25,9 @@ from packshot.spreadsheets import (
     columns_by_field,
     possible_skus,
 )
-from packshot.spreadsheets.currencies import currency_note
+from packshot.spreadsheets.columns.currencies import currency_note
+from packshot.spreadsheets.columns.known_spellings import note_known_spellings
 from packshot.spreadsheets.fields import NUMBERS
-from packshot.spreadsheets.known_spellings import note_known_spellings
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
 from packshot.web.api.import_planning import plan_in_child

@@ -15,8 +15,9 @@ from itertools import islice
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.name_index import caseless, same_name
-from packshot.spreadsheets.name_readings import (
+from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photos.name_index import caseless, same_name
+from packshot.spreadsheets.photos.name_readings import (
     BRACKETS,
     CLOSE_BRACKETS,
     JOINED,
@@ -29,7 +30,7 @@ from packshot.spreadsheets.name_readings import (
     ReadNames,
     by_form,
 )
-from packshot.spreadsheets.naming import (
+from packshot.spreadsheets.photos.naming import (
     FOLDER,
     NameParts,
     are_folders_skus,
@@ -40,8 +41,7 @@ from packshot.spreadsheets.naming import (
     may_be_sku_folder,
     parse_pattern,
 )
-from packshot.spreadsheets.photo_files import stem_of
-from packshot.spreadsheets.photo_views import (
+from packshot.spreadsheets.photos.views import (
     begins_with_copy,
     begins_with_side,
     begins_with_word,

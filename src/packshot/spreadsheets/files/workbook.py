@@ -11,14 +11,16 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.header import SEARCHED_ROWS
-from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
-from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
-from packshot.spreadsheets.sheets import (
+from packshot.spreadsheets.files.sheet_extras import SheetExtras, read_extras
+from packshot.spreadsheets.files.sheets import (
     FoundSheet,
     choose_sheet,
     finish_sheet,
 )
+from packshot.spreadsheets.files.text import one_newline
+from packshot.spreadsheets.files.zip_limits import DAMAGED, read_entry
+from packshot.spreadsheets.header import SEARCHED_ROWS
+from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
 from packshot.spreadsheets.table import (
     CellKind,
     Record,
@@ -28,8 +30,6 @@ from packshot.spreadsheets.table import (
     column_letter,
     too_many,
 )
-from packshot.spreadsheets.text import one_newline
-from packshot.spreadsheets.zip_limits import DAMAGED, read_entry
 
 _MEDIA: Final = "xl/media/"
 _SMALL: Final = 100_000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from packshot.spreadsheets.xml_names import local_name
+from packshot.spreadsheets.files.xml_names import local_name
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from packshot.spreadsheets.name_index import caseless
-from packshot.spreadsheets.naming import FOLDER, PLAIN, NameParts, is_no_sku
+from packshot.spreadsheets.photos.name_index import caseless
+from packshot.spreadsheets.photos.naming import FOLDER, PLAIN, NameParts, is_no_sku
 from packshot.spreadsheets.table import list_first
 
 #: Signs before a view, and the pattern that reads it.

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from packshot.spreadsheets.columns.layouts import ALT_TEXTS, HANDLES, Layout
 from packshot.spreadsheets.header import (
     Column,
     column_of,
@@ -22,7 +23,6 @@ from packshot.spreadsheets.header import (
     picture_indexes,
     plain_name,
 )
-from packshot.spreadsheets.layouts import ALT_TEXTS, HANDLES, Layout
 from packshot.spreadsheets.table import Record, SheetProblem
 
 #: Attributes with a line of CSV for each variant of which nothing is made: SKU, options' values.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.files.sheet_extras import SheetExtras
 from packshot.spreadsheets.header import count_recognised, find_header
-from packshot.spreadsheets.sheet_extras import SheetExtras
 from packshot.spreadsheets.table import (
     Record,
     SheetLimits,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.files.xml_names import local_name
 from packshot.spreadsheets.table import (
     Record,
     SheetLimits,
@@ -18,7 +19,6 @@ from packshot.spreadsheets.table import (
     too_many,
     visible_cells,
 )
-from packshot.spreadsheets.xml_names import local_name
 
 _ITEMS: Final = frozenset({"item", "entry"})
 _GOOGLE: Final = "{http://base.google.com/ns/1.0}"

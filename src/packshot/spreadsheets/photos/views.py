@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.machine_names import is_machine_name
 from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photos.machine_names import is_machine_name
 from packshot.spreadsheets.view_words import (
     GENERAL,
     IN_ENGLISH,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.matching import LeftOut, sort_files
-from packshot.spreadsheets.old_encodings import decode_name, find_names_encoding
-from packshot.spreadsheets.zip_limits import open_zip
+from packshot.spreadsheets.files.old_encodings import decode_name, find_names_encoding
+from packshot.spreadsheets.files.zip_limits import open_zip
+from packshot.spreadsheets.photos.matching import LeftOut, sort_files
 
 _UTF_8_FLAG: Final = 0x800
 _ENCRYPTED_FLAG: Final = 0x1

@@ -15,9 +15,9 @@ from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.machine_names import is_machine_name
 from packshot.spreadsheets.photo_files import stem_of
-from packshot.spreadsheets.photo_views import read_view
+from packshot.spreadsheets.photos.machine_names import is_machine_name
+from packshot.spreadsheets.photos.views import read_view
 
 _LONGEST: Final = 200
 _HOLES: Final = ("sku", "view", "any")

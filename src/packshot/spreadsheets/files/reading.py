@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.csv_text import (
+from packshot.spreadsheets.files.csv_text import (
     DELIMITER_NAMES,
     find_delimiter,
     find_quotes,
@@ -18,7 +18,9 @@ from packshot.spreadsheets.csv_text import (
     without_backslashes,
     without_outer_quotes,
 )
-from packshot.spreadsheets.product_feed import is_product_feed, read_product_feed
+from packshot.spreadsheets.files.product_feed import is_product_feed, read_product_feed
+from packshot.spreadsheets.files.text import decode, one_newline
+from packshot.spreadsheets.files.zip_limits import open_zip
 from packshot.spreadsheets.table import (
     SheetLimits,
     SheetProblem,
@@ -27,8 +29,6 @@ from packshot.spreadsheets.table import (
     invisible_note,
     without_invisible,
 )
-from packshot.spreadsheets.text import decode, one_newline
-from packshot.spreadsheets.zip_limits import open_zip
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -126,8 +126,8 @@ def is_text_table(beginning: bytes) -> bool:
 
 
 def _read_zip(data: bytes, limits: SheetLimits) -> Table:
-    from packshot.spreadsheets.open_document import is_open_document, read_open_document
-    from packshot.spreadsheets.workbook import read_workbook
+    from packshot.spreadsheets.files.open_document import is_open_document, read_open_document
+    from packshot.spreadsheets.files.workbook import read_workbook
 
     archive = open_zip(io.BytesIO(data), _ENTRIES)
     names = archive.namelist()

@@ -15,14 +15,14 @@ from operator import itemgetter
 from typing import Final
 
 from packshot.spreadsheets.fields import PRODUCT_FIELDS
-from packshot.spreadsheets.header import SEARCHED_ROWS, count_recognised, plain_name
-from packshot.spreadsheets.letter_neighbours import (
+from packshot.spreadsheets.files.letter_neighbours import (
     BALTIC,
     CENTRAL,
     TURKISH,
     WESTERN,
     Neighbours,
 )
+from packshot.spreadsheets.header import SEARCHED_ROWS, count_recognised, plain_name
 
 #: Signs that are no letters, but usual in texts of all languages.
 USUAL_SIGNS: Final = frozenset("“”‘’„‚«»‹›–—…•€£©®™°²³½¼¾×±§\xa0")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from packshot.spreadsheets.columns.sku_cells import ENTER_AGAIN, why_spoilt
 from packshot.spreadsheets.header import ATTRIBUTE, Column, index_of
-from packshot.spreadsheets.sku_cells import ENTER_AGAIN, why_spoilt
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
 

@@ -7,8 +7,8 @@ import re
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.letter_neighbours import WESTERN
-from packshot.spreadsheets.old_encodings import (
+from packshot.spreadsheets.files.letter_neighbours import WESTERN
+from packshot.spreadsheets.files.old_encodings import (
     USUAL_SIGNS,
     find_by_column_names,
     find_encoding,

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.columns.tax_halves import with_sum
 from packshot.spreadsheets.fields import MAX_MONEY, MONEY, NUMBERS, PERCENTAGES
 from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.number_formats import decimals_shown
@@ -29,7 +30,6 @@ from packshot.spreadsheets.numbers import (
 )
 from packshot.spreadsheets.picture_cells import PICTURE_IN_CELL
 from packshot.spreadsheets.table import Record, SheetProblem
-from packshot.spreadsheets.tax_halves import with_sum
 
 _CENT: Final = Decimal("0.01")
 #: What programs write for 12.99 is 12.989999999999998 at times.

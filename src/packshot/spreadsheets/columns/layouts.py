@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from packshot.spreadsheets.families import find_picture_rows, with_families
+from packshot.spreadsheets.columns.families import find_picture_rows, with_families
 from packshot.spreadsheets.fields import NUMBERS, PRODUCT_FIELDS
 from packshot.spreadsheets.header import (
     ATTRIBUTE,

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from packshot.spreadsheets.photo_files import stem_of
-from packshot.spreadsheets.photo_views import read_view
+from packshot.spreadsheets.photos.views import read_view
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.table import INVISIBLE
 from packshot.spreadsheets.view_words import SEPARATORS

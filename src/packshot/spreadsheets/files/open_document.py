@@ -11,13 +11,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.header import SEARCHED_ROWS
-from packshot.spreadsheets.sheet_extras import SheetExtras
-from packshot.spreadsheets.sheets import (
+from packshot.spreadsheets.files.sheet_extras import SheetExtras
+from packshot.spreadsheets.files.sheets import (
     FoundSheet,
     choose_sheet,
     finish_sheet,
 )
+from packshot.spreadsheets.files.xml_names import local_name
+from packshot.spreadsheets.files.zip_limits import DAMAGED, read_entry
+from packshot.spreadsheets.header import SEARCHED_ROWS
 from packshot.spreadsheets.table import (
     CellKind,
     Record,
@@ -27,8 +29,6 @@ from packshot.spreadsheets.table import (
     column_letter,
     too_many,
 )
-from packshot.spreadsheets.xml_names import local_name
-from packshot.spreadsheets.zip_limits import DAMAGED, read_entry
 
 _CONTENT: Final = "content.xml"
 _MANIFEST: Final = "META-INF/manifest.xml"

@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from packshot.spreadsheets.name_index import caseless
-from packshot.spreadsheets.photo_views import read_view
+from packshot.spreadsheets.photos.name_index import caseless
+from packshot.spreadsheets.photos.views import read_view
 from packshot.spreadsheets.view_words import SEPARATORS, without_accents
 
 _OTHER_SIGNS: Final = re.compile(r"[\W_]+")

@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus
-from packshot.spreadsheets.names_alone import read_names
-from packshot.spreadsheets.naming import NameParts, is_no_sku, parse_pattern, short_paths
-from packshot.spreadsheets.near_names import NearNames
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
-from packshot.spreadsheets.photo_views import (
+from packshot.spreadsheets.photos.name_index import DEEPEST, Fit, PhotoIndex, Skus
+from packshot.spreadsheets.photos.names_alone import read_names
+from packshot.spreadsheets.photos.naming import NameParts, is_no_sku, parse_pattern, short_paths
+from packshot.spreadsheets.photos.near_names import NearNames
+from packshot.spreadsheets.photos.views import (
     below_folder,
     read_view,
     view_apart,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from packshot.spreadsheets.header import Column, index_of, picture_indexes
-from packshot.spreadsheets.name_index import caseless
+from packshot.spreadsheets.photos.name_index import caseless
 from packshot.spreadsheets.table import Record, SheetProblem, list_first
 from packshot.spreadsheets.view_words import without_accents
 

@@ -1,0 +1,1 @@
+"""A file of any kind -> a table: the filled rows of one sheet as texts."""

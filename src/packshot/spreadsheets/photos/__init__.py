@@ -1,0 +1,1 @@
+"""Photos by their names: which SKU and which view each shows."""
