@@ -29,7 +29,7 @@ import numpy as np
 from bench import scenes
 from bench.scenes import KINDS
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import cutout, edges, left_out, network_trust, outline, trust
+from packshot.enhancers.local.cut import cutout, edges, left_out, network_trust, outline, trust
 from packshot.pictures import cutout_network, model_file
 from packshot.pictures.arrays import Bytes, Floats, Mask, resize, shrink
 from packshot.pictures.imaging import to_array

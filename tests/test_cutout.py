@@ -9,20 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import (
-    backdrop,
-    compose,
-    cutout,
-    edges,
-    findings,
-    framing,
-    outline,
-    recipes,
-    sheet,
-    trust,
-)
-from packshot.enhancers.local.cutout import CutOut
-from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local import backdrop, compose, findings, framing, recipes, sheet
+from packshot.enhancers.local.cut import cutout, edges, outline, trust
+from packshot.enhancers.local.cut.cutout import CutOut
+from packshot.enhancers.local.cut.edges import CutProduct
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
 from packshot.pictures.arrays import Mask, as_bytes

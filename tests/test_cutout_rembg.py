@@ -15,8 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Brief, Photo
-from packshot.enhancers.local import backdrop, cutout, cutout_rembg, trust
-from packshot.enhancers.local.cutout import CutOut
+from packshot.enhancers.local import backdrop
+from packshot.enhancers.local.cut import cutout, trust, with_rembg
+from packshot.enhancers.local.cut.cutout import CutOut
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import NotConfigured
 from packshot.pictures.arrays import shrink
@@ -60,16 +61,16 @@ def write_redness_network(folder: Path) -> None:
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    cutout_rembg._session.cache_clear()
+    with_rembg._session.cache_clear()
     return tmp_path
 
 
 @pytest.mark.parametrize("place", ["u2netp.onnx", "models/u2netp/u2netp.onnx"])
 def test_weights_are_found_where_rembg_keeps_them(weights: Path, place: str) -> None:
-    assert cutout_rembg.weights() is None
+    assert with_rembg.weights() is None
     (weights / place).parent.mkdir(parents=True, exist_ok=True)
     (weights / place).write_bytes(b"")
-    assert cutout_rembg.weights() == "u2netp"
+    assert with_rembg.weights() == "u2netp"
 
 
 @pytest.mark.skipif(needs_rembg.args[0] is False, reason="rembg is installed here")
@@ -86,14 +87,14 @@ def test_without_the_extra_the_message_says_what_to_install(weights: Path) -> No
 @needs_rembg
 def test_without_weights_the_message_names_the_folder(weights: Path) -> None:
     with pytest.raises(NotConfigured, match="found no weights in"):
-        cutout_rembg.likelihood(red_disc())
+        with_rembg.likelihood(red_disc())
 
 
 @needs_rembg
 def test_broken_weights_are_a_matter_of_configuration(weights: Path) -> None:
     (weights / "u2netp.onnx").write_bytes(b"not a network")
     with pytest.raises(NotConfigured, match="could not load u2netp"):
-        cutout_rembg.likelihood(red_disc())
+        with_rembg.likelihood(red_disc())
 
 
 @needs_rembg

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import compose, edges, findings, recipes
-from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.leftovers import remove_leftovers
+from packshot.enhancers.local import compose, findings, recipes
+from packshot.enhancers.local.cut import edges
+from packshot.enhancers.local.cut.edges import CutProduct
+from packshot.enhancers.local.cut.leftovers import remove_leftovers
+from packshot.enhancers.local.cut.outline import is_ragged
+from packshot.enhancers.local.cut.rim import add_rim
 from packshot.enhancers.local.options import PictureOptions
-from packshot.enhancers.local.outline import is_ragged
-from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Mask, as_bytes
 
 Bytes = NDArray[np.uint8]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop, edges, findings, recipes
-from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local import backdrop, findings, recipes
+from packshot.enhancers.local.cut import edges
+from packshot.enhancers.local.cut.edges import CutProduct
 from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures.arrays import Mask, as_bytes
 

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import (
-    backdrop,
-    cutout,
-    edges,
-    findings,
-    left_out,
-    outline,
-    recipes,
-    trust,
-)
+from packshot.enhancers.local import backdrop, findings, recipes
+from packshot.enhancers.local.cut import cutout, edges, left_out, outline, trust
 from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures.arrays import Mask, as_bytes
 from packshot.pictures.imaging import encode_array

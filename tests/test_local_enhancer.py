@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Analysis, Brief, Photo, Picture
-from packshot.enhancers.local import findings, recipes, sheet, trust, upright
+from packshot.enhancers.local import findings, recipes, sheet, upright
+from packshot.enhancers.local.cut import trust
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import EnhancerError

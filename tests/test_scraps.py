@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop, edges, findings, leftovers, outline, recipes
+from packshot.enhancers.local import backdrop, findings, recipes
+from packshot.enhancers.local.cut import edges, leftovers, outline
 from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures.arrays import Floats, Mask, as_bytes
 from packshot.pictures.imaging import encode_array

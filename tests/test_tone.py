@@ -8,9 +8,10 @@ import pytest
 from conftest import needs_shared
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import backdrop, findings, flatfield, recipes, tone
+from packshot.enhancers.local import backdrop, findings, recipes
+from packshot.enhancers.local.light import flatfield, tone
+from packshot.enhancers.local.light.tone import Tone
 from packshot.enhancers.local.options import PictureOptions
-from packshot.enhancers.local.tone import Tone
 from packshot.pictures.arrays import LINEAR, WARM, as_bytes, to_lab, to_linear, to_srgb
 from packshot.pictures.imaging import encode_array, to_array
 

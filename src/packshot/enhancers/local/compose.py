@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import tone
-from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.cut.edges import CutProduct
 from packshot.enhancers.local.framing import FramedPicture
+from packshot.enhancers.local.light import tone
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize, size_at
 from packshot.pictures.boxes import Box
 

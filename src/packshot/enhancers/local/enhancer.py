@@ -70,9 +70,9 @@ class LocalEnhancer(Enhancer):
             return Health(notes=(model_file.missing_note(model),))
         if method != "rembg":
             return Health()
-        from packshot.enhancers.local import cutout_rembg  # with NumPy and OpenCV
+        from packshot.enhancers.local.cut import with_rembg  # with NumPy and OpenCV
 
-        problem = cutout_rembg.problem()
+        problem = with_rembg.problem()
         return Health(problem)
 
     def check(self) -> Health:

@@ -12,26 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import (
-    compose,
-    cutout,
-    cutout_rembg,
-    edges,
-    exposure,
-    flatfield,
-    left_out,
-    outline,
-    tone,
-    trust,
-    upright,
-)
+from packshot.enhancers.local import compose, upright
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.compose import PlacedProduct
-from packshot.enhancers.local.cutout import CutOut
-from packshot.enhancers.local.edges import CutProduct
+from packshot.enhancers.local.cut import cutout, edges, left_out, outline, trust, with_rembg
+from packshot.enhancers.local.cut.cutout import CutOut
+from packshot.enhancers.local.cut.edges import CutProduct
 from packshot.enhancers.local.framing import scale_box
+from packshot.enhancers.local.light import exposure, flatfield, tone
+from packshot.enhancers.local.light.tone import Tone
 from packshot.enhancers.local.options import PictureOptions
-from packshot.enhancers.local.tone import Tone
 from packshot.pictures import cutout_network
 from packshot.pictures.arrays import Bytes, shrink, to_lab
 from packshot.pictures.boxes import Box, box_of
@@ -230,7 +220,7 @@ def _find_cut(rgb: Bytes, backdrop: Backdrop, options: PictureOptions) -> CutOut
 
 def _network(options: PictureOptions) -> cutout.Network | None:
     if options.method == "rembg":
-        return "rembg", cutout_rembg.likelihood
+        return "rembg", with_rembg.likelihood
     if options.method == "network" and cutout_network.load(options.model) is not None:
         return "network", partial(cutout_network.likelihood, path=options.model)
     return None

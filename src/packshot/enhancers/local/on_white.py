@@ -7,10 +7,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import compose, flatfield, scenes, tone
+from packshot.enhancers.local import compose, scenes
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import FramedPicture
-from packshot.enhancers.local.tone import Tone
+from packshot.enhancers.local.light import flatfield, tone
+from packshot.enhancers.local.light.tone import Tone
 from packshot.pictures.arrays import Bytes, as_bytes, lowest
 from packshot.pictures.boxes import Box
 

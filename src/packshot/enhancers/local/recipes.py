@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packshot.enhancers.adjustments import LIGHT_STEPS
 from packshot.enhancers.contract import VariantPlan
 from packshot.enhancers.local import on_white, scenes
-from packshot.enhancers.local.cutout import CutOut
+from packshot.enhancers.local.cut.cutout import CutOut
 from packshot.enhancers.local.findings import Findings, Treatment
 from packshot.enhancers.local.framing import FramedPicture, scale_box
 from packshot.pictures.boxes import box_of, place_of

@@ -8,10 +8,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import compose, framing, tone
+from packshot.enhancers.local import compose, framing
 from packshot.enhancers.local.backdrop import SURFACE_SIDE
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import FramedPicture
+from packshot.enhancers.local.light import tone
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, size_at, to_lab
 from packshot.pictures.boxes import Box
 

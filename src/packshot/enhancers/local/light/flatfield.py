@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop
-from packshot.enhancers.local.tone import WHITE
+from packshot.enhancers.local.light.tone import WHITE
 from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, lowest, shrink, to_lab
 from packshot.pictures.boxes import Edges
 from packshot.pictures.masks import hull_of, opened

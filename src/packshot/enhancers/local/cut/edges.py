@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.base_strip import add_base_strip
+from packshot.enhancers.local.cut.base_strip import add_base_strip
+from packshot.enhancers.local.cut.gaps import find_gaps
+from packshot.enhancers.local.cut.grabcut import grab_cut
+from packshot.enhancers.local.cut.leftovers import remove_leftovers, remove_scraps
+from packshot.enhancers.local.cut.near import mean_near
+from packshot.enhancers.local.cut.rim import add_rim
 from packshot.enhancers.local.framing import scale_box
-from packshot.enhancers.local.gaps import find_gaps
-from packshot.enhancers.local.grabcut import grab_cut
-from packshot.enhancers.local.leftovers import remove_leftovers, remove_scraps
-from packshot.enhancers.local.near import mean_near
-from packshot.enhancers.local.rim import add_rim
 from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, highest, resize, size_at
 from packshot.pictures.boxes import Box, box_of
 from packshot.pictures.masks import disc, iou, opened, pieces_at

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import BORDER, Backdrop
-from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.near import distance_to, slope_of
+from packshot.enhancers.local.cut import trust
+from packshot.enhancers.local.cut.edges import CutProduct
+from packshot.enhancers.local.cut.near import distance_to, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, lowest, shrink
 from packshot.pictures.masks import (
     border,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.near import (
+from packshot.enhancers.local.cut.near import (
     distance_to,
     is_shade,
     mean_near,

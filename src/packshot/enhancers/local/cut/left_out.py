@@ -9,11 +9,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.edges import CutProduct
-from packshot.enhancers.local.near import is_less_light, slope_of
-from packshot.enhancers.local.outline import FAINT, find_sharp
+from packshot.enhancers.local.cut import trust
+from packshot.enhancers.local.cut.edges import CutProduct
+from packshot.enhancers.local.cut.near import is_less_light, slope_of
+from packshot.enhancers.local.cut.outline import FAINT, find_sharp
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink, to_linear
 from packshot.pictures.masks import closed, disc, erode, grow, pieces
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import exposure, white_balance
 from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.light import exposure, white_balance
 from packshot.pictures.arrays import (
     LINEAR,
     Bytes,

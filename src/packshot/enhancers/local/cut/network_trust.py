@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import trust
+from packshot.enhancers.local.cut import trust
 from packshot.pictures.arrays import Floats, Mask
 from packshot.pictures.masks import erode, grow, iou, opened, outline_of, pieces
 

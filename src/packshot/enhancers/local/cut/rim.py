@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.near import (
+from packshot.enhancers.local.cut.near import (
     At,
     distance_to,
     distance_to_mixtures,

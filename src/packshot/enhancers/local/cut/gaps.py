@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.near import distance_to, shrink_both, slope_of
+from packshot.enhancers.local.cut.near import distance_to, shrink_both, slope_of
 from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 from packshot.pictures.boxes import Edges
 from packshot.pictures.masks import core_of, grow, hull_of, opened, pieces

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.near import distance_to_mixtures
+from packshot.enhancers.local.cut.near import distance_to_mixtures
 from packshot.pictures.arrays import Bytes, Floats, Mask
 
 SEARCH_DEPTH = 0.045  # of the mask's longer side: how far below the outline a strip is searched

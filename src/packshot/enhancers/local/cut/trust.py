@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.near import is_less_light
-from packshot.enhancers.local.saliency import saliency
+from packshot.enhancers.local.cut.near import is_less_light
+from packshot.enhancers.local.cut.saliency import saliency
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, to_lab, to_linear
 from packshot.pictures.masks import (
     border,

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import exposure
 from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.light import exposure
 from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, highest, lowest, to_lab, to_linear
 
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local import network_trust, trust
 from packshot.enhancers.local.backdrop import BORDER, Backdrop
-from packshot.enhancers.local.grabcut import grab_cut
+from packshot.enhancers.local.cut import network_trust, trust
+from packshot.enhancers.local.cut.grabcut import grab_cut
 from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink
 from packshot.pictures.masks import (
     border,
