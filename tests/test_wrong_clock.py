@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support.products import LEASE
 
 from packshot.database.engine import Database
@@ -19,10 +19,12 @@ from packshot.database.models import (
     Delivery,
     Product,
     ProductImage,
+    Round,
     Take,
 )
 from packshot.database.types import now
 from packshot.work.far_moments import bring_back
+from packshot.work.take_claims import TakeClaims
 
 DAY = 86_400.0
 YEARS = now(10 * 365 * DAY)
@@ -52,6 +54,13 @@ NAMES = (
 )
 
 
+#: Those that may be the lease of a process at work.
+LEASES = (
+    *("Product.lease_until", "BatchJob.lease_until", "Take.due_at"),
+    *("Take.check_due", "ProductImage.check_due"),
+)
+
+
 def add(database: Database, *moments: Any) -> None:
     with database.write() as session:
         for row in rows(*moments):
@@ -77,7 +86,7 @@ def test_no_moment_stays_years_ahead(database: Database) -> None:
     found, moment = latest(database)
     assert len(found) == 17
     assert found.pop("BatchJob.deadline") - moment <= timedelta(days=1)
-    leases = [found.pop("Product.lease_until"), found.pop("BatchJob.lease_until")]
+    leases = [found.pop(name) for name in LEASES]
     assert all(timedelta(seconds=50) < each - moment <= timedelta(minutes=5) for each in leases)
     assert max(found.values()) <= moment
 
@@ -87,3 +96,31 @@ def test_what_may_be_ahead_stays(database: Database) -> None:
     before, _ = latest(database)
     bring_back(database, LEASE, DAY)
     assert latest(database)[0] == before
+
+
+def test_while_the_clock_is_years_behind_nothing_paid_for_ages(database: Database) -> None:
+    add(database, YEARS, YEARS, YEARS, YEARS)  # as seen by such a clock
+    with database.write() as session:
+        session.execute(update(Product).values(created_at=YEARS))
+    before, _ = latest(database)
+    bring_back(database, LEASE, DAY)
+    after, moment = latest(database)
+    paid = ("BatchItem.", "BatchJob.", "Take.", "Call.")
+    assert all((before[name] == after[name]) is name.startswith(paid) for name in before)
+    assert after["Product.lease_until"] - moment <= timedelta(seconds=LEASE)
+
+
+def test_a_take_that_is_being_made_stays_with_its_process(database: Database) -> None:
+    add(database, now(-5), now(LEASE), now(5), now(DAY))
+    takes = TakeClaims(database, LEASE)
+    with database.write() as session:
+        session.add(Round(product_id=1, number=1, wanted=1))
+        session.execute(update(Product).values(round=1, media_namespace="n"))
+        session.execute(update(Take).values(due_at=now(-1)))
+    due = takes.claim_next()
+    assert due is not None
+    with database.write() as session:  # the clock was years ahead during the claim
+        session.execute(update(Take).values(due_at=YEARS))
+    bring_back(database, LEASE, DAY)
+    assert takes.claim_next() is None
+    takes.check(due)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, select, true, update
+from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database, update_rows
 from packshot.database.models import (
@@ -25,6 +26,7 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
+from packshot.products.checks import LEASE_SECONDS as CHECK_SECONDS
 from packshot.products.takes import GOING_ON
 from packshot.work.batch_jobs import JOB_LEASE_SECONDS
 
@@ -61,8 +63,10 @@ def bring_back(database: Database, lease_seconds: float, deadline: float) -> Non
 
     A live process renews its lease before the corrected one ends, and keeps what it works on.
     """
-    moments = list(_moments(lease_seconds, deadline))
+    moments = [*_pauses(lease_seconds), *_of_paid_work(lease_seconds, deadline)]
     with database.read() as session:
+        if _is_behind(session):
+            moments = [*_pauses(lease_seconds)]
         far = [
             each
             for each in moments
@@ -76,21 +80,34 @@ def bring_back(database: Database, lease_seconds: float, deadline: float) -> Non
         log.warning("the clock was wrong: %s is corrected in %d rows", moment.column, count)
 
 
-def _moments(lease: float, deadline: float) -> Iterator[Moment]:
+def _is_behind(session: Session) -> bool:
+    """Whether the clock is wrong now, like one without a battery: the first product is ahead."""
+    oldest = select(Product.created_at > now(SLACK)).order_by(Product.id).limit(1)
+    return bool(session.scalar(oldest))
+
+
+def _pauses(lease: float) -> Iterator[Moment]:
     waiting = Product.status == PENDING
     yield Moment(Product.queued_at, SLACK, rows=waiting)
     yield Moment(Product.sent_at, SLACK, rows=waiting)
     yield Moment(Product.not_before, LONGEST_PAUSE, rows=waiting)
     yield Moment(Product.lease_until, MAX_LEASES * lease, lease, rows=waiting)
+    yield Moment(ProductImage.check_due, LONGEST_PAUSE, CHECK_SECONDS)
+    yield Moment(Delivery.not_before, LONGEST_PAUSE)
+    yield Moment(Deletion.not_before, LONGEST_PAUSE)
+
+
+def _of_paid_work(lease: float, deadline: float) -> Iterator[Moment]:
+    """Those that say what is paid for, or how old it is, and the pauses of such work. While the
+    clock is behind they stay: corrected, a running job would be years old once it is right."""
     yield Moment(BatchItem.asked_at, SLACK)
     yield Moment(BatchJob.changed_at, SLACK)
     yield Moment(BatchJob.deadline, LONGEST_DEADLINE, deadline)
     yield Moment(BatchJob.not_before, LONGEST_PAUSE)
     yield Moment(BatchJob.lease_until, MAX_LEASES * JOB_LEASE_SECONDS, JOB_LEASE_SECONDS)
-    for pause in (Take.due_at, Take.check_due, ProductImage.check_due):
-        yield Moment(pause, LONGEST_PAUSE)
-    yield Moment(Delivery.not_before, LONGEST_PAUSE)
-    yield Moment(Deletion.not_before, LONGEST_PAUSE)
-    # What was paid for a take is found by the time since it was opened.
+    # What was paid for a take is found by the time since it was opened: first this, then its calls,
+    # and only then it may be due.
     yield Moment(Take.opened_at, SLACK, rows=Take.state.in_(GOING_ON))
     yield Moment(Call.sent_at, SLACK)  # it counts towards GEMINI_RPM and the day's budget
+    yield Moment(Take.due_at, LONGEST_PAUSE, lease)  # this is its lease, too
+    yield Moment(Take.check_due, LONGEST_PAUSE, CHECK_SECONDS)
