@@ -3529,7 +3529,7 @@ AMOUNTS += ["1 299,00", "1.299.000", "0,299", "7", "12 34", "1.299", "1,2345.00"
 def test_the_desk_reads_amounts_as_a_spreadsheets(shop: DeskShop, open_desk: Open) -> None:
     page = open_desk(shop.url).page
     script = """async (texts) => {
-      const { readAmount } = await import("/static/any/desk/amounts.js");
+      const { readAmount } = await import("/static/any/desk/product/amounts.js");
       return texts.map((text) => readAmount(text, text.endsWith("%")));
     }"""
     for text, read in zip(AMOUNTS, page.evaluate(script, AMOUNTS), strict=True):

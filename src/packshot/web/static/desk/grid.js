@@ -1,12 +1,13 @@
 // The grid: choose many products and decide on them together.
 
 import { products as list } from "./api.js";
-import { confirmed, isSure, leftWords } from "./bulk.js";
 import { $, announce, button, h, pageData, press } from "./dom.js";
 import { doubtful, keepable } from "./doubt.js";
-import { DownloadButton } from "./download_button.js";
+import { DownloadButton } from "./download/button.js";
 import { Filters } from "./filters.js";
-import { GridUndo } from "./grid_undo.js";
+import { confirmed, isSure, leftWords } from "./grid/bulk.js";
+import { Tiles } from "./grid/tiles.js";
+import { GridUndo } from "./grid/undo.js";
 import { outbox, pageAndSaved, redoSteps, reviewStep } from "./outbox.js";
 import { OwnDecisions } from "./own_decisions.js";
 import { Pages } from "./pages.js";
@@ -15,7 +16,6 @@ import { askWishes } from "./questions.js";
 import { mayReview } from "./rights.js";
 import { start } from "./shell.js";
 import { shortcuts } from "./shortcuts.js";
-import { Tiles } from "./tiles.js";
 import { toast } from "./toast.js";
 import { count, ended, foundWords, many, STATUS, titleOf, verdict } from "./words.js";
 

@@ -16,7 +16,7 @@ import {
   remove,
   replacePhoto,
   retry,
-} from "./product_actions.js";
+} from "./product/actions.js";
 import { mayDelete, mayReview, maySubmit } from "./rights.js";
 import { endWords, paceWords, toMake } from "./run.js";
 import { start } from "./shell.js";

@@ -1,25 +1,25 @@
 // One product: shows its newest state, and sends what the user does about it.
 
-import { actionButton } from "./action_button.js";
 import { Away, call, isExpected } from "./api.js";
 import { $, announce, h, pageData } from "./dom.js";
 import { samePictures } from "./doubt.js";
-import { download } from "./download.js";
+import { download } from "./download/dialog.js";
 import { OwnDecisions } from "./own_decisions.js";
-import { askAltText, askNewRound, askWhyRejected } from "./picture_dialogs.js";
 import { go } from "./place.js";
 import { Poll } from "./poll.js";
-import { cancel, confirmDeletion, remove, replacePhoto } from "./product_actions.js";
-import { editFacts } from "./product_edit.js";
-import { facts } from "./product_facts.js";
-import { failure, heading, progress } from "./product_head.js";
-import { history } from "./product_history.js";
+import { actionButton } from "./product/action_button.js";
+import { cancel, confirmDeletion, remove, replacePhoto } from "./product/actions.js";
+import { editFacts } from "./product/edit.js";
+import { facts } from "./product/facts.js";
+import { failure, heading, progress } from "./product/head.js";
+import { history } from "./product/history.js";
+import { askAltText, askNewRound, askWhyRejected } from "./product/picture_dialogs.js";
+import { roundCards } from "./product/round_cards.js";
+import { ShopCheck } from "./product/shop_check.js";
+import { skuViews } from "./product/sku_views.js";
+import { openPictures, stillOpen } from "./product/still_open.js";
 import { mayEdit, mayReview } from "./rights.js";
-import { roundCards } from "./round_cards.js";
 import { start } from "./shell.js";
-import { ShopCheck } from "./shop_check.js";
-import { skuViews } from "./sku_views.js";
-import { openPictures, stillOpen } from "./still_open.js";
 import { toast } from "./toast.js";
 import { STATUS } from "./words.js";
 

@@ -1,25 +1,25 @@
 // The desk: one product after the other, decided with one key. Read deciding.js first.
 
 import { connection } from "./api.js";
-import { Attention } from "./attention.js";
-import { Deciding } from "./deciding.js";
 import { $, afterPaint, announce, pageData } from "./dom.js";
-import { Elsewhere } from "./elsewhere.js";
-import { Filling } from "./filling.js";
 import { Filters } from "./filters.js";
-import { Card } from "./frames.js";
 import { showToReview } from "./live_counts.js";
-import { Moment } from "./moment.js";
-import { nothing } from "./nothing.js";
 import { OwnDecisions } from "./own_decisions.js";
-import { Pace } from "./pace.js";
-import { Panel } from "./panel.js";
 import { go } from "./place.js";
-import { Queue } from "./queue.js";
-import { Reasons } from "./reasons.js";
-import { listenOnDesk } from "./review_keys.js";
+import { Attention } from "./review/attention.js";
+import { Deciding } from "./review/deciding.js";
+import { Elsewhere } from "./review/elsewhere.js";
+import { Filling } from "./review/filling.js";
+import { Card } from "./review/frames.js";
+import { listenOnDesk } from "./review/keys.js";
+import { Moment } from "./review/moment.js";
+import { nothing } from "./review/nothing.js";
+import { Pace } from "./review/pace.js";
+import { Panel } from "./review/panel.js";
+import { Queue } from "./review/queue.js";
+import { Reasons } from "./review/reasons.js";
+import { Stage } from "./review/stage.js";
 import { start } from "./shell.js";
-import { Stage } from "./stage.js";
 import { Switch } from "./switch.js";
 import { Undoing } from "./undoing.js";
 import { Views } from "./views.js";
