@@ -344,16 +344,38 @@ def test_while_the_server_is_away_it_waits(shop: Shop, inbox: Path) -> None:
     assert below(inbox / "done") == {"JAR-1.jpg"}
 
 
+@pytest.mark.parametrize("name", ["JAR-1.jpg", "prices.csv"])
 def test_a_wrong_key_ends_it_and_moves_nothing(
-    sqlite_url: str, tmp_path: Path, inbox: Path
+    sqlite_url: str, tmp_path: Path, inbox: Path, name: str
 ) -> None:
-    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    put(inbox, name, photo_bytes(1) if name == "JAR-1.jpg" else b"SKU,Type,Price\nJAR-1,Food,12\n")
     shop = Shop(sqlite_url, tmp_path / "media", api_keys="a:secret-secret-1")
     with served(shop.app) as url:
         done = run(inbox, url, "--key", "wrong")
     shop.close()
     assert done.exit_code == 1
-    assert left_in(inbox) == {"JAR-1.jpg"}
+    assert "does not know this key" in done.output
+    assert left_in(inbox) == {name}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "301 Moved Permanently"])
+@pytest.mark.parametrize("path", ["/", "/api/products/bulk"])
+def test_another_program_in_packshots_place_ends_it_and_moves_nothing(
+    shop: Shop, inbox: Path, status: str, path: str
+) -> None:
+    """As a proxy that redirects to https, or shows a page while Packshot is being updated."""
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    put(inbox, "JAR-2.jpg", photo_bytes(2))
+
+    def app(environ: Json, start_response: Any) -> Any:
+        if not environ["PATH_INFO"].startswith(path):
+            return shop.app(environ, start_response)
+        start_response(status, [("Content-Type", "text/html"), ("Location", "https://x.example/")])
+        return [b"<h1>Back soon</h1>"]
+
+    with served(app) as url:
+        assert run(inbox, url).exit_code == 1
+    assert left_in(inbox) == {"JAR-1.jpg", "JAR-2.jpg"}
 
 
 @pytest.mark.parametrize("url", ["htp://127.0.0.1", "http://[127.0.0.1", "http:///x"])

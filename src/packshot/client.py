@@ -72,7 +72,8 @@ class ApiError(Exception):
     @property
     def is_passing(self) -> bool:
         """Whether the error concerns the server or the caller, not the data sent."""
-        return self.status in (401, 403, *TRY_AGAIN)
+        of_another = self.status < 400  # see `_words_of_another`
+        return of_another or self.status in (401, 403, *TRY_AGAIN)
 
     @property
     def may_pass(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -57,10 +57,8 @@ def _without_unchanged(client: Client, rows: Sequence[Row], report: Report) -> l
     if not any(row.lacks_photo for row in rows):
         return list(rows)
     found = Updated()
-    try:
+    with _left_to_sending(), suppress(urllib3.exceptions.HTTPError):
         update_products(client, rows, found, dry_run=True)
-    except (ApiError, urllib3.exceptions.HTTPError):  # the rows are refused then
-        return list(rows)
     differ = {sku for sku, product in found.products if product["changes"] or product["refused"]}
     same = found.skus - differ - found.refused_skus
     left = [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in same)]
@@ -74,7 +72,7 @@ def _name_known(client: Client, rows: Sequence[Row]) -> list[Row]:
     """The rows; those without a photo whose SKU the server has say what corrects its products."""
     skus = [sku for row in rows if row.lacks_photo and (sku := row.fields.get("sku"))]
     known: set[str] = set()
-    with suppress(ApiError):  # sending says it again
+    with _left_to_sending():
         known = find_skus(client, list(dict.fromkeys(skus)))
     return [
         without_photo(row, WITHOUT_UPDATE, row.fields["sku"])
@@ -82,6 +80,17 @@ def _name_known(client: Client, rows: Sequence[Row]) -> list[Row]:
         else row
         for row in rows
     ]
+
+
+@contextmanager
+def _left_to_sending() -> Iterator[None]:
+    """Leave it to the sending to say an error, but not one of the key: rows without a photo are
+    never sent."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status in (401, 403):
+            raise
 
 
 # -- notes ---------------------------------------------------------------------------------------
