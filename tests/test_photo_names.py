@@ -866,6 +866,8 @@ def test_the_photos_of_a_zip() -> None:
         ("größe.jpg".encode("cp437"), "größe.jpg"),
         (b"A1\\1.jpg", "A1/1.jpg"),
         ("Рубашка_1.jpg".encode("cp866"), "Рубашка_1.jpg"),
+        ("Верх.jpg".encode("cp866"), "Верх.jpg"),  # as bytes in Japanese, too
+        ("Юбка.jpg".encode("cp866"), "Юбка.jpg"),  # in Korean
         ("Bøtte_1.jpg".encode("cp850"), "Bøtte_1.jpg"),
         ("Křeslo_1.jpg".encode("cp852"), "Křeslo_1.jpg"),
         ("Παπούτσι_1.jpg".encode("cp737"), "Παπούτσι_1.jpg"),

@@ -481,6 +481,7 @@ def test_rows_take_the_same_time_each_however_many_there_are() -> None:
         ("sku|image|swatch image|image alt text|product", "sku|raw_image|attribute|attribute|name"),
         ("Article Nr.|Price per pc|GST Slab|Category 1", "sku|price|gst|category"),
         ("SKU|Position|Price|Special price", "sku|view|mrp|price"),
+        ("SKU|Unit price|Sale price", "sku|attribute|price"),
     ],
 )
 def test_names_of_columns(names: str, fields: str) -> None:
@@ -1819,6 +1820,12 @@ def test_a_rate_may_stand_among_words(text: str) -> None:
     assert [row.gst for row in found.rows] == [18]
 
 
+@pytest.mark.parametrize("text", ["Tax class 1", "VAT 2 (reduced)", "GST-free since 2024"])
+def test_a_number_among_other_words_is_no_rate(text: str) -> None:
+    found = imported(f"sku,category,gst\nA,Cups,{text}\n")
+    assert reported(found) == [(2, "gst", f"must be a number, not {text!r}")]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -1938,6 +1945,17 @@ def test_a_second_table_that_names_more_columns_is_not_the_first() -> None:
     assert [(row.row, row.sku) for row in found.rows] == [(2, "A"), (3, "B")]
     [(row, _, detail)] = reported(found)
     assert (row, detail.startswith("begins another table")) == (5, True)
+
+
+@pytest.mark.parametrize(
+    "above", ["Seller SKU,Title\nyours,60 signs", "Code,Product\nSPR24,Spring"]
+)
+def test_names_that_are_said_again_and_more_are_the_header(above: str) -> None:
+    """As in a template with explanations between, or below what a list is about."""
+    names = "item_sku,item_name,product type,list_price,main_image"
+    found = imported(f"{above}\n\n{names}\nA,Mug,Cups,5,a.jpg\n")
+    assert [(row.sku, row.category, row.path) for row in found.rows] == [("A", "Cups", "a.jpg")]
+    assert not reported(found)
 
 
 def test_a_second_table_below_is_refused_whole() -> None:

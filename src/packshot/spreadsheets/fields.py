@@ -73,6 +73,11 @@ REGULAR_PRICES: Final = """
     cena regularna, ordinarie pris, ord pris, běžná cena, prețul normal, preço original,
     цена без скидки, цена до скидки, 通常価格, harga normal, ราคาปกติ
 """
+#: May be the cost, so that a sale price beside one is what customers pay.
+UNIT_PRICES: Final = """
+    unit price, einzelpreis, stückpreis, prix unitaire, precio unitario, prezzo unitario, stukprijs,
+    cena jednostkowa
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,17 +262,17 @@ class Fields:
         "money",
         """
         price, variant price, selling price, sell price, sp, our price, current price, final price,
-        unit price, gross price, price gross, net price, your price, sales price, product price,
+        gross price, price gross, net price, your price, sales price, product price,
         start price, startpreis, default price, your selling price, meesho price, price incl gst,
         standard price, web price, price inc tax, price incl tax, price inc gst, preis,
         verkaufspreis, vk, vk preis, vk brutto, vk preis brutto, preis brutto, bruttopreis,
-        preis inkl mwst, endpreis, ladenpreis, einzelpreis, stückpreis, prix, prix de vente,
-        prix ttc, prix de vente ttc, pv ttc, prix unitaire, precio, pvp, precio venta,
+        preis inkl mwst, endpreis, ladenpreis, prix, prix de vente,
+        prix ttc, prix de vente ttc, pv ttc, precio, pvp, precio venta,
         precio de venta, precio final, precio con iva, precio iva incluido, precio con impuestos,
         precio impuestos, cena z podatkiem, cena z podatkiem brutto, preço com iva, cena s dph,
-        precio unitario, prezzo, prezzo vendita, prezzo di vendita, prezzo ivato,
-        prezzo iva inclusa, prezzo unitario, prijs, verkoopprijs, prijs incl btw, stukprijs, cena,
-        cena sprzedaży, cena detaliczna, cena brutto, cena jednostkowa, preço, preço de venda, pris,
+        prezzo, prezzo vendita, prezzo di vendita, prezzo ivato,
+        prezzo iva inclusa, prijs, verkoopprijs, prijs incl btw, cena,
+        cena sprzedaży, cena detaliczna, cena brutto, preço, preço de venda, pris,
         कीमत, मूल्य, std vk brutto, price ek, salgspris, utsalgspris, försäljningspris,
         pris inkl moms, hinta, ár, bruttó ár, eladási ár, preț, fiyat, satış fiyatı, цена,
         розничная цена, цена продажи, ціна, τιμή, τιμή πώλησης, 価格, 販売価格, 税込価格, 价格,
@@ -285,6 +290,7 @@ class Fields:
         oxprice, rate
         """,
         SALE_PRICES,
+        UNIT_PRICES,
     )
     discount: Decimal | None = _number(
         "Discount",

@@ -70,6 +70,8 @@ _LONGEST_NAME: Final = 60
 _LONGEST_COLUMN: Final = 90
 #: The rows in which the header is searched.
 SEARCHED_ROWS: Final = 30
+#: The most rows of a template between its names for people and those for programs.
+_EXPLAINING: Final = 2
 #: Letters that Unicode does not take apart into a letter and an accent.
 _OTHER_LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i"})
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
@@ -239,11 +241,13 @@ def find_header(records: Sequence[Record]) -> int:
 
 def _find_first_table(records: Sequence[Record], scores: Sequence[int]) -> int:
     """The index of the row that names most fields, or of a header above it: then that row, which
-    has rows between itself and this one, begins another table."""
+    has rows between itself and this one, begins another table. A template may say its names twice,
+    with explanations between them."""
     best = scores.index(max(scores))
     for at in range(best - 1):
         between = records[at + 2 : best + 1]
-        if scores[at] > 1 and find_another_table(records[at], between) is not None:
+        is_same = len(between) <= _EXPLAINING and repeats(records[at], records[best])
+        if scores[at] > 1 and not is_same and find_another_table(records[at], between) is not None:
             return at
     return best
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.columns.tax_halves import with_sum
-from packshot.spreadsheets.fields import MAX_MONEY, MONEY, NUMBERS, PERCENTAGES
+from packshot.spreadsheets.fields import MAX_MONEY, MONEY, NUMBERS, PERCENTAGES, split_names
 from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.number_formats import decimals_shown
 from packshot.spreadsheets.numbers import (
@@ -34,12 +34,14 @@ from packshot.spreadsheets.table import Record, SheetProblem
 _CENT: Final = Decimal("0.01")
 #: What programs write for 12.99 is 12.989999999999998 at times.
 _BINARY_NOISE: Final = Decimal("0.000001")
-#: A cell with one of these has a rate, whatever else it says: Flipkart's `GST_18`, `inkl. 19 %`,
-#: `Standard (20%)`, `CGST 9% + SGST 9%`.
-_SAYS_RATE: Final = re.compile(
-    r"[%٪]|per ?cent|pct|gst|vat|tax|mwst|inkl|incl|zzgl|plus", re.IGNORECASE
+#: A cell with a percentage has a rate, whatever else it says: `Standard (20%)`, `9% + SGST 9%`.
+_SAYS_RATE: Final = re.compile(r"[%٪]|per ?cent|pct", re.IGNORECASE)
+#: One with only these words has one, too: Flipkart's `GST_18`; but not `Tax class 1`.
+_OF_RATES: Final = frozenset(
+    split_names("inkl, incl, zzgl, plus, gst, cgst, sgst, igst, ugst, vat, tax, mwst, rate, slab")
 )
 _WORDS: Final = re.compile(r"(?:[^\W\d]+\.?|[_:@=()-])+")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?")
 #: Different taxes for each rate that show what a column has, the most rates, and how far each tax
 #: is off by being rounded.
@@ -227,7 +229,8 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
 
 def _without_words(text: str) -> str:
     """The rate, or the sum of rates, in a cell that says more: `18%` of `GST @ 18%`."""
-    if not (any(map(str.isalpha, text)) and _SAYS_RATE.search(text)):
+    words = set(_LETTERS.findall(text.casefold()))
+    if not words or not (_SAYS_RATE.search(text) or words <= _OF_RATES):
         return text
     numbers = _NUMBER.findall(text)
     return f"{numbers[0]}%" if len(numbers) == 1 else _WORDS.sub(" ", text).strip()

@@ -77,6 +77,7 @@ _CHINESE: Final = ("gb2312", re.compile("[一-鿿]+"))
 #: Fewer different syllables may as well be Chinese.
 _SYLLABLES: Final = 8
 _BESIDE_LATIN: Final = re.compile("[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")
+_GREEK_OR_CYRILLIC: Final = re.compile("[Ͱ-ӿ]{2}")
 _NOT_ASCII: Final = re.compile("[^\x00-\x7f]+")
 _SAMPLE: Final = 1_000_000  # bytes
 _WORDS_JUDGED: Final = 500
@@ -183,11 +184,19 @@ def _count_columns_named(data: bytes) -> Callable[[str], tuple[int, int]]:
 def find_names_encoding(names: Sequence[bytes]) -> str | None:
     """The code page of East Asia that all of a ZIP's names are in, or, if they may be Korean or
     Chinese, cp437, which shows them garbled; None for any other."""
+    if all(map(_is_greek_or_cyrillic, names)):
+        return None
     if _KANA.search(_words_in(names, *_JAPANESE)):
         return "cp932"
     if korean := _words_in(names, *_KOREAN):
         return "cp949" if len(set(korean)) >= _SYLLABLES else "cp437"
     return "gb2312" if _words_in(names, *_CHINESE) else None
+
+
+def _is_greek_or_cyrillic(name: bytes) -> bool:
+    """Two such letters may be the bytes of one sign as well, but seldom with the case of a word."""
+    text = decode_name(name) or ""
+    return bool(_GREEK_OR_CYRILLIC.search(text)) and not _BESIDE_LATIN.search(text)
 
 
 def _words_in(names: Sequence[bytes], codec: str, words: re.Pattern[str]) -> str:
