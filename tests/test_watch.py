@@ -378,7 +378,7 @@ def test_another_program_in_packshots_place_ends_it_and_moves_nothing(
     assert left_in(inbox) == {"JAR-1.jpg", "JAR-2.jpg"}
 
 
-@pytest.mark.parametrize("url", ["htp://127.0.0.1", "http://[127.0.0.1", "http:///x"])
+@pytest.mark.parametrize("url", ["htp://127.0.0.1", "http://[127.0.0.1", "http:///x", "http://a:b"])
 def test_what_is_no_address_ends_it_and_moves_nothing(inbox: Path, url: str) -> None:
     """Without the check it would ask a host named `api`, or wait without end."""
     put(inbox, "JAR-1.jpg", photo_bytes(1))

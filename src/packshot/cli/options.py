@@ -52,7 +52,7 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_address(url: str) -> bool:
-    with suppress(ValueError):  # not an IPv6 address in brackets
+    with suppress(ValueError):  # not an IPv6 address in brackets, or a port that is no number
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     return False
