@@ -19,6 +19,7 @@ import pytest
 from conftest import needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cpu import slowness
 from support.pictures import as_cv2, distance, image_of, scene
 
 from packshot.errors import PictureError
@@ -94,7 +95,7 @@ def png_of_size(width: int, height: int) -> bytes:
 def test_the_size_is_judged_before_anything_is_decoded(width: int, height: int, code: str) -> None:
     started = time.process_time()
     assert refusal(png_of_size(width, height)) == code
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 0.5 * slowness()
 
 
 def test_the_largest_allowed_picture_is_accepted() -> None:
@@ -505,7 +506,7 @@ def test_hostile_files_end_cheaply_as_a_clean_copy_or_a_typed_refusal(
     for name, (outcome, seconds, megabytes) in verdicts.items():
         assert re.fullmatch(r"clean|not_a_picture|picture_\w+", outcome), (name, outcome)
         assert outcome not in ("picture_crashed", "picture_too_slow"), (name, outcome)
-        assert seconds < 2, (name, seconds)
+        assert seconds < 2 * slowness(), (name, seconds)
         assert megabytes < 400, (name, megabytes)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cpu import slowness
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import (
@@ -164,7 +165,7 @@ def test_many_photos_assigned_by_hand_cost_little() -> None:
     began = time.process_time()
     found = match_photos(photos, many, {photo: photo[1:-4] for photo in photos})
     assert len(found.matched) == 10_000
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 3 * slowness()
 
 
 def test_every_file_has_its_place() -> None:
@@ -353,7 +354,7 @@ def test_many_photos_and_skus_cost_little() -> None:
     start = time.process_time()
     found = match_photos(files, rows(*skus))
     assert len(found.matched) == 10_000
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * slowness()
 
 
 def test_hostile_names_cost_little() -> None:
@@ -363,7 +364,7 @@ def test_hostile_names_cost_little() -> None:
     files += [f"S{chr(0x301) * 240}{number}.jpg" for number in range(2_000)]
     start = time.process_time()
     assert match_photos(files, known).matched == ()
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * slowness()
 
 
 def test_many_rows_that_name_the_same_file_cost_little() -> None:
@@ -375,7 +376,7 @@ def test_many_rows_that_name_the_same_file_cost_little() -> None:
     assert [one.product.sku for one in found.matched] == skus
     others = match_photos([f"x{sku}/01.jpg" for sku in skus], named)
     assert len(others.ambiguous) == 5_000
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * slowness()
 
 
 def test_names_that_are_too_long_are_left_out() -> None:
@@ -782,7 +783,7 @@ def test_many_photos_without_a_spreadsheet_cost_little() -> None:
     files[:50] = [f"{'a-' * 110}{number}.jpg" for number in range(50)]
     start = time.process_time()
     assert len(name_photos(files, ROW, None, possible_skus(files)).matched) == len(files)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * slowness()
 
 
 @pytest.mark.parametrize(

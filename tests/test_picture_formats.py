@@ -15,6 +15,7 @@ import cv2
 import numpy
 import pytest
 from conftest import needs_shared
+from support.cpu import slowness
 from support.pictures import (
     HEIC,
     HEIC_TURNED,
@@ -214,7 +215,7 @@ def check_cost(child: Pixels, make: Maker, expected: str) -> None:
     outcome, seconds, megabytes = child.run(cost_of, make())
     assert outcome == expected
     assert megabytes < 420  # progressive, 50 MP: 150 MB of coefficients, 150 MB of pixels
-    assert seconds < 3
+    assert seconds < 3 * slowness()
 
 
 def cost_of(data: bytes) -> tuple[str, float, float]:

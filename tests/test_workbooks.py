@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
+from support.cpu import slowness
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import Import, ImportChoices, SheetLimits, read_products, read_table
@@ -247,7 +248,9 @@ def test_a_merged_cell_is_the_same_in_each_row() -> None:
     rows += [(date(2024, 5, 1), "Cups", "c.jpg", "1.299,00"), (None, "Cups", "d.jpg", None)]
     found = imported(workbook(HEADER, *rows, change=merge))
     assert [str(row.price) for row in found.rows[:3]] == ["1299.5", "1299.5", "1299.00"]
-    detail = "2024-05-01 is a date that the program made from a SKU: format the column as text"
+    detail = (
+        "2024-05-01 is a date that the program made: format the column as text, and enter it again"
+    )
     assert reported(found) == [(4, "sku", detail), (5, "sku", detail)]
 
 
@@ -384,7 +387,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(part: str) -> None:
     start = time.process_time()
     with pytest.raises(SpreadsheetError, match="unpacks to more than"):
         read_table(data, "a.xlsx")
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 0.5 * slowness()
 
 
 def test_a_zip_that_states_a_huge_directory_is_refused() -> None:
@@ -412,7 +415,7 @@ def test_a_cell_far_below_costs_little() -> None:
     start = time.process_time()
     found = imported(workbook(HEADER, ("A", "Cups", "a.jpg", 1), change=change))
     assert [row.row for row in found.rows] == [2, 1_048_576]
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 3 * slowness()
 
 
 @pytest.mark.parametrize(
@@ -428,7 +431,7 @@ def test_what_would_take_long_to_parse_is_refused_at_once(sheet: str) -> None:
     start = time.process_time()
     with pytest.raises(SpreadsheetError, match=r"rows or .* cells"):
         read_table(data, "a.xlsx")
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 1 * slowness()
 
 
 def test_too_many_rows() -> None:
