@@ -63,10 +63,10 @@ def bring_back(database: Database, lease_seconds: float, deadline: float) -> Non
 
     A live process renews its lease before the corrected one ends, and keeps what it works on.
     """
-    moments = [*_pauses(lease_seconds), *_of_paid_work(lease_seconds, deadline)]
+    moments = [*_pauses(lease_seconds)]
     with database.read() as session:
-        if _is_behind(session):
-            moments = [*_pauses(lease_seconds)]
+        if not _is_behind(session):
+            moments += _of_paid_work(lease_seconds, deadline)
         far = [
             each
             for each in moments
