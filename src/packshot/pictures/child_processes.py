@@ -52,6 +52,9 @@ SINGLE_THREADED = {
     "MALLOC_TOP_PAD_": "4194304",
 }
 NICENESS = 10
+#: Seconds for a job; a hang ends then. The largest photos take 5 s of an ordinary core, and a
+#: virtual one that others share may be a fifth as fast.
+DEADLINE_SECONDS = 120.0
 #: Seconds after which an idle child ends, which frees 60 to 100 MB; the next job starts another.
 IDLE_SECONDS = 60.0
 #: Seconds without a job after which a child returns what its last photo left free: 20 MB of 45.
@@ -75,7 +78,7 @@ class Pixels:
         self,
         processes: int = 1,
         memory_mb: int = 1500,
-        deadline: float = 60.0,
+        deadline: float = DEADLINE_SECONDS,
         idle: float = IDLE_SECONDS,
         niceness: int = NICENESS,
         machine_limit: MachineLimit | None = None,
