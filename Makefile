@@ -93,10 +93,10 @@ define pytest
     && TMPDIR=$$scratch $(BIN)/pytest -q $(1)
 endef
 
-# With 4 processes the cores wait a quarter of the time, for tests that wait.
+# Six processes on two ordinary cores, fewer on slow ones: tests/conftest.py says why.
 test: $(DEV) $(COMPILED) model chromium
 	@echo "== Running the tests"
-	@$(call pytest,-n 6 --dist worksteal $(TESTS))
+	@$(call pytest,-n auto --maxprocesses 6 --dist worksteal $(TESTS))
 
 # All that both need, without running them.
 prepared: $(DEV) $(COMPILED) $(AWS) model chromium
@@ -104,7 +104,7 @@ prepared: $(DEV) $(COMPILED) $(AWS) model chromium
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into the time of `make test`.
 test-extra: prepared
 	@echo "== Running the extra tests"
-	@$(call pytest,-n 4 --dist worksteal -m "extra and not soak" $(TESTS))
+	@$(call pytest,-n auto --maxprocesses 4 --dist worksteal -m "extra and not soak" $(TESTS))
 
 check: $(DEV)
 	@echo "== Format, lint, types, layers"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import logging
+import math
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import pytest
 from servers import guard
 from servers.packshot_process import database_at_head
 from servers.settings import forget_settings
+from support.cpu import slowness
 from support.routes import compile_each_route_once
 from support.statements import compile_each_statement_once
 
@@ -48,6 +50,12 @@ def pytest_configure() -> None:
     compile_each_statement_once()
     os.environ["PACKSHOT_URL"] = "http://127.0.0.1:9"  # not a developer's own Packshot
     os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """As many as keep the cores busy. On an ordinary core a test waits for five thirds of the time
+    that it computes; on a slower one it waits for as long, and computes for longer."""
+    return math.ceil((os.cpu_count() or 1) * (1 + 5 / 3 / slowness()))
 
 
 def pytest_collection_finish() -> None:

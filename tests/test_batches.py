@@ -921,7 +921,7 @@ def test_pauses_grow_while_google_takes_no_more_jobs(shop: Shop) -> None:
         slow.run()
         with shop.services.database.read() as session:
             job, moment = session.execute(select(BatchJob, now())).one()
-        pauses.append(round((job.not_before - moment).total_seconds()))
+        pauses.append(round((job.not_before - moment).total_seconds(), -1))
         pause = job.not_before - moment  # it passes
         shop.change(BatchJob, not_before=now(-1), changed_at=job.changed_at - pause)
     assert pauses == [10, 10, 20]

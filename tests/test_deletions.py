@@ -223,7 +223,7 @@ def test_a_delete_while_the_product_is_worked_on_leaves_no_object(shop: Shop) ->
     for product_id in ids:
         delete(shop, product_id)
     enhancer.go_on.set()
-    wait_until(lambda: not worker.slots.jobs, 30)
+    wait_until(lambda: not worker.slots.jobs)
     assert objects(shop) == set()
     worker.stop(10)
 

@@ -131,7 +131,7 @@ def test_a_killed_demo_ends_its_server(photos: Path) -> None:
         assert any("Ctrl-C" in line for line in process.stdout)
         assert answers(port)
         process.kill()
-        wait_until(lambda: not answers(port), 30)
+        wait_until(lambda: not answers(port))
 
 
 def server_of(process: subprocess.Popen[str]) -> int:

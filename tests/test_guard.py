@@ -34,5 +34,5 @@ def test_what_a_killed_process_started_ends_and_its_files_go() -> None:
         started = psutil.Process(int(pid))
         assert started.is_running() and Path(folder, "file").exists()
         process.kill()
-    wait_until(lambda: not started.is_running(), 60)
-    wait_until(lambda: not Path(folder).exists(), 60)
+    wait_until(lambda: not started.is_running())
+    wait_until(lambda: not Path(folder).exists())

@@ -55,7 +55,7 @@ def test_every_product_is_done_once_by_many_processes(
         created = Client(web.url).create(rows * PRODUCTS)["products"]
         done = Client(web.url).wait([product["id"] for product in created], timeout=60)
         # One that was marked as sent too late is sent again: that message is to be read, too.
-        wait_until(lambda: left_in(ministack, queue_url) == 0, 30)
+        wait_until(lambda: left_in(ministack, queue_url) == 0)
         paid = Counter(call.call for call in gemini.calls)
         logs = web.log() + alone.log()
     assert {product["status"] for product in done} == {"pending_review"}, logs

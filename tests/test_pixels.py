@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from servers.ports import wait_until
 
 from packshot.errors import FetchError, PictureError, Unavailable
 from packshot.pictures.child_processes import NICENESS, Pixels
@@ -25,7 +26,7 @@ from packshot.pictures.child_processes import NICENESS, Pixels
 
 @pytest.fixture
 def pixels() -> Iterator[Pixels]:
-    pool = Pixels(deadline=20)
+    pool = Pixels()
     yield pool
     pool.close()
 
@@ -374,12 +375,9 @@ def script(folder: Path, source: str) -> str:
     return str(path)
 
 
-def wait_until_dead(process: psutil.Process, seconds: float = 5) -> None:
+def wait_until_dead(process: psutil.Process) -> None:
     """Dead, or a zombie that nobody reaps in a container without an init."""
-    until = time.monotonic() + seconds
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < until, f"{process} still lives"
-        time.sleep(0.02)
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
 
 NO_DESCRIPTORS = """

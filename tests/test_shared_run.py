@@ -6,10 +6,10 @@ import ctypes
 import itertools
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from servers.ports import wait_until as until
 
 from packshot.database.sqlite import SharedRun
 
@@ -92,13 +92,6 @@ class Caller(threading.Thread):
 
 def waiting(shared: SharedRun) -> int:
     return len(shared._changed._waiters)  # type: ignore[attr-defined]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_all_that_share_a_run_that_fails_raise() -> None:

@@ -69,7 +69,7 @@ def bodies(aws: Aws, url: str) -> list[str]:
 
 def lease_all(queue: SqsQueue, count: int) -> list[Message]:
     found: list[Message] = []
-    wait_until(lambda: len(found.__iadd__(queue.lease(10))) >= count, 30)
+    wait_until(lambda: len(found.__iadd__(queue.lease(10))) >= count)
     return found
 
 

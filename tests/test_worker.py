@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import only_sqlite
+from servers.ports import wait_until as until
 from sqlalchemy import update
 from support.fakes import FakeEnhancer, FakeQueue, SentCatalog, photo_bytes
 from support.products import BOX
@@ -109,13 +110,6 @@ def shop(database: Database, tmp_path: Path, pixels: Pixels) -> Iterator[Shop]:
 @pytest.mark.parametrize(("timeout", "longest"), [(10, 900), (180, 900), (900, 4500)])
 def test_a_product_of_slow_calls_does_not_count_as_hanging(timeout: int, longest: int) -> None:
     assert longest_product(Settings(gemini_timeout=timeout)) == longest
-
-
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
 
 
 def all_idle(worker: Worker) -> bool:

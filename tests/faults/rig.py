@@ -16,6 +16,7 @@ from typing import Literal
 from servers.aws import CREDENTIALS, Aws
 from servers.packshot_process import PackshotProcess, gunicorn
 from servers.photo_host import PhotoHost
+from servers.ports import PATIENCE
 from servers.postgres import Postgres
 from servers.tcp_proxy import TcpProxy
 from sqlalchemy import select
@@ -118,7 +119,7 @@ class Rig:
             for process in processes:
                 process.stop(9)
 
-    def wait_for_death(self, process: WarmWorker, seconds: float = 40.0) -> None:
+    def wait_for_death(self, process: WarmWorker, seconds: float = PATIENCE) -> None:
         assert process.wait(seconds) == -9, process.log()
         self.deaths.append(time.time())
 
@@ -140,10 +141,10 @@ class Rig:
         with self.database.read() as session:
             return Counter(session.scalars(query))
 
-    def wait_done(self, ids: Sequence[int] | None = None, seconds: float = 60.0) -> None:
+    def wait_done(self, ids: Sequence[int] | None = None, seconds: float = PATIENCE) -> None:
         self.until(lambda: not self.statuses(ids)[PENDING], seconds)
 
-    def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not within {seconds} s: {self.statuses()}"

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from servers.canned_aws import Answer, CannedAws, s3_error
 from servers.ports import free_port
+from support.cpu import slowness
 from support.fakes import photo_bytes
 
 from faults.rig import Rig
@@ -106,7 +107,7 @@ def make_beside(rig: Rig, bad: list[str], s3: CannedAws) -> list[int]:
             return rig.statuses(healthy)[PENDING_REVIEW] == HEALTHY
 
         try:
-            rig.until(all_made, PROMPTLY)
+            rig.until(all_made, PROMPTLY * slowness())
         finally:
             memory = sum(each.memory_info().rss for each in processes(web.pid)) / 1e6
             made = rig.statuses(healthy)[PENDING_REVIEW]

@@ -53,7 +53,7 @@ def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: 
     kill_one_at_each(rig, points, slots=1)
     last = rig.worker()
     with rig.running(last):
-        rig.wait_done(seconds=90)
+        rig.wait_done()
         audit = rig.audit()
         assert last.stop() == 0, last.log()
     print(audit)
@@ -91,7 +91,7 @@ def test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice(rig: Rig) ->
     ids = rig.create(len(TAKE_POINTS) + 1)
     first = rig.worker(FIDELITY="off")
     with rig.running(first):
-        rig.wait_done(seconds=90)
+        rig.wait_done()
         assert first.stop() == 0
     for product_id, point in zip(ids, TAKE_POINTS, strict=False):
         rig.fail_check(product_id)
@@ -104,7 +104,7 @@ def test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice(rig: Rig) ->
     come_again(rig, 0)
     last = remaking(rig)
     with rig.running(last):
-        rig.until(lambda: not rig.takes_to_come(), seconds=90)
+        rig.until(lambda: not rig.takes_to_come())
         assert last.stop() == 0, last.log()
     audit = rig.audit()
     print(audit)

@@ -75,8 +75,8 @@ def test_a_part_of_the_cloud_goes_away_and_comes_back(on_cloud: Rig, part: str, 
         assert "Retry-After" in headers or status == 201
         assert answered < (15 if (part, mode) != ("database", "hang") else ANSWER_SECONDS * 2)
         created = 8 + (2 if status == 201 else 0)
-        rig.wait_done(seconds=120)
-        rig.until(lambda: web.call("GET", "/readyz")[0] == 200, 30)
+        rig.wait_done()
+        rig.until(lambda: web.call("GET", "/readyz")[0] == 200)
         assert_all_is_well(rig, created)
         assert web.log().count("waiting, nothing is lost") <= 1
         assert "Traceback" not in web.log()
@@ -91,7 +91,7 @@ def test_postgresql_is_restarted(on_cloud: Rig, postgres: Postgres) -> None:
         rig.until(lambda: len(rig.fake.paid()) >= 4)
         with away(rig, "database", "refuse", postgres):
             time.sleep(2)
-        rig.wait_done(seconds=120)
+        rig.wait_done()
         assert_all_is_well(rig, 8)
         assert "Traceback" not in worker.log()
 
@@ -110,7 +110,7 @@ def test_sqlite_is_locked_by_another_program(on_defaults: Rig, seconds: int) -> 
         time.sleep(seconds)
         lock.execute("ROLLBACK")
         lock.close()
-        rig.wait_done(seconds=120)
+        rig.wait_done()
         assert_all_is_well(rig, 6)
         assert "Traceback" not in worker.log()
 
@@ -132,7 +132,7 @@ def test_gemini_goes_away_and_comes_back(on_defaults: Rig, fault: str) -> None:
             return_to_now(rig)
             worker.stop()
             worker = rig.worker()
-        rig.wait_done(seconds=120)
+        rig.wait_done()
         # Whether a broken call is paid for can't be known.
         audit = rig.audit() if fault in {"reset", "hang"} else rig.paid_once()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": 9})

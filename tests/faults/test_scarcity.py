@@ -161,7 +161,7 @@ def whole(path: Path) -> bool:
 
 
 def worker_says(rig: Rig, worker, words: str) -> None:  # type: ignore[no-untyped-def]
-    rig.until(lambda: words in worker.log(), 40)
+    rig.until(lambda: words in worker.log())
 
 
 # -- file descriptors ------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_without_file_descriptors_it_waits_and_recovers(rig: Rig) -> None:
         rig.create(6)
         worker_says(rig, worker, "nothing is lost")
         process.rlimit(psutil.RLIMIT_NOFILE, before)
-        rig.wait_done(seconds=120)
+        rig.wait_done()
         audit = rig.audit()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": 8})
         assert audit.rows == 8 * WANTED

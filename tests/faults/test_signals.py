@@ -66,13 +66,13 @@ def test_a_rolling_restart_loses_no_request(on_defaults: Rig) -> None:
             with Customer(rig, web) as customer:
                 rig.until(lambda: customer.answers[201] >= 3)
                 psutil.Process(web.pid).send_signal(signal.SIGUSR2)
-                web.wait_for_line("Worker thread started", 4, seconds=90)
+                web.wait_for_line("Worker thread started", 4)
                 successor += set(psutil.Process(web.pid).children()) - before
                 assert web.stop() == 0, web.log()
                 reached = customer.answers[201]
                 rig.until(lambda: customer.answers[201] >= reached + 3)
             assert set(customer.answers) == {201}, customer.answers
-            rig.wait_done(seconds=120)
+            rig.wait_done()
             audit = rig.paid_once()
             assert audit.statuses == {"pending_review": customer.answers[201]}
         finally:
@@ -95,7 +95,7 @@ def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -
     assert sum(rig.statuses().values()) >= accepted  # one may be created and its answer cut off
     last = rig.worker(LEASE_SECONDS="60")
     with rig.running(last):
-        rig.wait_done(seconds=120)
+        rig.wait_done()
         assert rig.paid_once().statuses["failed"] == 0
 
 

@@ -104,7 +104,7 @@ def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None
         other = rig.worker()
         with rig.running(other):
             # If it froze inside a transaction, PostgreSQL frees its row after 60 s.
-            rig.wait_done(seconds=100)
+            rig.wait_done()
             images = {key: rig.digest(key) for key in rig.object_keys()}
             frozen.send(signal.SIGCONT)
             time.sleep(2)  # longer than its calls take

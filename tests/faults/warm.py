@@ -16,6 +16,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from servers.packshot_process import ROOT, clean_environment
+from servers.ports import PATIENCE
 
 IMPORTED = [
     "packshot.serving.server",
@@ -97,7 +98,7 @@ class WarmWorker:
         self.process.join(seconds)
         return self.process.exitcode
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 40.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Send the signal, wait for the end, return the exit code."""
         if self.alive:
             self.send(number)
@@ -107,7 +108,7 @@ class WarmWorker:
             raise AssertionError(f"it did not stop in {seconds} s:\n{self.log()}")
         return code
 
-    def wait_for_line(self, line: str, times: int = 1, seconds: float = 40.0) -> None:
+    def wait_for_line(self, line: str, times: int = 1, seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while self.log().count(line) < times:
             assert time.monotonic() < deadline, f"no {times} x {line!r} in:\n{self.log()}"

@@ -19,7 +19,7 @@ import urllib3
 
 from packshot.database.tables import bring_to_head
 from servers import guard
-from servers.ports import free_port
+from servers.ports import PATIENCE, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -60,7 +60,7 @@ class PackshotProcess:
             }
             | (environment or {})
         )
-        self.http = urllib3.PoolManager(retries=False, timeout=10.0)
+        self.http = urllib3.PoolManager(retries=False, timeout=PATIENCE)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> PackshotProcess:
@@ -95,7 +95,7 @@ class PackshotProcess:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 40.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Send the signal, wait for the end, return the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
@@ -107,13 +107,13 @@ class PackshotProcess:
             self.process.wait()
             raise AssertionError(f"it did not stop in {seconds} s:\n{self.log()}") from None
 
-    def wait_for_line(self, line: str, times: int = 1, seconds: float = 40.0) -> None:
+    def wait_for_line(self, line: str, times: int = 1, seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while self.log().count(line) < times:
             assert time.monotonic() < deadline, f"no {times} x {line!r} in:\n{self.log()}"
             time.sleep(0.05)
 
-    def wait_until_serving(self, seconds: float = 40.0) -> None:
+    def wait_until_serving(self, seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -1,4 +1,4 @@
-"""How fast the core is that a test runs on: limits of CPU time are those of an ordinary one."""
+"""How fast the core is that a test runs on: limits are those of an ordinary one."""
 
 from __future__ import annotations
 
