@@ -40,8 +40,9 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini, PaidCall
 from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
 from packshot.wiring import Services, build
-from packshot.work import batch_jobs, batch_leftovers, batching, pipeline
-from packshot.work.batching import Batching, notes_of
+from packshot.work import pipeline
+from packshot.work.batches import job_rows, leftovers, runner
+from packshot.work.batches.runner import Batching, notes_of
 from packshot.work.claim import Claim
 from packshot.work.far_moments import bring_back
 from packshot.work.slots import ProductJob
@@ -247,8 +248,8 @@ def assert_nothing_left_at_google(shop: Shop) -> None:
 @only_sqlite
 def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown with three: the limit is one number."""
-    assert batch_jobs.LARGEST_JOB == 100
-    monkeypatch.setattr(batch_jobs, "LARGEST_JOB", 3)
+    assert job_rows.LARGEST_JOB == 100
+    monkeypatch.setattr(job_rows, "LARGEST_JOB", 3)
     shop.create(4)
     shop.finish()
     assert Counter(kind for kind, _ in shop.jobs()) == {"analysis": 2, "picture": 3}
@@ -260,9 +261,9 @@ def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.Mo
 @only_sqlite
 def test_no_more_jobs_run_than_are_allowed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown with two of one request each."""
-    assert batch_jobs.MAX_JOBS == 50
-    monkeypatch.setattr(batch_jobs, "LARGEST_JOB", 1)
-    monkeypatch.setattr(batch_jobs, "MAX_JOBS", 2)
+    assert job_rows.MAX_JOBS == 50
+    monkeypatch.setattr(job_rows, "LARGEST_JOB", 1)
+    monkeypatch.setattr(job_rows, "MAX_JOBS", 2)
     shop.create(3)
     shop.work()
     for _ in range(2):
@@ -541,7 +542,7 @@ def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
 def test_a_proxys_404_is_no_missing_model_and_no_lost_job(shop: Shop) -> None:
     shop.create(1)
     shop.fake.batches.misbehave("create_proxy_404")
-    shop.fake.batches.misbehave("look_proxy_404", times=batching.LOOKS)
+    shop.fake.batches.misbehave("look_proxy_404", times=runner.LOOKS)
     shop.fake.batches.misbehave("unlisted", times=3)
     shop.finish(turns=20)
     assert shop.outcomes() == {("batch", "ok"): 3}
@@ -807,8 +808,8 @@ def test_failed_downloads_do_not_give_up_answers_that_come_late(shop: Shop, faul
     shop.create(1)
     shop.work()
     shop.batching.run()
-    shop.fake.batches.misbehave("download_cut", times=batching.LOOKS)
-    run_after_the_pause(shop, times=batching.LOOKS)
+    shop.fake.batches.misbehave("download_cut", times=runner.LOOKS)
+    run_after_the_pause(shop, times=runner.LOOKS)
     assert shop.jobs() == [("analysis", "collecting")]
     shop.fake.batches.misbehave(fault)
     shop.finish()
@@ -821,8 +822,8 @@ def test_failed_polls_do_not_give_up_a_job_that_is_missing_for_a_moment(shop: Sh
     shop.create(1)
     shop.work()
     shop.batching.run()
-    shop.fake.batches.misbehave("get_overloaded", times=batching.LOOKS)
-    run_after_the_pause(shop, times=batching.LOOKS)
+    shop.fake.batches.misbehave("get_overloaded", times=runner.LOOKS)
+    run_after_the_pause(shop, times=runner.LOOKS)
     assert shop.jobs() == [("analysis", "running")]
     shop.fake.batches.misbehave("look_missing")
     shop.fake.batches.misbehave("unlisted")
@@ -838,8 +839,8 @@ def test_failed_lists_do_not_create_a_job_again(shop: Shop) -> None:
     shop.work()
     shop.fake.batches.misbehave("create_lost")
     shop.batching.run()
-    shop.fake.batches.misbehave("get_overloaded", times=batching.FEWEST_LISTS)
-    run_after_the_pause(shop, times=batching.FEWEST_LISTS)
+    shop.fake.batches.misbehave("get_overloaded", times=runner.FEWEST_LISTS)
+    run_after_the_pause(shop, times=runner.FEWEST_LISTS)
     assert shop.jobs() == [("analysis", "creating")]
     shop.fake.batches.misbehave("unlisted")
     shop.finish()
@@ -936,19 +937,19 @@ def test_a_job_is_created_again_only_after_a_create_under_way_has_surely_ended(s
     """The clock jumps while another process creates the job: it is looked for over 70 s more."""
     shop.create(1)
     shop.work()
-    other = shop.process(first_look=10.0, surely_not_created=batching.SURELY_NOT_CREATED)
+    other = shop.process(first_look=10.0, surely_not_created=runner.SURELY_NOT_CREATED)
     jobs = shop.batching.jobs
     jobs.gather("analysis", shop.batching.lane, 0.0)
     creating = jobs.lease_next()
     assert creating is not None
-    jobs.move(creating, batch_jobs.CREATING)
+    jobs.move(creating, job_rows.CREATING)
     shop.change(BatchJob, lease_until=now(-1), changed_at=now(-3600))
     waited = 0.0
     while shop.fake.batches.asked["create"] == 0 and waited < 1000:
         other.run()
         with shop.services.database.read() as session:
             job, moment = session.execute(select(BatchJob, now())).one()
-        if job.state == batch_jobs.CREATING:
+        if job.state == job_rows.CREATING:
             waited += (job.not_before - moment).total_seconds()
         shop.change(BatchJob, not_before=now(-1))
     assert waited > 65
@@ -1275,7 +1276,7 @@ def test_a_refused_job_is_left_with_one_log_line_and_without_its_files(
     shop.audit(products=1)
     shop.batching.run()
     assert shop.fake.batches.files == {}
-    for _ in range(batch_leftovers.REFUSALS):
+    for _ in range(leftovers.REFUSALS):
         shop.batching.run()
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert len(shop.fake.batches.listed()) == 2
@@ -1290,14 +1291,14 @@ def test_an_outage_of_two_days_delays_a_deletion_and_uses_up_no_refusal(
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     shop.finish()
-    run_after_the_pause(shop, times=2 * batch_leftovers.REFUSALS)
+    run_after_the_pause(shop, times=2 * leftovers.REFUSALS)
     assert set(shop.jobs()) == {("analysis", "deleting"), ("picture", "deleting")}
-    shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS + 60))
+    shop.change(BatchJob, changed_at=now(-leftovers.OUTAGE_SECONDS + 60))
     run_after_the_pause(shop)
     assert "can't be deleted" not in caplog.text
     shop.fake.batches._orders.clear()  # the outage is over
-    shop.fake.batches.misbehave("delete_refused", times=2 * batch_leftovers.REFUSALS)
-    run_after_the_pause(shop, times=batch_leftovers.REFUSALS + 1)
+    shop.fake.batches.misbehave("delete_refused", times=2 * leftovers.REFUSALS)
+    run_after_the_pause(shop, times=leftovers.REFUSALS + 1)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     assert_nothing_left_at_google(shop)
 
@@ -1311,7 +1312,7 @@ def test_after_an_outage_of_two_days_a_job_is_left_with_one_log_line(
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     shop.finish()
     shop.audit(products=1)
-    shop.change(BatchJob, changed_at=now(-batch_leftovers.OUTAGE_SECONDS - 60))
+    shop.change(BatchJob, changed_at=now(-leftovers.OUTAGE_SECONDS - 60))
     run_after_the_pause(shop, times=2)
     assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
     for job in shop.rows(BatchJob):
@@ -1329,7 +1330,7 @@ def test_a_job_that_names_its_answers_late_is_not_paid_for_again(shop: Shop) -> 
     """However often it was looked at while it ran."""
     shop.create(1)
     shop.work()
-    shop.fake.batches.misbehave("output_late", times=batching.LOOKS)
+    shop.fake.batches.misbehave("output_late", times=runner.LOOKS)
     shop.batching.run()
     shop.change(BatchJob, looks=100)
     shop.finish()
@@ -1345,8 +1346,8 @@ def test_a_paid_job_that_never_names_its_answers_is_not_deleted(
 ) -> None:
     shop.create(1)
     shop.work()
-    shop.fake.batches.misbehave("output_late", times=batching.LOOKS + 3)
-    for _ in range(batching.LOOKS + 2):
+    shop.fake.batches.misbehave("output_late", times=runner.LOOKS + 3)
+    for _ in range(runner.LOOKS + 2):
         shop.batching.run()
     [job] = shop.rows(BatchJob)
     assert job.state == "done"
@@ -1371,7 +1372,7 @@ def test_a_job_that_failed_has_no_answers_and_is_deleted(shop: Shop) -> None:
 def test_jobs_that_are_being_deleted_keep_no_other_from_beginning(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_jobs, "MAX_JOBS", 1)
+    monkeypatch.setattr(job_rows, "MAX_JOBS", 1)
     shop.create(1)
     shop.fake.batches.misbehave("delete_overloaded", times=1000)
     for _ in range(3):
@@ -1432,7 +1433,7 @@ def test_a_process_that_lost_its_job_writes_nothing_more(shop: Shop) -> None:
     from packshot.errors import LostClaim
 
     for write in (
-        lambda: jobs.move(frozen, batch_jobs.RUNNING),
+        lambda: jobs.move(frozen, job_rows.RUNNING),
         lambda: jobs.put_back(frozen, 0.0),
         lambda: jobs.hand_to_single_calls(frozen, [], "x", paid=True),
     ):

@@ -37,7 +37,7 @@ from packshot.storage import Storage
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import recolour
 from packshot.work import pipeline
-from packshot.work.batching import Batching
+from packshot.work.batches.runner import Batching
 from packshot.work.checker import checking_pixels
 from packshot.work.claim import Claim
 from packshot.work.pixel_lock import PixelLock

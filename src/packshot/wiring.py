@@ -40,8 +40,8 @@ from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, S3Storage, Storage
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
-from packshot.work.batch_jobs import BatchJobs
-from packshot.work.batching import Batching, notes_of
+from packshot.work.batches.job_rows import BatchJobs
+from packshot.work.batches.runner import Batching, notes_of
 from packshot.work.checker import Checker, checking_pixels, limit_per_machine
 from packshot.work.claims import Claims
 from packshot.work.judging import Judging

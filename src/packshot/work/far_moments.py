@@ -28,7 +28,7 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.products.checks import LEASE_SECONDS as CHECK_SECONDS
 from packshot.products.takes import GOING_ON
-from packshot.work.batch_jobs import JOB_LEASE_SECONDS
+from packshot.work.batches.job_rows import JOB_LEASE_SECONDS
 
 log = logging.getLogger("packshot.worker")
 

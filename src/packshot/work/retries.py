@@ -19,7 +19,7 @@ from packshot.errors import (
     WaitsForBatch,
 )
 from packshot.queues.contract import Queue
-from packshot.work.batch_requests import wait_for_jobs
+from packshot.work.batches.requests import wait_for_jobs
 from packshot.work.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage

@@ -11,7 +11,7 @@ from typing import Final
 from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.webhooks.deliveries import Webhooks
-from packshot.work.batching import Batching
+from packshot.work.batches.runner import Batching
 from packshot.work.checker import Checker
 from packshot.work.far_moments import bring_back
 from packshot.work.loops import Loops

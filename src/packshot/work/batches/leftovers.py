@@ -8,7 +8,7 @@ from typing import Final
 
 from packshot.enhancers.contract import BatchLane
 from packshot.errors import NotFound, PackshotError, Unavailable
-from packshot.work.batch_jobs import DONE, BatchJobs, LeasedJob
+from packshot.work.batches.job_rows import DONE, BatchJobs, LeasedJob
 
 log = logging.getLogger("packshot.batches")
 

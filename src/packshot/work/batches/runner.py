@@ -27,7 +27,7 @@ from packshot.errors import (
     Unanswered,
     Unavailable,
 )
-from packshot.work.batch_jobs import (
+from packshot.work.batches.job_rows import (
     ASIDE,
     CANCELLING,
     COLLECTING,
@@ -41,8 +41,8 @@ from packshot.work.batch_jobs import (
     BatchJobs,
     LeasedJob,
 )
-from packshot.work.batch_leftovers import cancel_duplicates, end_at_google, try_to_delete
-from packshot.work.batch_requests import request_of, save_result
+from packshot.work.batches.leftovers import cancel_duplicates, end_at_google, try_to_delete
+from packshot.work.batches.requests import request_of, save_result
 from packshot.work.parts import Parts
 
 log = logging.getLogger("packshot.batches")

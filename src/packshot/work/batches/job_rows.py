@@ -41,7 +41,7 @@ from packshot.products.batch_items import (
     WAITING,
 )
 from packshot.products.takes import REMAKE, is_take
-from packshot.work import batch_takes
+from packshot.work.batches import takes
 from packshot.work.claim import Claim, claim_of
 from packshot.work.ledger import DatabaseLedger, call_of
 
@@ -320,20 +320,20 @@ class BatchJobs:
     def queue_forgotten(self, wait_at_most: float | None) -> list[int]:
         """Queue products whose jobs are over, or that waited for one for `wait_at_most` seconds
         (None: without limit)."""
-        takes = select(Take.number).where(batch_takes.WAITS)
-        if not self.database.has(select(Product.id).where(IS_BATCHED), takes):
+        waiting = select(Take.number).where(takes.WAITS)
+        if not self.database.has(select(Product.id).where(IS_BATCHED), waiting):
             return []  # as usually
         with self.database.write() as session:
             if wait_at_most is not None:
                 batch_items.hand_late_to_single_calls(session, wait_at_most)
             queued = batch_items.queue_forgotten(session)  # products are locked before takes
-            batch_takes.make_due(session, ~batch_takes.has_open_request())
+            takes.make_due(session, ~takes.has_open_request())
             return queued
 
     def end_takes(self) -> None:
         """End the takes that wait for a job, because the day's budget is spent."""
         with self.database.write() as session:
-            batch_takes.end_for_budget(session)
+            takes.end_for_budget(session)
 
     def forget_old(self) -> None:
         """Remove jobs that ended a week ago; their costs stay in `calls`."""
@@ -357,9 +357,9 @@ def _item(session: Session, row: BatchItem, most: int) -> Item:
     if product is not None and this_round is not None and product.round == row.round:
         claim = claim_of(session, product, this_round)
         waits = product.status == PENDING and product.batched_at is not None
-        if (take := batch_takes.take_of(session, row)) is not None:
-            waits = batch_takes.is_wanted(session, product, take, most)
-            brief = batch_takes.brief_of(claim, take)
+        if (take := takes.take_of(session, row)) is not None:
+            waits = takes.is_wanted(session, product, take, most)
+            brief = takes.brief_of(claim, take)
         elif row.take == 1:
             brief = claim.brief
     place = (row.variant, row.call_id, row.product_id, row.round)
@@ -387,6 +387,6 @@ def _finish(
             session.execute(update(Round).where(of_round).values(answer=answer))
     if item.take > 1:
         this = is_take(item.product_id, item.round, item.variant, item.take)
-        batch_takes.make_due(session, this)
+        takes.make_due(session, this)
         return []
     return [item.product_id] if batch_items.queue_again(session, item.product_id) else []

@@ -11,7 +11,7 @@ from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailab
 from packshot.products.batch_items import waiting_item
 from packshot.products.object_keys import answer_key
 from packshot.storage.digests import seal
-from packshot.work.batch_jobs import BatchJobs, Item, LeasedJob
+from packshot.work.batches.job_rows import BatchJobs, Item, LeasedJob
 from packshot.work.claim import Claim
 from packshot.work.claims import Claims
 from packshot.work.parts import Parts

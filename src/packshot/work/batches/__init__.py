@@ -1,0 +1,1 @@
+"""Batch jobs: products' requests sent to Google in groups, and their answers."""
