@@ -14,8 +14,8 @@ from support.shop import Shop, row
 from packshot.database.models import Base
 from packshot.database.tables import bring_to_head
 from packshot.errors import FetchError
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 
 FOUR = "('pending', 'pending_review', 'approved', 'rejected')"
 #: Ways to say what a status may be.

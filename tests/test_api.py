@@ -36,8 +36,8 @@ from packshot.storage import LocalStorage
 from packshot.web import operations
 from packshot.web.api.schemas import BulkIn
 from packshot.web.requests.reading import MAX_JSON_BYTES
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 
 
 @pytest.fixture

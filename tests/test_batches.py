@@ -43,7 +43,7 @@ from packshot.wiring import Services, build
 from packshot.work import pipeline
 from packshot.work.batches import job_rows, leftovers, runner
 from packshot.work.batches.runner import Batching, notes_of
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.far_moments import bring_back
 from packshot.work.slots import ProductJob
 from packshot.work.worker import Worker

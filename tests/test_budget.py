@@ -24,7 +24,7 @@ from packshot.queues.sqs import SqsQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
 from packshot.work.worker import Worker

@@ -22,8 +22,8 @@ from packshot.products.lists import Filter
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import QUICK
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 
 MOST = Decimal("9999999999.99")
 

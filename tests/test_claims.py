@@ -17,9 +17,9 @@ from packshot.database.types import now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.products.catalog import Catalog
 from packshot.queues.database import DatabaseQueue
-from packshot.work.claim import Claim
-from packshot.work.claims import MAX_ATTEMPTS, Claims
-from packshot.work.waiting import NothingToDo, NotNow
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import MAX_ATTEMPTS, Claims
+from packshot.work.claiming.waiting import NothingToDo, NotNow
 
 
 @pytest.fixture

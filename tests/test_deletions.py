@@ -34,7 +34,7 @@ from packshot.products.object_keys import (
 from packshot.serving.worker import make_upkeep
 from packshot.storage import Storage
 from packshot.work import pipeline
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.worker import Worker
 
 NAME = "5f3a1c9e-70bd-4d0e-9a61-3e2f8b7c4d10"

@@ -28,7 +28,7 @@ from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage, S3Storage, Storage
 from packshot.storage.digests import check_digest, seal, sha256_of, unseal
 from packshot.work import pipeline
-from packshot.work.claims import Claims
+from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.parts import Parts
 

@@ -24,7 +24,7 @@ from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.duplicates import note_upload
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.normalised_copy import load_photo
 
 PHOTO, OTHER = photo_bytes(), photo_bytes(side=300)

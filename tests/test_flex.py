@@ -30,7 +30,7 @@ from packshot.serving.worker import longest_flex, longest_product
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
-from packshot.work.claims import Claims
+from packshot.work.claiming.claims import Claims
 from packshot.work.hanging import Hanging
 from packshot.work.slots import ProductJob, Slots
 

@@ -16,7 +16,7 @@ from packshot.database.models import Base, Call, Product
 from packshot.database.tables import bring_to_head, migrate_back
 from packshot.products.catalog import Catalog
 from packshot.queues.database import DatabaseQueue
-from packshot.work.claims import Claims
+from packshot.work.claiming.claims import Claims
 
 
 def count_from_1(database: Database) -> None:

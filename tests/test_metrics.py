@@ -28,7 +28,7 @@ from packshot.products.figures import times_of
 from packshot.products.lookup import Editor
 from packshot.queues.contract import Depth
 from packshot.work import pipeline
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.parts import Parts
 
 Samples = dict[tuple[str, ...], float]

@@ -35,7 +35,7 @@ from packshot.products.object_keys import variant_key
 from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
-from packshot.work.claims import Claims
+from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts

@@ -24,7 +24,7 @@ from packshot.products.object_keys import normalised_key
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.normalised_copy import load_photo
 from packshot.work.reference_views import find_views, with_other_views
 

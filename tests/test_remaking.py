@@ -39,7 +39,7 @@ from packshot.testing.fake_gemini.faults import recolour
 from packshot.work import pipeline
 from packshot.work.batches.runner import Batching
 from packshot.work.checker import checking_pixels
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.pixel_lock import PixelLock
 from packshot.work.remaking import Remaker
 

@@ -22,7 +22,7 @@ from packshot.products.lookup import Editor
 from packshot.products.object_keys import variant_key, with_previews
 from packshot.products.retention import Retention
 from packshot.storage import S3Storage
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
 

@@ -9,8 +9,8 @@ from support.shop import Shop
 from packshot.database.models import Deletion, Product, Round
 from packshot.database.types import now
 from packshot.errors import LostClaim, Unavailable
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 
 
 def claims_of(shop: Shop) -> Claims:

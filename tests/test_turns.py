@@ -28,10 +28,10 @@ from packshot.download.host_shares import SLOW_SECONDS, HostShares
 from packshot.errors import FetchError, PartlyUnavailable
 from packshot.products.lookup import Editor
 from packshot.serving.worker import make_worker
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
-from packshot.work.turns import Turns
-from packshot.work.waiting import KeyName, KeyOrder
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
+from packshot.work.claiming.turns import Turns
+from packshot.work.claiming.waiting import KeyName, KeyOrder
 from packshot.work.worker import Worker
 
 LEASE = 60.0

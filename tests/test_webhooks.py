@@ -26,7 +26,7 @@ from packshot.errors import FetchError, SettingsError
 from packshot.serving.worker import make_upkeep
 from packshot.settings import load_settings
 from packshot.webhooks.deliveries import PAUSES, DeliveryView
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.worker import Worker
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()

@@ -36,8 +36,8 @@ from packshot.queues.database import DatabaseQueue
 from packshot.serving.worker import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.work.claim import Claim
-from packshot.work.claims import MAX_ATTEMPTS, Claims, NextClaim
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import MAX_ATTEMPTS, Claims, NextClaim
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts

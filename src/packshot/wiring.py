@@ -43,7 +43,7 @@ from packshot.webhooks.outbox import Outbox
 from packshot.work.batches.job_rows import BatchJobs
 from packshot.work.batches.runner import Batching, notes_of
 from packshot.work.checker import Checker, checking_pixels, limit_per_machine
-from packshot.work.claims import Claims
+from packshot.work.claiming.claims import Claims
 from packshot.work.judging import Judging
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.ledger import DatabaseLedger

@@ -18,8 +18,8 @@ from packshot.pictures.decoding import Header
 from packshot.queues.contract import Message
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
-from packshot.work.claim import Claim, ImageRecord
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim, ImageRecord
+from packshot.work.claiming.claims import Claims
 from packshot.work.parts import Parts
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from servers.photo_host import hang
 
 from faults.killing import worker_killed_by
 from faults.rig import LEASE, WANTED, Rig
-from packshot.work.claims import MAX_ATTEMPTS
+from packshot.work.claiming.claims import MAX_ATTEMPTS
 
 
 def test_a_picture_that_kills_the_process_fails_and_delays_no_other(rig: Rig) -> None:

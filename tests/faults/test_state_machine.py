@@ -47,9 +47,9 @@ from packshot.products.review import status_of
 from packshot.queues.contract import Message, Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue
-from packshot.work.claim import Claim
-from packshot.work.claims import MAX_ATTEMPTS, Claims
-from packshot.work.waiting import NothingToDo
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import MAX_ATTEMPTS, Claims
+from packshot.work.claiming.waiting import NothingToDo
 
 LEASE = 600.0  # runs out only when the history says so
 WANTED = 2

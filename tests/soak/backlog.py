@@ -19,8 +19,8 @@ from packshot.database.tables import bring_to_head
 from packshot.products.catalog import Catalog
 from packshot.products.seller_fields import NewProduct
 from packshot.queues.database import DatabaseQueue
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 from soak.shops import scratch
 
 PRODUCT = NewProduct(

@@ -10,8 +10,8 @@ from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.database.types import now
 from packshot.products.seller_fields import NewProduct
-from packshot.work.claim import Claim, ImageRecord
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim, ImageRecord
+from packshot.work.claiming.claims import Claims
 
 BOX = NewProduct(
     "Boxes", "https://shop.example/box.jpg", Decimal(10), Decimal(9), Decimal(1), Decimal(18)

@@ -11,7 +11,7 @@ from packshot.pictures.provenance import check_not_made_here
 from packshot.products.deletions import own_upload
 from packshot.products.object_keys import normalised_key
 from packshot.storage.digests import check_digest, sha256_of
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import put_previews, store
 

@@ -13,8 +13,8 @@ from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.signing import Signing
 from packshot.storage import Storage
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.pixel_lock import PixelLock
 

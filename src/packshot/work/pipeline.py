@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from packshot.enhancers.contract import Analysis, Enhancer, Photo
 from packshot.products.batch_items import ANALYSIS
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
 from packshot.work.reference_views import with_other_views

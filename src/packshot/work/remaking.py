@@ -28,7 +28,7 @@ from packshot.errors import (
 from packshot.products.checks import skip_checks
 from packshot.products.deletions import Deletions
 from packshot.products.takes import NO_BUDGET
-from packshot.work.claim import ImageRecord
+from packshot.work.claiming.claim import ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.reference_views import read_stored_photo
 from packshot.work.stored_pictures import PaidAnswer

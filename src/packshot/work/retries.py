@@ -20,7 +20,7 @@ from packshot.errors import (
 )
 from packshot.queues.contract import Queue
 from packshot.work.batches.requests import wait_for_jobs
-from packshot.work.claims import Claims
+from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
 from packshot.work.slots import ProductJob

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from packshot.background import start_thread
 from packshot.queues.contract import Message
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 
 
 @dataclass(eq=False)

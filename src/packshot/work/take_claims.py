@@ -18,9 +18,9 @@ from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
 from packshot.products import takes
 from packshot.products.object_keys import answer_key, variant_key
-from packshot.work.claim import Claim, ImageRecord, claim_of
-from packshot.work.claims import LANE_DEADLINE_SECONDS
-from packshot.work.round_facts import lane_of
+from packshot.work.claiming.claim import Claim, ImageRecord, claim_of
+from packshot.work.claiming.claims import LANE_DEADLINE_SECONDS
+from packshot.work.claiming.round_facts import lane_of
 
 #: Seconds after which a take that could not be paid for is not made any more.
 LONGEST_WAIT: Final = 3600.0

@@ -27,8 +27,8 @@ from packshot.pictures.answer_metadata import read_metadata
 from packshot.pictures.provenance import Provenance
 from packshot.products.object_keys import answer_key, variant_key
 from packshot.storage.digests import sha256_of
-from packshot.work.claim import Claim, ImageRecord
-from packshot.work.claims import MAX_ATTEMPTS
+from packshot.work.claiming.claim import Claim, ImageRecord
+from packshot.work.claiming.claims import MAX_ATTEMPTS
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 

@@ -16,6 +16,8 @@ from packshot.errors import LostClaim, PackshotError, Unavailable
 from packshot.products.deletions import Deletions
 from packshot.queues.contract import Message, Queue
 from packshot.work import pipeline
+from packshot.work.claiming.turns import Turns
+from packshot.work.claiming.waiting import NothingToDo, NotNow
 from packshot.work.draining import Drain
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
 from packshot.work.loops import Loops
@@ -24,9 +26,7 @@ from packshot.work.parts import Parts
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import RunAlone
 from packshot.work.slots import ProductJob, Slots
-from packshot.work.turns import Turns
 from packshot.work.upkeep import RENEWALS, Upkeep
-from packshot.work.waiting import NothingToDo, NotNow
 
 log = logging.getLogger("packshot.worker")
 

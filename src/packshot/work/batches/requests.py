@@ -12,8 +12,8 @@ from packshot.products.batch_items import waiting_item
 from packshot.products.object_keys import answer_key
 from packshot.storage.digests import seal
 from packshot.work.batches.job_rows import BatchJobs, Item, LeasedJob
-from packshot.work.claim import Claim
-from packshot.work.claims import Claims
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.claims import Claims
 from packshot.work.parts import Parts
 from packshot.work.reference_views import read_stored_photo
 

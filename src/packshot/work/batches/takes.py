@@ -16,7 +16,7 @@ from packshot.database.models import BatchItem, Product, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.products import batch_items, takes
-from packshot.work.claim import Claim
+from packshot.work.claiming.claim import Claim
 
 #: The take waits for a batch job to begin or to end.
 WAITS = and_(Take.state == takes.WAITING, Take.due_at.is_(None))

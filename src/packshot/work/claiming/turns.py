@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from packshot.work.claim import Claim
-from packshot.work.waiting import KeyName
+from packshot.work.claiming.claim import Claim
+from packshot.work.claiming.waiting import KeyName
 
 
 class Turns:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Product, ProductImage, Round
 from packshot.enhancers.contract import Brief
 from packshot.lanes import Lane
-from packshot.work.round_facts import adjustments_of, batched_variants, complaints_of
+from packshot.work.claiming.round_facts import adjustments_of, batched_variants, complaints_of
 
 
 class Progress:

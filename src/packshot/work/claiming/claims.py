@@ -24,9 +24,9 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.errors import LostClaim, PackshotError
 from packshot.webhooks.outbox import Outbox
-from packshot.work.claim import Claim, ImageRecord, claim_of
-from packshot.work.round_facts import lane_of
-from packshot.work.waiting import (
+from packshot.work.claiming.claim import Claim, ImageRecord, claim_of
+from packshot.work.claiming.round_facts import lane_of
+from packshot.work.claiming.waiting import (
     KeyOrder,
     NothingToDo,
     NotNow,
