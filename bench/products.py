@@ -40,7 +40,7 @@ from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue
 from packshot.storage import Chunks, Storage
 from packshot.work.claiming.claims import Claims
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 from packshot.work.worker import Worker
 
 JPEG = "image/jpeg"

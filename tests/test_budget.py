@@ -25,8 +25,8 @@ from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
 from packshot.work.claiming.claim import Claim
-from packshot.work.normalised_copy import load_photo
-from packshot.work.parts import Parts
+from packshot.work.making.normalised_copy import load_photo
+from packshot.work.making.parts import Parts
 from packshot.work.worker import Worker
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"

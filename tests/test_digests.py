@@ -30,7 +30,7 @@ from packshot.storage.digests import check_digest, seal, sha256_of, unseal
 from packshot.work import pipeline
 from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 
 Change = Callable[[bytes], bytes]
 CHANGES: dict[str, Change] = {

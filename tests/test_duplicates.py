@@ -25,7 +25,7 @@ from packshot.products.duplicates import note_upload
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.work.claiming.claim import Claim
-from packshot.work.normalised_copy import load_photo
+from packshot.work.making.normalised_copy import load_photo
 
 PHOTO, OTHER = photo_bytes(), photo_bytes(side=300)
 

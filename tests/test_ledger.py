@@ -21,7 +21,7 @@ from packshot.errors import RateLimited, Stopping, Unavailable
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.wiring import Services, build
-from packshot.work.ledger import DatabaseLedger
+from packshot.work.making.ledger import DatabaseLedger
 
 BRIEF = Brief(product_id=1, round=1, category="Shoes", wanted=10)
 CALLERS = 8  # threads of each process

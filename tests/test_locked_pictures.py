@@ -36,7 +36,7 @@ from packshot.testing.fake_gemini.scenes import Scene
 from packshot.work import pipeline
 from packshot.work.claiming.claim import Claim, ImageRecord
 from packshot.work.claiming.claims import Claims
-from packshot.work.pixel_lock import PixelLock
+from packshot.work.making.pixel_lock import PixelLock
 
 PIXELS = np.full((1024, 1024, 3), (30, 90, 60), np.uint8)
 DONE = Lock(

@@ -29,7 +29,7 @@ from packshot.products.lookup import Editor
 from packshot.queues.contract import Depth
 from packshot.work import pipeline
 from packshot.work.claiming.claim import Claim
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 
 Samples = dict[tuple[str, ...], float]
 

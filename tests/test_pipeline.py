@@ -37,8 +37,8 @@ from packshot.storage import LocalStorage
 from packshot.work import pipeline
 from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
-from packshot.work.normalised_copy import load_photo
-from packshot.work.parts import Parts
+from packshot.work.making.normalised_copy import load_photo
+from packshot.work.making.parts import Parts
 
 
 @pytest.fixture(scope="module")

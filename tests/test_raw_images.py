@@ -21,7 +21,7 @@ from packshot.errors import FetchError, NotConfigured, PartlyUnavailable, Unavai
 from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, S3Storage, read_own
 from packshot.wiring import raw_buckets
-from packshot.work.raw_images import RawImages
+from packshot.work.making.raw_images import RawImages
 
 JPEG = "image/jpeg"
 NO_SUCH_KEY = s3_error("NoSuchKey", 404)

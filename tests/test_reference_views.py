@@ -25,8 +25,8 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
 from packshot.work.claiming.claim import Claim
-from packshot.work.normalised_copy import load_photo
-from packshot.work.reference_views import find_views, with_other_views
+from packshot.work.making.normalised_copy import load_photo
+from packshot.work.making.reference_views import find_views, with_other_views
 
 WANTED = 2
 DAY = date(2026, 11, 28)

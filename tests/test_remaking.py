@@ -40,7 +40,7 @@ from packshot.work import pipeline
 from packshot.work.batches.runner import Batching
 from packshot.work.checker import checking_pixels
 from packshot.work.claiming.claim import Claim
-from packshot.work.pixel_lock import PixelLock
+from packshot.work.making.pixel_lock import PixelLock
 from packshot.work.remaking import Remaker
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"

@@ -23,8 +23,8 @@ from packshot.products.object_keys import variant_key, with_previews
 from packshot.products.retention import Retention
 from packshot.storage import S3Storage
 from packshot.work.claiming.claim import Claim
-from packshot.work.normalised_copy import load_photo
-from packshot.work.parts import Parts
+from packshot.work.making.normalised_copy import load_photo
+from packshot.work.making.parts import Parts
 
 DAYS = {"raw_keep_days": 30, "rejected_keep_days": 7}
 

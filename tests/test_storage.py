@@ -38,7 +38,7 @@ from packshot.storage import (
     parse_s3_url,
     read_own,
 )
-from packshot.work.raw_images import RawImages
+from packshot.work.making.raw_images import RawImages
 
 AWAY = r"no connection to the S3 bucket|the S3 bucket .* does not answer"
 JPEG = "image/jpeg"

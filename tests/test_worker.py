@@ -39,8 +39,8 @@ from packshot.storage import LocalStorage
 from packshot.work.claiming.claim import Claim
 from packshot.work.claiming.claims import MAX_ATTEMPTS, Claims, NextClaim
 from packshot.work.keep_trying import KeepTrying
+from packshot.work.making.parts import Parts
 from packshot.work.outages import Outage
-from packshot.work.parts import Parts
 from packshot.work.run_alone import RunAlone
 from packshot.work.slots import ProductJob
 from packshot.work.worker import FRUITLESS_PAUSE, LONGEST_RUN_SECONDS, Worker

@@ -46,10 +46,10 @@ from packshot.work.checker import Checker, checking_pixels, limit_per_machine
 from packshot.work.claiming.claims import Claims
 from packshot.work.judging import Judging
 from packshot.work.keep_trying import KeepTrying
-from packshot.work.ledger import DatabaseLedger
-from packshot.work.parts import Parts
-from packshot.work.pixel_lock import PixelLock
-from packshot.work.raw_images import RawImages
+from packshot.work.making.ledger import DatabaseLedger
+from packshot.work.making.parts import Parts
+from packshot.work.making.pixel_lock import PixelLock
+from packshot.work.making.raw_images import RawImages
 from packshot.work.remaking import Remaker
 from packshot.work.take_claims import TakeClaims
 

@@ -20,7 +20,7 @@ from packshot.storage import LocalStorage
 from packshot.work import pipeline
 from packshot.work.claiming.claim import Claim, ImageRecord
 from packshot.work.claiming.claims import Claims
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 
 T = TypeVar("T")
 #: product, round, variant (None: the analysis)

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from packshot.enhancers.contract import Analysis, Enhancer, Photo
 from packshot.products.batch_items import ANALYSIS
 from packshot.work.claiming.claim import Claim
-from packshot.work.normalised_copy import load_photo
-from packshot.work.parts import Parts
-from packshot.work.reference_views import with_other_views
-from packshot.work.variants import make_variants
+from packshot.work.making.normalised_copy import load_photo
+from packshot.work.making.parts import Parts
+from packshot.work.making.reference_views import with_other_views
+from packshot.work.making.variants import make_variants
 
 
 def run(claim: Claim, parts: Parts) -> None:

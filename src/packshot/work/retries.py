@@ -22,9 +22,9 @@ from packshot.queues.contract import Queue
 from packshot.work.batches.requests import wait_for_jobs
 from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
+from packshot.work.making.variants import is_given_up
 from packshot.work.outages import Outage
 from packshot.work.slots import ProductJob
-from packshot.work.variants import is_given_up
 
 log = logging.getLogger("packshot.worker")
 

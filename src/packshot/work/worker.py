@@ -21,8 +21,8 @@ from packshot.work.claiming.waiting import NothingToDo, NotNow
 from packshot.work.draining import Drain
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
 from packshot.work.loops import Loops
+from packshot.work.making.parts import Parts
 from packshot.work.outages import Outage
-from packshot.work.parts import Parts
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import RunAlone
 from packshot.work.slots import ProductJob, Slots

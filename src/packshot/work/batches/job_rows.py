@@ -43,7 +43,7 @@ from packshot.products.batch_items import (
 from packshot.products.takes import REMAKE, is_take
 from packshot.work.batches import takes
 from packshot.work.claiming.claim import Claim, claim_of
-from packshot.work.ledger import DatabaseLedger, call_of
+from packshot.work.making.ledger import DatabaseLedger, call_of
 
 #: The most requests in a job: the results of 1,000 pictures can't be fetched
 #: (python-genai#2519).

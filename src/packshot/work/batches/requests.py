@@ -14,8 +14,8 @@ from packshot.storage.digests import seal
 from packshot.work.batches.job_rows import BatchJobs, Item, LeasedJob
 from packshot.work.claiming.claim import Claim
 from packshot.work.claiming.claims import Claims
-from packshot.work.parts import Parts
-from packshot.work.reference_views import read_stored_photo
+from packshot.work.making.parts import Parts
+from packshot.work.making.reference_views import read_stored_photo
 
 log = logging.getLogger("packshot.batches")
 

@@ -43,7 +43,7 @@ from packshot.work.batches.job_rows import (
 )
 from packshot.work.batches.leftovers import cancel_duplicates, end_at_google, try_to_delete
 from packshot.work.batches.requests import request_of, save_result
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 
 log = logging.getLogger("packshot.batches")
 

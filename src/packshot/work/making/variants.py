@@ -29,8 +29,8 @@ from packshot.products.object_keys import answer_key, variant_key
 from packshot.storage.digests import sha256_of
 from packshot.work.claiming.claim import Claim, ImageRecord
 from packshot.work.claiming.claims import MAX_ATTEMPTS
-from packshot.work.parts import Parts
-from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
+from packshot.work.making.parts import Parts
+from packshot.work.making.stored_pictures import PaidAnswer, adopt, put_maps, store
 
 #: Claims since the last saved step after which no more is paid in vain. In each, the enhancer asks
 #: twice for unusable answers.

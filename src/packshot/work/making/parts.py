@@ -16,7 +16,7 @@ from packshot.storage import Storage
 from packshot.work.claiming.claim import Claim
 from packshot.work.claiming.claims import Claims
 from packshot.work.keep_trying import KeepTrying
-from packshot.work.pixel_lock import PixelLock
+from packshot.work.making.pixel_lock import PixelLock
 
 
 @dataclass(frozen=True)

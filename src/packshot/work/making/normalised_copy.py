@@ -12,8 +12,8 @@ from packshot.products.deletions import own_upload
 from packshot.products.object_keys import normalised_key
 from packshot.storage.digests import check_digest, sha256_of
 from packshot.work.claiming.claim import Claim
-from packshot.work.parts import Parts
-from packshot.work.stored_pictures import put_previews, store
+from packshot.work.making.parts import Parts
+from packshot.work.making.stored_pictures import put_previews, store
 
 
 def load_photo(claim: Claim, parts: Parts) -> Photo:

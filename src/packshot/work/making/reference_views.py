@@ -17,7 +17,7 @@ from packshot.products.object_keys import normalised_key
 from packshot.spreadsheets.view_words import view_key
 from packshot.storage.digests import check_digest
 from packshot.work.claiming.claim import Claim
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 
 log = logging.getLogger("packshot.views")
 

@@ -10,7 +10,7 @@ from packshot.pictures import imaging
 from packshot.products.object_keys import lock_key, made_key, preview_key
 from packshot.storage import Storage
 from packshot.storage.digests import check_digest, other_bytes, seal, unseal
-from packshot.work.parts import Parts
+from packshot.work.making.parts import Parts
 
 JPEG = "image/jpeg"
 
