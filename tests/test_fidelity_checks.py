@@ -34,8 +34,8 @@ from packshot.products.checks import MAX_TRIES, Checks
 from packshot.products.doubt import doubt_of
 from packshot.products.figures import read_counts
 from packshot.products.object_keys import changes_key, normalised_key
-from packshot.work.checker import Checker, checking_pixels
-from packshot.work.judging import Judging
+from packshot.work.checking.checker import Checker, checking_pixels
+from packshot.work.checking.judging import Judging
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 FAILED = Check(

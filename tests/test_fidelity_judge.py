@@ -30,7 +30,7 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.painting import decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES
-from packshot.work.judging import Judging, opinion_of
+from packshot.work.checking.judging import Judging, opinion_of
 
 WARNED = Check(verdict="warn", score=0.4, version="2026-11-28")
 DUE = DueCheck(7, 1, "enhanced/1/x.jpg", None, None, None, 1, 1, 0, "Mugs", 1)

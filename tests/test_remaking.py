@@ -38,10 +38,10 @@ from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import recolour
 from packshot.work import pipeline
 from packshot.work.batches.runner import Batching
-from packshot.work.checker import checking_pixels
+from packshot.work.checking.checker import checking_pixels
+from packshot.work.checking.remaking import Remaker
 from packshot.work.claiming.claim import Claim
 from packshot.work.making.pixel_lock import PixelLock
-from packshot.work.remaking import Remaker
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 PHOTO = photo_bytes(3, side=300)

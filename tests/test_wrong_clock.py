@@ -23,8 +23,8 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
+from packshot.work.checking.take_claims import TakeClaims
 from packshot.work.far_moments import bring_back
-from packshot.work.take_claims import TakeClaims
 
 DAY = 86_400.0
 YEARS = now(10 * 365 * DAY)

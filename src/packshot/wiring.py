@@ -42,16 +42,16 @@ from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.batches.job_rows import BatchJobs
 from packshot.work.batches.runner import Batching, notes_of
-from packshot.work.checker import Checker, checking_pixels, limit_per_machine
+from packshot.work.checking.checker import Checker, checking_pixels, limit_per_machine
+from packshot.work.checking.judging import Judging
+from packshot.work.checking.remaking import Remaker
+from packshot.work.checking.take_claims import TakeClaims
 from packshot.work.claiming.claims import Claims
-from packshot.work.judging import Judging
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.making.ledger import DatabaseLedger
 from packshot.work.making.parts import Parts
 from packshot.work.making.pixel_lock import PixelLock
 from packshot.work.making.raw_images import RawImages
-from packshot.work.remaking import Remaker
-from packshot.work.take_claims import TakeClaims
 
 #: Threads of a process that use the database, in addition to those of products in flight.
 OTHER_THREADS = 18

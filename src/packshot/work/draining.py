@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from packshot.errors import PackshotError
-from packshot.work.remaking import Remaker
+from packshot.work.checking.remaking import Remaker
 from packshot.work.retries import Retries
 from packshot.work.slots import Slots
 

@@ -12,10 +12,10 @@ from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.webhooks.deliveries import Webhooks
 from packshot.work.batches.runner import Batching
-from packshot.work.checker import Checker
+from packshot.work.checking.checker import Checker
+from packshot.work.checking.remaking import Remaker
 from packshot.work.far_moments import bring_back
 from packshot.work.loops import Loops
-from packshot.work.remaking import Remaker
 
 log = logging.getLogger("packshot.worker")
 

@@ -28,12 +28,12 @@ from packshot.errors import (
 from packshot.products.checks import skip_checks
 from packshot.products.deletions import Deletions
 from packshot.products.takes import NO_BUDGET
+from packshot.work.checking.take_claims import DueTake, NotMadeAgain, TakeClaims
 from packshot.work.claiming.claim import ImageRecord
 from packshot.work.making.parts import Parts
 from packshot.work.making.reference_views import read_stored_photo
 from packshot.work.making.stored_pictures import PaidAnswer
 from packshot.work.making.variants import adopt_variant, finish_and_sign, store_variant
-from packshot.work.take_claims import DueTake, NotMadeAgain, TakeClaims
 
 log = logging.getLogger("packshot.remaking")
 

@@ -19,7 +19,7 @@ from packshot.pictures.machine_limit import MachineLimit
 from packshot.products.checks import MAX_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.storage import Storage
-from packshot.work.judging import Judging
+from packshot.work.checking.judging import Judging
 
 log = logging.getLogger("packshot.fidelity")
 

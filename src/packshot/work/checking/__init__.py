@@ -1,0 +1,1 @@
+"""Checks of recorded pictures: second opinions, and making again what failed."""
