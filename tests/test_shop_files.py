@@ -169,14 +169,22 @@ def test_woocommerce_gets_a_row_for_each_sku(make: Maker) -> None:
     shop = make(public_media_url=f"{CDN},1")
     approve(shop, sku="M-1", name="Mug", view="2")
     approve(shop, sku="M-1", name="Mug", view="1")
-    approve(shop, sku="M-2")
+    approve(shop, sku="M-2", name="Cup")
     rows = read(shop, "woocommerce")
-    assert [(row["SKU"], row["Name"]) for row in rows] == [("M-1", "Mug"), ("M-2", "M-2")]
+    assert [(row["SKU"], row["Name"]) for row in rows] == [("M-1", "Mug"), ("M-2", "Cup")]
     images = [[address.strip() for address in row["Images"].split(",")] for row in rows]
     assert [len(each) for each in images] == [2, 1]
     for address in (address for each in images for address in each):
         assert address.startswith("https://cdn.shop.example/pictures%2C1/enhanced/")
         assert not urlsplit(address).query
+
+
+def test_woocommerce_renames_no_product_to_its_sku(make: Maker) -> None:
+    """Its importer overwrites the names of the products that it updates."""
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="M-1", name="Mug")
+    approve(shop, sku="M-2")
+    assert [list(row) for row in read(shop, "woocommerce")] == [["SKU", "Images"]] * 2
 
 
 @pytest.mark.parametrize("as_format", ["shopify", "woocommerce"])
@@ -227,7 +235,7 @@ def test_a_shops_file_names_the_pictures_of_the_zip_where_they_were_uploaded(
         assert names is None or images["OIL 7"] == [f"{folder}/{name}" for name in names]
 
 
-@pytest.mark.parametrize("sku", ["Świeca-L", "OIL 7", "A+B", "A--1"])
+@pytest.mark.parametrize("sku", ["Świeca-L", "OIL 7", "A+B", "A--1", "A..1", "A.XL.1"])
 def test_a_picture_that_wordpress_renames_is_not_named(make: Maker, sku: str) -> None:
     """The import would find none of these pictures."""
     shop = make()
@@ -240,6 +248,27 @@ def test_a_picture_that_wordpress_renames_is_not_named(make: Maker, sku: str) ->
     assert f"WordPress renames {sku}_1.jpg" in refused.get_json()["detail"]
     plain = f"format=woocommerce&names={quote('{id}_{n}')}&{uploads}"
     assert shop.ask("GET", f"/api/export?{plain}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("folder", "names"),
+    [
+        ("https://cdn.shopify.com/s/files/1/9/files", "{sku}/{n}"),
+        ("https://shop.example/cdn/shop/files", "{sku}/{n}"),
+        ("https://shop.example/wp-content/uploads/2026/12", "{sku}/{n}"),
+        ("https://shop.example/wp-content/uploads/2026/12", "{sku}.{code}"),
+    ],
+)
+def test_a_picture_that_an_upload_moves_or_renames_is_not_named(
+    make: Maker, folder: str, names: str
+) -> None:
+    """Uploaded files are in no folder, and WordPress makes OIL.MAIN.jpg OIL.MAIN_.jpg."""
+    shop = make()
+    approve(shop, sku="OIL")
+    path = f"/api/export?format=shopify&names={quote(names)}&pictures_at="
+    refused = shop.ask("GET", path + quote(folder))
+    assert refused.get_json()["type"] == "/problems/no_public_address"
+    assert shop.ask("GET", path + quote("https://shop.example/pictures")).status_code == 200
 
 
 @pytest.mark.parametrize(

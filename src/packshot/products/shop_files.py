@@ -33,9 +33,14 @@ SHOPIFY: Final = (
     *("Image Src", "Image Position", "Image Alt Text"),
 )
 WOOCOMMERCE: Final = ("SKU", "Name", "Images")
-#: The media library of WordPress, and names that its `sanitize_file_name` leaves alone.
+#: The media library of WordPress, and names that its `sanitize_file_name` leaves alone: it takes
+#: `MAIN` in `OIL.MAIN.jpg` for a file extension, and adds `_`.
 WORDPRESS: Final = "/wp-content/uploads/"
-_KEPT_BY_WORDPRESS: Final = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9._/-]*")
+_KEPT_BY_WORDPRESS: Final = re.compile(
+    r"(?!.*(?:--|\.\.|\.[A-Za-z]{2,5}\d?\.))[A-Za-z0-9][A-Za-z0-9._-]*"
+)
+#: Shopify's files, on its own host or the shop's. Like WordPress' library, they have no folders.
+SHOPIFY_FILES: Final = re.compile(r"https?://cdn\.shopify\.com/|/cdn/shop/files(/|$)")
 CsvRow = dict[str, object]
 #: The address at which anybody can download the picture, without a query.
 AddressOf = Callable[[ApprovedImage], str]
@@ -54,7 +59,7 @@ def write_shop_file(
     if as_format == "shopify":
         columns, rows = _shopify(groups, address_of)
     else:
-        columns, rows = WOOCOMMERCE, [_woocommerce_row(group, address_of) for group in groups]
+        columns, rows = _woocommerce(groups, address_of)
     return (csv_line(cells, for_people=False) for cells in _table(columns, rows))
 
 
@@ -91,16 +96,21 @@ def address_in_store(storage: Storage, image: ApprovedImage) -> str:
 
 def address_uploaded(paths: Mapping[int, str], base: str, image: ApprovedImage) -> str:
     """The picture's address where the pictures of a ZIP were uploaded; see `paths_in_zip`. Raises
-    Conflict `no_public_address` where WordPress renamed it."""
+    Conflict `no_public_address` where the shop renamed it."""
     path = paths[image.image_id]
     if WORDPRESS in f"{base}/" and not _KEPT_BY_WORDPRESS.fullmatch(path):
-        raise Conflict(
-            f"WordPress renames {path} as it is uploaded (accents, spaces and signs), so the file"
-            " would name a picture that is not there: make the ZIP and this file with plain names,"
-            ' by --names "{id}_{n}", or for the desk by EXPORT_NAMES={id}_{n}',
-            code="no_public_address",
-        )
+        raise _renamed(f"WordPress renames {path} as it is uploaded (accents, spaces and signs)")
+    if SHOPIFY_FILES.search(base) and "/" in path:
+        raise _renamed(f"Shopify's files have no folders, and {path} is in one")
     return f"{base}/{quote(path)}"
+
+
+def _renamed(why: str) -> Conflict:
+    return Conflict(
+        f"{why}, so the file would name a picture that is not there: make the ZIP and this file"
+        ' with plain names, by --names "{id}_{n}", or for the desk by EXPORT_NAMES={id}_{n}',
+        code="no_public_address",
+    )
 
 
 def _is_public(host: str) -> bool:
@@ -115,12 +125,22 @@ def _is_public(host: str) -> bool:
 # ---- WooCommerce
 
 
+def _woocommerce(
+    groups: Iterable[SkuPictures], address_of: AddressOf
+) -> tuple[Sequence[str], list[CsvRow]]:
+    """The import gives each product the name in its row, or none where that is empty: where one
+    has no name here, names are left out, and the shop keeps its own."""
+    rows = [_woocommerce_row(group, address_of) for group in groups]
+    if all(row["Name"] for row in rows):
+        return WOOCOMMERCE, rows
+    return [column for column in WOOCOMMERCE if column != "Name"], rows
+
+
 def _woocommerce_row(group: SkuPictures, address_of: AddressOf) -> CsvRow:
     """One product; a comma in an address is percent-encoded, so commas only separate."""
-    first = group[0][1]
     addresses = [address_of(image).replace(",", "%2C") for _, image in group]
-    name = next((image.name for _, image in group if image.name), own_name(first))
-    return {"SKU": first.sku, "Name": name, "Images": ", ".join(addresses)}
+    name = next((image.name for _, image in group if image.name), None)
+    return {"SKU": group[0][1].sku, "Name": name, "Images": ", ".join(addresses)}
 
 
 # ---- Shopify
