@@ -89,7 +89,23 @@ def test_it_is_one_line_of_at_most_125_characters(
 ) -> None:
     made = words({"product": product, "colours": colours, "material": ""}, name=name, view=view)
     assert 0 < len(made) <= LONGEST
-    assert made.isprintable()
+    assert made.replace("\u200c", "").replace("\u200d", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("नमस्\u200dते कप", "नमस्\u200dते कप"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("👩\u200d🍳 apron", "👩\u200d🍳 apron"),
+        ("Woll\u00adpullover", "Wollpullover"),
+        ("\u200fשלום", "שלום"),
+        ("a\u200bb\u2028c\x07d", "ab c d"),
+        ("\u200d", "Mugs"),
+    ],
+)
+def test_what_is_invisible_breaks_no_word(name: str, said: str) -> None:
+    assert words(None, name=name) == said
 
 
 def test_a_reviewers_text_is_everywhere_and_in_the_history(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
+from packshot.marketplaces.names import JOINERS
 from packshot.spreadsheets.columns.layouts import ALT_TEXTS, shops_own
 from packshot.spreadsheets.fields import DEFAULT_CATEGORY
 from packshot.spreadsheets.photos.views import view_in_english
@@ -94,8 +96,16 @@ def _join(facts: Sequence[str], space: int) -> str:
 
 
 def _one_line(text: str) -> str:
-    printable = "".join(each if each.isprintable() else " " for each in text)
-    return " ".join(printable.split()).rstrip(".")
+    words = "".join(map(_readable, text)).split()
+    return " ".join(filter(None, (word.lstrip(JOINERS) for word in words))).rstrip(".")
+
+
+def _readable(c: str) -> str:
+    """What is invisible inside a word ends no word: only joiners stay, without which Hindi, Persian
+    and some emoji read differently."""
+    if c.isprintable() or c in JOINERS:
+        return c
+    return "" if unicodedata.category(c) == "Cf" else " "
 
 
 def _cut_at_word(text: str, space: int) -> str:
