@@ -19,8 +19,8 @@ from servers.loopback import served
 from support.shop import API_KEYS, SECRETS, Json, Shop
 
 from packshot.cli import main
-from packshot.products import export
-from packshot.products.export import COLUMNS, _cell
+from packshot.products.export import rows
+from packshot.products.export.rows import COLUMNS, _cell
 from packshot.products.lookup import Editor
 
 
@@ -63,7 +63,7 @@ def test_only_what_is_approved_now(shop: Shop) -> None:
 
 
 def test_pages_follow_each_other_without_gaps(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PAGE", 2)
+    monkeypatch.setattr(rows, "PAGE", 2)
     wanted = []
     for _ in range(3):
         product_id, images = shop.reviewable(variants=3)

@@ -37,8 +37,8 @@ from packshot.database.models import Product, ProductImage
 from packshot.database.tables import bring_to_head, migrate_back
 from packshot.errors import SettingsError
 from packshot.marketplaces.names import LONGEST_NAME, NameTemplate, UniqueNames, amazon_code
-from packshot.products.export import ALL, approved_groups
-from packshot.products.export_zip import AHEAD, zip_pieces
+from packshot.products.export.rows import ALL, approved_groups
+from packshot.products.export.zip_file import AHEAD, zip_pieces
 from packshot.products.lookup import Editor
 from packshot.settings import Settings
 from packshot.spreadsheets import read_products, read_table

@@ -30,8 +30,8 @@ from packshot.marketplaces.presets import preset_names, preset_titles, read_pres
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.provenance import Provenance
+from packshot.products.export.numbers import find_main
 from packshot.products.lookup import Editor
-from packshot.products.numbers import find_main
 from packshot.products.object_keys import normalised_key
 from packshot.settings import Settings
 

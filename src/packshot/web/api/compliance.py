@@ -8,7 +8,7 @@ from flask import Response
 from packshot.errors import FetchError, NotFound, PictureError
 from packshot.marketplaces.presets import Preset
 from packshot.products.answers import ImageOut
-from packshot.products.numbers import find_main
+from packshot.products.export.numbers import find_main
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
     ComplianceAnswer,

@@ -16,7 +16,7 @@ from packshot.products.answers import (
     NormalisedOut,
     ProductOut,
 )
-from packshot.products.export import ApprovedImage, write_lines
+from packshot.products.export.rows import ApprovedImage, write_lines
 from packshot.products.object_keys import previews
 from packshot.products.seller_fields import SellerFields
 from packshot.web.api.answer_models import (

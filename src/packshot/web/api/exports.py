@@ -15,7 +15,7 @@ from packshot.errors import Conflict
 from packshot.marketplaces.names import NameTemplate
 from packshot.marketplaces.presets import Preset
 from packshot.marketplaces.rendering import ENDINGS
-from packshot.products.export import (
+from packshot.products.export.rows import (
     CONTENT_TYPES,
     ApprovedImage,
     Selection,
@@ -25,14 +25,14 @@ from packshot.products.export import (
     why_nothing,
     write_lines,
 )
-from packshot.products.export_zip import paths_in_zip, zip_pieces
-from packshot.products.same_views import find_same_views, notes_of, short
-from packshot.products.shop_files import (
+from packshot.products.export.same_views import find_same_views, notes_of, short
+from packshot.products.export.shop_files import (
     ShopFormat,
     address_in_store,
     address_uploaded,
     write_shop_file,
 )
+from packshot.products.export.zip_file import paths_in_zip, zip_pieces
 from packshot.web.api import examples
 from packshot.web.api.marketplace_pictures import named_preset, prepare_for_marketplace
 from packshot.web.api.schemas import ExportQuery

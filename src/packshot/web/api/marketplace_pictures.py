@@ -12,8 +12,8 @@ from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.provenance import EDITED, Provenance
 from packshot.pictures.signing import is_signed
 from packshot.products.answers import ImageOut
-from packshot.products.export import ApprovedImage
-from packshot.products.export_zip import PreparedPicture
+from packshot.products.export.rows import ApprovedImage
+from packshot.products.export.zip_file import PreparedPicture
 from packshot.web.requests.context import services
 from packshot.web.requests.refusals import FieldError, InvalidRequest
 from packshot.wiring import Services

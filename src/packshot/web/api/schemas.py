@@ -28,7 +28,7 @@ from packshot.marketplaces.names import NameTemplate
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.answers import ImageStatus, ProductStatus
 from packshot.products.duplicates import Identity
-from packshot.products.export import Selection
+from packshot.products.export.rows import Selection
 from packshot.products.lists import Doubt, Filter, ListOrder
 from packshot.products.object_keys import MAX_TAKES
 from packshot.products.reasons import RejectionReason

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from urllib.parse import quote, urlsplit
 
 from packshot.errors import Conflict
-from packshot.products.export import ApprovedImage, csv_line, own_name
+from packshot.products.export.rows import ApprovedImage, csv_line, own_name
 from packshot.spreadsheets.columns.layouts import HANDLES, shops_own
 from packshot.spreadsheets.columns.shopify_pictures import (
     NO_IMAGE,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Product, ProductImage
-from packshot.products.export import ALL, Selection
+from packshot.products.export.rows import ALL, Selection
 from packshot.spreadsheets.view_words import view_key
 
 #: The most groups, and products of a group, that are named.

@@ -36,7 +36,7 @@ from packshot.marketplaces.names import (
     amazon_code,
 )
 from packshot.pictures.signing import is_signed
-from packshot.products.export import ApprovedImage, csv_line, own_name, plain
+from packshot.products.export.rows import ApprovedImage, csv_line, own_name, plain
 from packshot.products.seller_fields import SellerFields
 from packshot.spreadsheets.files.written_workbook import MOST_COLUMNS, MOST_ROWS, workbook_pieces
 from packshot.storage import Storage

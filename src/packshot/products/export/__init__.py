@@ -1,0 +1,1 @@
+"""Exports of approved pictures: rows, ZIP files, and files for shops' importers."""
