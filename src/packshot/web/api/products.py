@@ -14,7 +14,9 @@ from flask import Response, request
 
 from packshot.errors import FetchError
 from packshot.products.answers import FullProduct
-from packshot.products.corrections import note_on_sku
+from packshot.products.corrections.product import note_on_sku
+from packshot.products.corrections.sku import SkuFacts, preview_corrections
+from packshot.products.corrections.sku import correct_skus as correct_skus_in
 from packshot.products.duplicates import (
     find_differences,
     find_elsewhere,
@@ -25,8 +27,6 @@ from packshot.products.duplicates import (
 from packshot.products.idempotency import Idempotency
 from packshot.products.intake import Created
 from packshot.products.seller_fields import NewProduct
-from packshot.products.sku_corrections import SkuFacts, preview_corrections
-from packshot.products.sku_corrections import correct_skus as correct_skus_in
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
     Answer,

@@ -13,7 +13,7 @@ from packshot.database.engine import Database
 from packshot.database.locks import lock_products
 from packshot.database.models import Product
 from packshot.errors import Conflict, NotAllowed
-from packshot.products.corrections import (
+from packshot.products.corrections.product import (
     Changes,
     correct_product,
     find_changes,

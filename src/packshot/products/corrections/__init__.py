@@ -1,0 +1,1 @@
+"""Corrections: of one product, of a whole SKU, and of a product's photo."""
