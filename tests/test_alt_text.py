@@ -16,7 +16,7 @@ from support.shop import Shop
 
 from packshot.database.models import Product, ProductImage, Round
 from packshot.enhancers.contract import NOT_ANALYSED
-from packshot.products.alt_text import LONGEST, alt_text
+from packshot.products.answers.alt_text import LONGEST, alt_text
 
 MUG = {"product": "Ceramic mug", "colours": ["blue", "white"], "material": "ceramic"}
 

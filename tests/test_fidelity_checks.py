@@ -30,8 +30,8 @@ from packshot.fidelity.jobs import FidelityFiles, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.machine_limit import MachineLimit
+from packshot.products.answers.doubt import doubt_of
 from packshot.products.checks import MAX_TRIES, Checks
-from packshot.products.doubt import doubt_of
 from packshot.products.figures import read_counts
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checking.checker import Checker, checking_pixels

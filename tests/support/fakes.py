@@ -22,7 +22,7 @@ from packshot.enhancers.contract import (
 )
 from packshot.errors import Unavailable
 from packshot.pictures import imaging
-from packshot.products.answers import FullProduct
+from packshot.products.answers.products import FullProduct
 from packshot.products.catalog import Catalog
 from packshot.products.intake import Created
 from packshot.products.seller_fields import NewProduct

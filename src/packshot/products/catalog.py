@@ -19,7 +19,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.lanes import Lane
-from packshot.products.answers import (
+from packshot.products.answers.products import (
     CorrectionOut,
     DecisionOut,
     FullProduct,

@@ -20,7 +20,7 @@ from packshot.database.models import (
     ProductImage,
     Round,
 )
-from packshot.products.answers import (
+from packshot.products.answers.products import (
     CorrectionOut,
     DecidedOut,
     DecisionOut,

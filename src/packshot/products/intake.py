@@ -15,7 +15,7 @@ from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.models import PENDING, PRODUCTS, ROUNDS, Product, ProductTerm
 from packshot.database.types import now
 from packshot.lanes import Lane
-from packshot.products.answers import FullProduct, as_inserted, read_products
+from packshot.products.answers.products import FullProduct, as_inserted, read_products
 from packshot.products.duplicates import (
     digests_of_uploads,
     find_duplicates,

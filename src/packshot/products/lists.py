@@ -35,7 +35,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.errors import Conflict
-from packshot.products.doubt import has_doubt, was_found_after_approval, weigh_doubt
+from packshot.products.answers.doubt import has_doubt, was_found_after_approval, weigh_doubt
 from packshot.products.terms import LAST, begins_with
 from packshot.spreadsheets.view_words import place_of_view
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import Product, ProductImage
 from packshot.errors import Conflict, NotAllowed, NotFound
-from packshot.products.answers import read_product
+from packshot.products.answers.products import read_product
 
 
 @dataclass(frozen=True)

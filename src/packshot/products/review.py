@@ -20,7 +20,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict
-from packshot.products.alt_text import alt_text, analyses_of
+from packshot.products.answers.alt_text import alt_text, analyses_of
 from packshot.products.lookup import current_images, lock_image, lock_product
 from packshot.webhooks.outbox import Outbox
 

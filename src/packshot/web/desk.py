@@ -23,7 +23,7 @@ from packshot.marketplaces.compliance import NO_MAIN_PICTURE
 from packshot.marketplaces.presets import preset_titles
 from packshot.pictures import limits
 from packshot.pictures.imaging import PREVIEW_SIDES
-from packshot.products.answers import FullProduct
+from packshot.products.answers.products import FullProduct
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.settings import Settings

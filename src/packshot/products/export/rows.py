@@ -25,9 +25,9 @@ from packshot.database.models import (
     ProductImage,
 )
 from packshot.marketplaces.names import own_stem
-from packshot.products.alt_text import alt_text, analyses_of
-from packshot.products.answers import Out, columns_of
-from packshot.products.doubt import FOUND_AFTER_APPROVAL
+from packshot.products.answers.alt_text import alt_text, analyses_of
+from packshot.products.answers.doubt import FOUND_AFTER_APPROVAL
+from packshot.products.answers.products import Out, columns_of
 from packshot.products.export.numbers import give_numbers
 from packshot.products.object_keys import media_url, normalised_key
 from packshot.products.seller_fields import SellerFields

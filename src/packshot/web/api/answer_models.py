@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from packshot.products.answers import (
+from packshot.products.answers.products import (
     CorrectionOut,
     DecisionOut,
     Out,

@@ -7,7 +7,7 @@ from flask import Response
 
 from packshot.errors import FetchError, NotFound, PictureError
 from packshot.marketplaces.presets import Preset
-from packshot.products.answers import ImageOut
+from packshot.products.answers.products import ImageOut
 from packshot.products.export.numbers import find_main
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (

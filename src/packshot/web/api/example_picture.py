@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.fidelity.verdicts import Placement, Reason
-from packshot.products.answers import ImageOut
-from packshot.products.fidelity import FidelityOut, PixelLockOut
+from packshot.products.answers.fidelity import FidelityOut, PixelLockOut
+from packshot.products.answers.products import ImageOut
+from packshot.products.answers.takes import RemakeOut, TakeOut
 from packshot.products.object_keys import changes_key, previews
-from packshot.products.take_answers import RemakeOut, TakeOut
 
 READY_AT: Final = datetime(2026, 11, 23, 10, 0, 40, tzinfo=UTC)
 ENHANCED: Final = "enhanced/123/6f1f7a0e-5a43-5e0b-8f5e-2f0d4b1c9a77.jpg"

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.products.answers import (
+from packshot.products.answers.products import (
     AT_FIRST,
     CorrectionOut,
     DecisionOut,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from packshot.lanes import Lane
-from packshot.products.answers import Out
+from packshot.products.answers.products import Out
 from packshot.spreadsheets import DecimalSign, Plan, facts_of
 from packshot.web.api.answer_models import Answer
 

@@ -11,7 +11,7 @@ from packshot.marketplaces.presets import Preset, read_preset
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.provenance import EDITED, Provenance
 from packshot.pictures.signing import is_signed
-from packshot.products.answers import ImageOut
+from packshot.products.answers.products import ImageOut
 from packshot.products.export.rows import ApprovedImage
 from packshot.products.export.zip_file import PreparedPicture
 from packshot.web.requests.context import services

@@ -13,7 +13,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError
-from packshot.products.answers import FullProduct
+from packshot.products.answers.products import FullProduct
 from packshot.products.corrections.product import note_on_sku
 from packshot.products.corrections.sku import SkuFacts, preview_corrections
 from packshot.products.corrections.sku import correct_skus as correct_skus_in

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from packshot.database.models import FAILED
-from packshot.products.alt_text import write_alt_text
+from packshot.products.answers.alt_text import write_alt_text
 from packshot.products.takes import choose
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (

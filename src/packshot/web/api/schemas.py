@@ -25,8 +25,8 @@ from pydantic_core import PydanticCustomError
 from packshot.enhancers.adjustments import ADJUSTMENTS, OPPOSITES
 from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
-from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
-from packshot.products.answers import ImageStatus, ProductStatus
+from packshot.products.answers.alt_text import LONGEST as LONGEST_ALT_TEXT
+from packshot.products.answers.products import ImageStatus, ProductStatus
 from packshot.products.duplicates import Identity
 from packshot.products.export.rows import Selection
 from packshot.products.lists import Doubt, Filter, ListOrder

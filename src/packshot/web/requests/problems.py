@@ -19,7 +19,7 @@ from packshot.errors import (
     PictureError,
     Unavailable,
 )
-from packshot.products.answers import FullProduct
+from packshot.products.answers.products import FullProduct
 from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import MEANINGS, FieldError, InvalidRequest, Refused
 from packshot.web.requests.visibility import present

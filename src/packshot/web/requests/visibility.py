@@ -7,7 +7,7 @@ from typing import TypeVar
 from flask import request
 
 from packshot.download.addresses import redact
-from packshot.products.answers import FullProduct, ImageOut, NormalisedOut, ProductOut
+from packshot.products.answers.products import FullProduct, ImageOut, NormalisedOut, ProductOut
 from packshot.web.requests.context import caller
 from packshot.web.requests.prefix import under_prefix
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import ProductImage, Take
-from packshot.products.fidelity import FidelityOut, fidelity_of
+from packshot.products.answers.fidelity import FidelityOut, fidelity_of
 from packshot.products.object_keys import media_url, previews
 from packshot.products.seller_fields import AmountOut
 from packshot.products.takes import GOING_ON, WAITING

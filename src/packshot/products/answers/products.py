@@ -23,12 +23,12 @@ from packshot.database.models import (
     ProductImage,
     Round,
 )
-from packshot.products.alt_text import alt_text
-from packshot.products.doubt import doubt_of
-from packshot.products.fidelity import FidelityOut, PixelLockOut, fidelity_of, pixel_lock_of
+from packshot.products.answers.alt_text import alt_text
+from packshot.products.answers.doubt import doubt_of
+from packshot.products.answers.fidelity import FidelityOut, PixelLockOut, fidelity_of, pixel_lock_of
+from packshot.products.answers.takes import RemakeOut, read_takes, remake_of
 from packshot.products.object_keys import media_url, normalised_key, previews
 from packshot.products.seller_fields import AmountOut, SellerFields
-from packshot.products.take_answers import RemakeOut, read_takes, remake_of
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
 ImageStatus = Literal["pending", "approved", "rejected"]

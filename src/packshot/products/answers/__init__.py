@@ -1,0 +1,1 @@
+"""Answers: products as the API, the desk and exports show them, built from the rows."""
