@@ -17,7 +17,7 @@ from packshot.database.engine import Database
 from packshot.database.models import Decision, Round
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.products.catalog import Catalog
-from packshot.products.idempotency import Idempotency
+from packshot.products.intake.idempotency import Idempotency
 from packshot.products.lists import Filter
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct

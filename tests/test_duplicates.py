@@ -21,7 +21,7 @@ from packshot.errors import PictureError
 from packshot.pictures import imaging
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import EDITED, Provenance
-from packshot.products.duplicates import note_upload
+from packshot.products.intake.duplicates import note_upload
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.work.claiming.claim import Claim

@@ -21,7 +21,7 @@ from support.fakes import FakeEnhancer, photo_bytes
 from support.shop import Json, Shop, becomes, row
 
 from packshot.database.models import Product, ProductImage
-from packshot.products.duplicates import note_upload
+from packshot.products.intake.duplicates import note_upload
 from packshot.products.lookup import Editor
 from packshot.products.object_keys import normalised_key
 from packshot.work.worker import Worker

@@ -24,7 +24,7 @@ from packshot.errors import Unavailable
 from packshot.pictures import imaging
 from packshot.products.answers.products import FullProduct
 from packshot.products.catalog import Catalog
-from packshot.products.intake import Created
+from packshot.products.intake.batch import Created
 from packshot.products.seller_fields import NewProduct
 from packshot.queues.contract import Depth, Message
 

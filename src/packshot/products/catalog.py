@@ -33,8 +33,8 @@ from packshot.products.corrections.photo import replace_photo
 from packshot.products.corrections.product import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
 from packshot.products.history import corrections_of, decisions_of, last_decisions, rounds_of
-from packshot.products.idempotency import Idempotency, was_answered
-from packshot.products.intake import Created, FirstRound, Intake, create_batch
+from packshot.products.intake.batch import Created, FirstRound, Intake, create_batch
+from packshot.products.intake.idempotency import Idempotency, was_answered
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.lookup import Editor, check_may_change, get_product, lock_image, lock_product
 from packshot.products.redo import check_may_redo, redo

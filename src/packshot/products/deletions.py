@@ -24,7 +24,7 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.products.batch_items import withdraw
-from packshot.products.duplicates import forget_uploads
+from packshot.products.intake.duplicates import forget_uploads
 from packshot.products.lookup import lock_product
 from packshot.products.object_keys import (
     keys_of_product,

@@ -10,7 +10,7 @@ from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Produc
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed
 from packshot.products.batch_items import is_in_a_job
-from packshot.products.duplicates import find_sent_again
+from packshot.products.intake.duplicates import find_sent_again
 from packshot.products.lookup import Editor, check_may_change, current_images
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.review import NewDecision, decide

@@ -21,7 +21,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
-from packshot.products.duplicates import forget_uploads
+from packshot.products.intake.duplicates import forget_uploads
 from packshot.products.object_keys import (
     MAX_TAKES,
     normalised_key,

@@ -19,7 +19,7 @@ from packshot.database.types import now
 from packshot.errors import Conflict
 from packshot.products.batch_items import forget
 from packshot.products.corrections.product import shown_changes
-from packshot.products.duplicates import digests_of_uploads
+from packshot.products.intake.duplicates import digests_of_uploads
 from packshot.products.object_keys import name_of_upload
 from packshot.products.redo import open_next_round
 from packshot.products.takes import MADE, skip_check

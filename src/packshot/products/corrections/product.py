@@ -15,7 +15,7 @@ from packshot.database.types import now
 from packshot.download.addresses import redact
 from packshot.errors import Conflict
 from packshot.products.batch_items import forget
-from packshot.products.duplicates import (
+from packshot.products.intake.duplicates import (
     digests_of_uploads,
     lock_duplicates,
     others_of_sku,

@@ -19,7 +19,7 @@ from packshot.products.corrections.product import (
     find_changes,
     shown_changes,
 )
-from packshot.products.idempotency import (
+from packshot.products.intake.idempotency import (
     Idempotency,
     earlier_answer,
     refuse_while_running,

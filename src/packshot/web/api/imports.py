@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from packshot.errors import FetchError, PictureError, SpreadsheetError, Unavailable
 from packshot.lanes import LANES, Lane
-from packshot.products.sku_facts import find_known_skus
+from packshot.products.intake.sku_facts import find_known_skus
 from packshot.spreadsheets import (
     ImportChoices,
     ImportInput,

@@ -17,15 +17,15 @@ from packshot.products.answers.products import FullProduct
 from packshot.products.corrections.product import note_on_sku
 from packshot.products.corrections.sku import SkuFacts, preview_corrections
 from packshot.products.corrections.sku import correct_skus as correct_skus_in
-from packshot.products.duplicates import (
+from packshot.products.intake.batch import Created
+from packshot.products.intake.duplicates import (
     find_differences,
     find_elsewhere,
     find_repeated,
     find_taken_views,
     look_for_duplicates,
 )
-from packshot.products.idempotency import Idempotency
-from packshot.products.intake import Created
+from packshot.products.intake.idempotency import Idempotency
 from packshot.products.seller_fields import NewProduct
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (

@@ -27,8 +27,8 @@ from packshot.lanes import Lane
 from packshot.marketplaces.names import NameTemplate
 from packshot.products.answers.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.answers.products import ImageStatus, ProductStatus
-from packshot.products.duplicates import Identity
 from packshot.products.export.rows import Selection
+from packshot.products.intake.duplicates import Identity
 from packshot.products.lists import Doubt, Filter, ListOrder
 from packshot.products.object_keys import MAX_TAKES
 from packshot.products.reasons import RejectionReason

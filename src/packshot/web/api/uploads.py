@@ -11,7 +11,7 @@ from flask import Response, request
 from packshot.pictures import imaging
 from packshot.pictures.limits import MAX_BYTES
 from packshot.pictures.provenance import check_not_made_here
-from packshot.products.duplicates import note_upload
+from packshot.products.intake.duplicates import note_upload
 from packshot.products.object_keys import preview_key, upload_key
 from packshot.storage.digests import sha256_of
 from packshot.web.api import examples

@@ -16,21 +16,21 @@ from packshot.database.models import PENDING, PRODUCTS, ROUNDS, Product, Product
 from packshot.database.types import now
 from packshot.lanes import Lane
 from packshot.products.answers.products import FullProduct, as_inserted, read_products
-from packshot.products.duplicates import (
+from packshot.products.intake.duplicates import (
     digests_of_uploads,
     find_duplicates,
     find_repeated,
     identity_of,
     lock_duplicates,
 )
-from packshot.products.idempotency import (
+from packshot.products.intake.idempotency import (
     Idempotency,
     earlier_answer,
     refuse_while_running,
     remember_answer,
 )
+from packshot.products.intake.sku_facts import with_facts_of_skus
 from packshot.products.seller_fields import NewProduct
-from packshot.products.sku_facts import with_facts_of_skus
 from packshot.products.terms import terms_of
 
 
