@@ -30,7 +30,7 @@ from packshot.pictures.imaging import to_array
 from packshot.products import takes
 from packshot.products.object_keys import MAX_TAKES, answer_key, variant_key, with_previews
 from packshot.products.retention import Retention
-from packshot.products.review import NewDecision, decide_image
+from packshot.products.review.decisions import NewDecision, decide_image
 from packshot.products.takes import Remakes
 from packshot.settings import Settings
 from packshot.storage import Storage

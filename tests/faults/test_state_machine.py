@@ -43,7 +43,7 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
 from packshot.products.lookup import Editor
-from packshot.products.review import status_of
+from packshot.products.review.decisions import status_of
 from packshot.queues.contract import Message, Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue

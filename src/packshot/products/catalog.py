@@ -32,13 +32,13 @@ from packshot.products.cancelling import cancel_product
 from packshot.products.corrections.photo import replace_photo
 from packshot.products.corrections.product import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
-from packshot.products.history import corrections_of, decisions_of, last_decisions, rounds_of
 from packshot.products.intake.batch import Created, FirstRound, Intake, create_batch
 from packshot.products.intake.idempotency import Idempotency, was_answered
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.lookup import Editor, check_may_change, get_product, lock_image, lock_product
-from packshot.products.redo import check_may_redo, redo
-from packshot.products.review import NewDecision, decide_image, review_product
+from packshot.products.review.decisions import NewDecision, decide_image, review_product
+from packshot.products.review.history import corrections_of, decisions_of, last_decisions, rounds_of
+from packshot.products.review.redo import check_may_redo, redo
 from packshot.products.seller_fields import NewProduct
 from packshot.products.slow_answers import SlowAnswers
 from packshot.queues.contract import Depth, Queue

@@ -25,7 +25,7 @@ from packshot.pictures import limits
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.answers.products import FullProduct
 from packshot.products.lists import Filter
-from packshot.products.reasons import REASON_WORDS
+from packshot.products.review.reasons import REASON_WORDS
 from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS, SHEET_ENDINGS, TABLE_BYTES
 from packshot.spreadsheets.fields import PRODUCT_FIELDS

@@ -21,7 +21,7 @@ from packshot.products.batch_items import forget
 from packshot.products.corrections.product import shown_changes
 from packshot.products.intake.duplicates import digests_of_uploads
 from packshot.products.object_keys import name_of_upload
-from packshot.products.redo import open_next_round
+from packshot.products.review.redo import open_next_round
 from packshot.products.takes import MADE, skip_check
 
 

@@ -31,7 +31,7 @@ from packshot.products.export.rows import Selection
 from packshot.products.intake.duplicates import Identity
 from packshot.products.lists import Doubt, Filter, ListOrder
 from packshot.products.object_keys import MAX_TAKES
-from packshot.products.reasons import RejectionReason
+from packshot.products.review.reasons import RejectionReason
 from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
 from packshot.web.requests.field_errors import field_errors_of
 from packshot.web.requests.reading import (

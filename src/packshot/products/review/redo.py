@@ -12,8 +12,8 @@ from packshot.errors import Conflict, NotAllowed
 from packshot.products.batch_items import is_in_a_job
 from packshot.products.intake.duplicates import find_sent_again
 from packshot.products.lookup import Editor, check_may_change, current_images
-from packshot.products.reasons import SUPERSEDED
-from packshot.products.review import NewDecision, decide
+from packshot.products.review.decisions import NewDecision, decide
+from packshot.products.review.reasons import SUPERSEDED
 
 
 def check_may_redo(session: Session, product: Product, by: Editor) -> None:

@@ -1,0 +1,1 @@
+"""Review: decisions and their reasons, making again, and what happened before."""
