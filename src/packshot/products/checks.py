@@ -41,8 +41,9 @@ from packshot.products.takes import (
 log = logging.getLogger("packshot.fidelity")
 Checkable: TypeAlias = type[ProductImage] | type[Take]
 
-#: Seconds after which the picture of a process that died during a check is checked again.
-LEASE_SECONDS: Final = 120.0
+#: Seconds after which the picture of a process that died during a check is checked again: more
+#: than a check may take (`DEADLINE_SECONDS` of the pixel processes).
+LEASE_SECONDS: Final = 240.0
 MAX_TRIES: Final = 3
 #: Reasons for a rejection which say that the picture changed the product.
 OF_THE_PRODUCT: Final = ("wrong_product", "colour", "text_damaged")

@@ -25,7 +25,6 @@ log = logging.getLogger("packshot.fidelity")
 
 #: A lower priority than the processes that make pictures (10), so that checks don't delay them.
 NICENESS: Final = 19
-DEADLINE_SECONDS: Final = 60.0
 MEMORY_MB: Final = 1500  # of address space; docs/fidelity.md says how much is used
 #: Measured photos that are cached, about 2 MB each, because a round's pictures share one.
 RAW_SIDES: Final = 8
@@ -41,7 +40,7 @@ NO_NETWORK: Final = "not measured: the cut-out network is missing (`packshot cut
 def checking_pixels() -> Pixels:
     """A separate pixel process, so that checks and the making of pictures never wait for each
     other."""
-    return Pixels(1, MEMORY_MB, DEADLINE_SECONDS, niceness=NICENESS)
+    return Pixels(1, MEMORY_MB, niceness=NICENESS)
 
 
 def limit_per_machine(database_url: str) -> MachineLimit:
