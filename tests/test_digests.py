@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from conftest import only_sqlite
@@ -164,6 +165,35 @@ def test_a_normalised_copy_of_an_older_version_is_noted_when_it_is_read(shop: Sh
     shop.run_until_unavailable("analysis")
     shop.change("normalised/", CHANGES["one bit"])
     shop.refuses("normalised/")
+
+
+class LostAnswers:
+    """A store that stores, but whose answers do not arrive."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._storage, name)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        self._storage.put_new(key, data, content_type)
+        raise Unavailable("its answer was lost")
+
+
+@only_sqlite
+def test_a_copy_that_is_made_again_of_a_changed_photo_is_used_after_a_lost_answer(
+    shop: Shop,
+) -> None:
+    shop.run_until_unavailable("analysis")
+    shop.storage.delete(list(shop.storage.list("normalised/")))
+    good = shop.parts
+    lost = cast(Storage, LostAnswers(shop.storage))
+    shop.parts = replace(good, read_raw=lambda url: photo_bytes(99), storage=lost)
+    with pytest.raises(Unavailable, match="lost"):
+        shop.run()
+    shop.parts = good
+    shop.is_done(paid=5)
 
 
 class NoPictures:

@@ -26,7 +26,7 @@ def load_photo(claim: Claim, parts: Parts) -> Photo:
         data = parts.storage.get(key)
     except NotFound:
         return fetch_and_normalise(claim, key, parts)
-    if claim.normalised_sha256 is None:  # the worker that stored it died before saving the digest
+    if claim.normalised_sha256 is None:  # an older version stored it
         save_digest(claim, data, parts)
     else:
         check_digest(key, data, {claim.normalised_sha256})
@@ -45,9 +45,12 @@ def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
         check_not_made_here(raw)
         with claim.progress.time("normalise"):
             copy = parts.pixels.run(imaging.normalise, raw, smaller_side)
-    copy = store(key, copy, parts)
+    # The digest first: a copy that was removed may have another one, if its photo changed.
     save_digest(claim, copy.data, parts, raw)
-    seen = copy.smaller or copy
+    stored = store(key, copy, parts)
+    if stored.data != copy.data:  # another worker stored it first
+        save_digest(claim, stored.data, parts)
+    seen = stored.smaller or stored
     return Photo(seen.data, seen.mime_type, seen.width, seen.height)
 
 
