@@ -30,12 +30,13 @@ from servers.ports import wait_until
 from servers.recorded_gemini import RecordedGemini
 from support.gemini import MemoryLedger, here
 
-from packshot.enhancers.contract import Analysis, Brief, Photo, VariantPlan
+from packshot.enhancers.contract import Analysis, Brief, CallRecord, Photo, VariantPlan
 from packshot.enhancers.gemini import prompts
 from packshot.enhancers.gemini.answers import NotJson, Tokens, picture_bytes, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient, Request
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.enhancers.gemini.models import current_name
+from packshot.enhancers.gemini.paying import book
 from packshot.enhancers.gemini.pixels import inspect, shrink
 from packshot.enhancers.gemini.prices import estimates, expected_cost, price_of
 from packshot.enhancers.gemini.throttle import Throttle
@@ -1432,6 +1433,31 @@ def test_a_picture_takes_all_tokens_unless_their_kinds_are_named(
     body = {"candidates": [{"content": {"parts": [part]}}], "usageMetadata": usage}
 
     assert tokens_of(read_answer(json.dumps(body))) == Tokens(0, 1120 - image, image)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        {"promptTokenCount": 258, "totalTokenCount": 258},
+        {"promptTokenCount": 258, "candidatesTokensDetails": [{"modality": "TEXT"}]},
+    ],
+)
+def test_a_picture_whose_tokens_are_not_named_counts_at_its_expected_cost(usage: object) -> None:
+    body = {"candidates": [{"content": {"parts": [PICTURE]}}], "usageMetadata": usage}
+    record = CallRecord(cost=Decimal("0.0672"))
+
+    book(record, "gemini-nano-banana-2.1", read_answer(json.dumps(body)), TODAY)
+    assert (record.images, record.cost) == (1, Decimal("0.0672"))
+
+
+def test_a_refusal_counts_what_it_says_and_at_its_expected_cost_if_it_says_nothing() -> None:
+    for usage, cost in (({"promptTokenCount": 0}, "0.0672"), ({"promptTokenCount": 10**6}, "1.5")):
+        body = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": usage}
+        record = CallRecord(cost=Decimal("0.0672"))
+        book(record, "gemini-nano-banana-2.1", read_answer(json.dumps(body)), TODAY)
+        assert record.cost == Decimal(cost)
 
 
 def test_a_copy_is_found_also_when_encoded_again_and_an_edit_is_not() -> None:

@@ -234,7 +234,7 @@ def purchase_of(paid: PaidRequest, on: date) -> Purchase:
 def book(record: CallRecord, model: str, answer: GeminiAnswer, on: date) -> None:
     """Note what a call of `model` used and cost; the model that answered may be another one.
 
-    An answer that does not say what it used counts at its expected cost.
+    An answer that does not say what it used, or not of its picture, counts at its expected cost.
     """
     tokens = tokens_of(answer)
     record.tokens_in, record.tokens_out = tokens.input, tokens.output
@@ -243,7 +243,7 @@ def book(record: CallRecord, model: str, answer: GeminiAnswer, on: date) -> None
     record.model_version = answer.model_version
     # The lane in the answer counts, but answers of a job never cost more than the job.
     record.lane = "batch" if record.lane == "batch" else answer.lane or record.lane
-    if answer.usage_metadata is not None:
+    if tokens.image if answer.picture else tokens.input + tokens.output:
         cost = _cost_of(tokens, (answer.model_version, model), on, record.lane)
         record.cost = record.cost if cost is None else cost
 
