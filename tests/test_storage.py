@@ -543,6 +543,26 @@ def test_slow_down_is_rate_limited(code: str, status: int) -> None:
 
 
 @pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("code", ["SlowDown", "SlowDownRead"])  # the second one is MinIO's
+def test_slow_down_costs_no_attempt_where_other_keys_are_answered(code: str) -> None:
+    busy = {KEY: s3_error(code, 503)}
+    with CannedAws(s3_error("NoSuchKey", 404), by_path=busy) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        for ask in (storage.get, storage.exists):
+            with pytest.raises(RateLimited):
+                ask(KEY)
+
+
+@pytest.mark.usefixtures("credentials")
+def test_an_answer_without_a_length_is_not_the_products_fault() -> None:
+    page = "d\r\n<html></html>\r\n0\r\n\r\n"
+    with CannedAws(Answer(page, headers={"Transfer-Encoding": "chunked"})) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        with pytest.raises(Unavailable, match="not as AWS does; check AWS_ENDPOINT_URL"):
+            storage.get(KEY)
+
+
+@pytest.mark.usefixtures("credentials")
 def test_a_delete_that_s3_refuses_for_one_key_is_not_passed_over() -> None:
     body = (
         "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code><Message>no</Message></Error>"

@@ -284,10 +284,16 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def asks_to_slow_down(error: ClientError) -> bool:
+    """MinIO says SlowDownRead, others Throttled; to a HEAD every store says only 503."""
+    code = code_of(error)
+    named = code in SLOW_DOWN or "Throttl" in code or code.startswith("SlowDown")
+    return named or status_of(error) == 429 or code == "503"
+
+
 def _refusal(error: ClientError, resource: Resource, permission: str) -> Unavailable:
     code = code_of(error)
-    slow_down = code in SLOW_DOWN or "Throttl" in code or code.startswith("SlowDown")
-    if slow_down or status_of(error) == 429:
+    if asks_to_slow_down(error):
         return RateLimited(f"{resource.words} asks to slow down ({code})")
     if advice := _advice(error, code, resource, permission):
         kind, words = advice

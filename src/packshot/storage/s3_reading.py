@@ -14,10 +14,11 @@ from packshot.aws import (
     CLOCK,
     EXPIRED,
     REFUSED_KEYS,
-    SLOW_DOWN,
     Connection,
+    asks_to_slow_down,
     code_of,
     status_of,
+    unlike_aws,
     what_failed,
 )
 from packshot.errors import FetchError, NotFound
@@ -76,7 +77,11 @@ class S3Reader:
             answer = self._modes.ask(
                 lambda mode: s3.get_object(Bucket=self._bucket, Key=key, **mode)
             )
-        return _S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], self, key)
+        body = cast(BinaryIO, answer["Body"])
+        if "ContentLength" not in answer:  # as of a proxy's page
+            body.close()
+            raise unlike_aws(self._connection.resource)
+        return _S3Chunks(body, answer["ContentLength"], self, key)
 
     def has(self, key: str) -> bool:
         """Whether the object exists. Raises as `open` does."""
@@ -156,8 +161,9 @@ def _concerns_all(error: Exception) -> bool:
     """Whether it can't be about one object: there was no connection, or S3 asks to slow down."""
     from botocore import exceptions as boto
 
-    no_connection = (boto.EndpointConnectionError, boto.ConnectTimeoutError)
-    return isinstance(error, no_connection) or _code(error) in SLOW_DOWN
+    if isinstance(error, boto.ClientError):
+        return asks_to_slow_down(error)
+    return isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError))
 
 
 def _unreadable(error: Exception, bucket: str, key: str) -> FetchError:
