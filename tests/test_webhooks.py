@@ -163,10 +163,11 @@ def test_what_an_error_undoes_is_not_sent(make: ShopMaker) -> None:
 
 
 def test_it_is_tried_again_with_the_same_id_and_then_given_up_and_replayed(
-    make: ShopMaker,
+    make: ShopMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Receiver(*[500] * (len(PAUSES) + 1)) as receiver:
-        shop = make(receiver)
+        url = f"{receiver.url}/T0/secret-in-its-path"
+        shop = make(receiver, webhook_urls=(url,))
         webhooks = shop.services.webhooks
         product_id, _ = shop.reviewable()
         shop.services.catalog.review(product_id, "rejected", who="ann")
@@ -178,6 +179,8 @@ def test_it_is_tried_again_with_the_same_id_and_then_given_up_and_replayed(
             make_due(shop)
         [view] = webhooks.latest()
         assert (view.state, view.attempts) == ("given_up", len(PAUSES) + 1)
+        assert f"gave up on {view.message_id} at http://{receiver.place}: 500" in caplog.text
+        assert "secret-in-its-path" not in caplog.text
         assert view.error is not None
         assert view.error.startswith("500 from 127.0.0.1:")
         assert webhooks.replay() == 1

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from packshot.database.engine import Database
 from packshot.database.tables import problem_with_tables
-from packshot.download.addresses import check_url, redact
+from packshot.download.addresses import check_url, receiver_of
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.host_shares import HostShares
 from packshot.download.request_headers import RequestHeaders
@@ -292,10 +292,9 @@ def check_receivers(settings: Settings) -> None:
         try:
             check_url(url, settings.webhook_hosts)
         except FetchError as error:
-            receiver = "/".join(redact(url).split("/")[:3])  # the path may hold a secret
             raise SettingsError(
-                f"WEBHOOK_URLS: nothing can be sent to {receiver}: {error.message}; name a receiver"
-                " that is private or has a port of its own in WEBHOOK_HOSTS, as host:port"
+                f"WEBHOOK_URLS: nothing can be sent to {receiver_of(url)}: {error.message}; name a"
+                " receiver that is private or has a port of its own in WEBHOOK_HOSTS, as host:port"
             ) from None
 
 

@@ -175,6 +175,11 @@ def redact(url: str) -> str:
     return shown if len(bare) == len(url) else shown + "?..."
 
 
+def receiver_of(url: str) -> str:
+    """The scheme and host of an address, to log: its path may hold a secret."""
+    return "/".join(redact(url).split("/")[:3])
+
+
 def _refuse(code: str, message: str) -> NoReturn:
     raise FetchError(message, code=code, retryable=False)
 

@@ -16,7 +16,7 @@ from packshot.backoff import add_jitter
 from packshot.database.engine import Database, update_rows
 from packshot.database.models import Delivery
 from packshot.database.types import now
-from packshot.download.addresses import redact
+from packshot.download.addresses import receiver_of
 from packshot.errors import FetchError
 
 log = logging.getLogger("packshot.webhooks")
@@ -113,9 +113,10 @@ class Webhooks:
 
     def _note_failure(self, delivery: Delivery, error: FetchError) -> None:
         """Only of the last attempt: another process may have delivered it after a long pause."""
-        place, is_last = redact(delivery.url), Delivery.attempts == delivery.attempts
+        is_last = Delivery.attempts == delivery.attempts
         if delivery.attempts > len(PAUSES):
             self._update(delivery, is_last, not_before=None, error=error.message)
+            place = receiver_of(delivery.url)
             log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
         pause = add_jitter(PAUSES[delivery.attempts - 1], random.random)
