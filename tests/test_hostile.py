@@ -37,6 +37,7 @@ READ_A_BODY = (
     ("POST", "/api/products/<int:product_id>/cancel"),
     ("POST", "/api/uploads"),
     ("POST", "/api/imports"),
+    ("POST", "/api/imports/names"),
     ("POST", "/session"),
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

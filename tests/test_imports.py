@@ -65,6 +65,22 @@ def test_the_process_that_plans_loads_neither_flask_nor_sqlalchemy() -> None:
     assert printed == "['A-1', 'A-2'] set()\n"
 
 
+def test_names_of_a_zip_without_an_encoding(shop: Shop) -> None:
+    """A name that may be Chinese as well as Korean is not read."""
+
+    def read(*names: bytes) -> list[str | None]:
+        given = {"names": [name.hex() for name in names]}
+        response = shop.ask("POST", "/api/imports/names", json=given)
+        assert response.status_code == 200, response.get_json()
+        found: list[str | None] = response.get_json()["data"]["names"]
+        return found
+
+    mug, bag = "マグ_1.jpg".encode("cp932"), "背包_1.jpg".encode("gbk")
+    assert read(mug, b"a/") == ["マグ_1.jpg", "a/"]
+    assert read("Рубашка.jpg".encode("cp866")) == ["Рубашка.jpg"]
+    assert read(bag) == [None]
+
+
 def test_a_spreadsheet_and_names_become_rows_of_the_bulk_call(shop: Shop) -> None:
     photos = json.dumps(["A-1/1.jpg", "A-1_back.png", "a-2.heic", "B.jpg", "x.mp4", "Thumbs.db"])
     data = planned(shop, spreadsheet=sheet(SHEET), photos=photos)

@@ -173,6 +173,7 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     sheet = 'SKU,Type,MRP,Colour\nSKU-1042,Electronics,"45,000.00",black\n'
     files = {"spreadsheet": (io.BytesIO(sheet.encode()), "a.csv"), "photos": "SKU-1042_front.jpg"}
     yield "planImport", shop.ask("POST", "/api/imports", SECRETS["all"], data=files)
+    yield "readNames", ask("POST", "/api/imports/names", examples.READ_NAMES)
     first, [image] = shop.reviewable(variants=1)
     yield "listProducts", ask("GET", "/api/products?limit=1")
     yield "getProduct", ask("GET", f"/api/products/{first}")

@@ -6,6 +6,7 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -49,9 +50,10 @@ class PhotoArchive:
         self._parts: dict[str, zipfile.ZipInfo] = {}
         refused: list[LeftOut] = []
         parts = self._zip.infolist()
-        encoding = find_names_encoding([raw for part in parts if (raw := _undeclared(part))])
+        undeclared = list(filter(None, map(_undeclared, parts)))
+        names = dict(zip(undeclared, decode_names(undeclared), strict=True))
         for part in parts:
-            path = _path_of(part, encoding)
+            path = _path_of(part, names)
             if part.is_dir() or path.endswith("/"):
                 continue
             if why := self._why_not(path, part):
@@ -66,7 +68,7 @@ class PhotoArchive:
             )
 
     def _why_not(self, path: str, part: zipfile.ZipInfo) -> str | None:
-        if _GARBLED.search(path):
+        if is_garbled(path):
             return "has a name in an unknown encoding: make the ZIP again with names in UTF-8"
         if path in self._parts:
             return "has the name of another file in the ZIP"
@@ -93,13 +95,26 @@ class PhotoArchive:
             raise SpreadsheetError(f"{photo} is damaged in the ZIP: make the ZIP again") from None
 
 
-def _path_of(part: zipfile.ZipInfo, encoding: str | None) -> str:
+def decode_names(names: Sequence[bytes]) -> list[str]:
+    """All names of one ZIP that neither have the UTF-8 flag nor are UTF-8: in the code page that
+    they share, else each in the one that its letters show, else in the old DOS code page."""
+    encoding = find_names_encoding(names)
+    return [
+        (raw.decode(encoding) if encoding else decode_name(raw)) or raw.decode("cp437")
+        for raw in names
+    ]
+
+
+def is_garbled(name: str) -> bool:
+    return bool(_GARBLED.search(name))
+
+
+def _path_of(part: zipfile.ZipInfo, names: Mapping[bytes, str]) -> str:
     """The name of an entry. Without the UTF-8 flag it should be in the old DOS code page, but many
-    programs write UTF-8, which is taken as such, or another code page; `encoding` is the one that
-    all such names of the ZIP are in, if that is known."""
+    programs write UTF-8, which is taken as such, or another code page, as `names` has it."""
     name = part.filename
     if raw := _undeclared(part):
-        name = (raw.decode(encoding) if encoding else decode_name(raw)) or name
+        name = names[raw]
     elif not part.flag_bits & _UTF_8_FLAG:
         name = _unicode_path(part.extra) or _utf_8(name.encode("cp437")) or name
     return name.replace("\\", "/")

@@ -58,6 +58,8 @@ from packshot.web.api.import_answers import (
     ImportAnswer,
     ImportData,
     MatchedOut,
+    NamesAnswer,
+    NamesData,
     PhotosOut,
     ProblemOut,
 )
@@ -89,6 +91,7 @@ LOOK_FOR: Final = {
         }
     ]
 }
+READ_NAMES: Final = {"names": ["835d834f5f312e6a7067"]}
 CORRECT: Final = {"name": "Phone, blue"}
 REPLACE_PHOTO: Final = {"raw_image": "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone-new.jpg"}
 CORRECT_SKUS: Final = {"products": [{"sku": "SKU-1042", "name": "Phone, blue"}]}
@@ -282,6 +285,7 @@ UPLOADED: Final = _dump(
         data=UploadData(raw_image="/media/uploads/2f7b1c9e-8d54-4a39-9c41-7f3a5e6d0b12"),
     )
 )
+NAMES: Final = _dump(NamesAnswer(message="The names as text", data=NamesData(names=["マグ_1.jpg"])))
 IMPORTED: Final = _dump(
     ImportAnswer(
         message="Nothing was created",

@@ -1,4 +1,4 @@
-"""The answer of `POST /api/imports`: a plan as JSON."""
+"""The answers of `POST /api/imports`, a plan as JSON, and of `POST /api/imports/names`."""
 
 from __future__ import annotations
 
@@ -92,6 +92,14 @@ class ImportData(Out):
 
 class ImportAnswer(Answer):
     data: ImportData
+
+
+class NamesData(Out):
+    names: list[str | None]
+
+
+class NamesAnswer(Answer):
+    data: NamesData
 
 
 def import_data(plan: Plan, lane: Lane | None) -> ImportData:

@@ -7,12 +7,14 @@ this module imports neither Flask nor SQLAlchemy, which take longer than the pla
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import ImportInput, PhotoArchive, Plan, ProductRow, plan_import
+from packshot.spreadsheets.photos.archive import decode_names, is_garbled
 from packshot.web.api.product_schemas import NewProductIn
 from packshot.web.requests.field_errors import check
 from packshot.web.requests.refusals import InvalidRequest
@@ -39,6 +41,11 @@ def plan_in_child(given: ImportInput, archive: bytes | None) -> Plan:
             "the attributes of all pictures are too much text: split the spreadsheet"
         )
     return found
+
+
+def read_names(names: Sequence[bytes]) -> list[str | None]:
+    """A ZIP's names as text; None for those in an unknown encoding."""
+    return [None if is_garbled(name) else name for name in decode_names(names)]
 
 
 def _with_left_out(found: Plan, zipped: PhotoArchive) -> Plan:

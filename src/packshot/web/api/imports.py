@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from packshot.errors import FetchError, PictureError, SpreadsheetError, Unavailable
 from packshot.lanes import LANES, Lane
@@ -29,12 +29,13 @@ from packshot.spreadsheets.columns.currencies import currency_note
 from packshot.spreadsheets.columns.known_spellings import note_known_spellings
 from packshot.spreadsheets.fields import NUMBERS
 from packshot.web.api import examples
-from packshot.web.api.import_answers import ImportAnswer, import_data
-from packshot.web.api.import_planning import plan_in_child
+from packshot.web.api.import_answers import ImportAnswer, NamesAnswer, NamesData, import_data
+from packshot.web.api.import_planning import plan_in_child, read_names
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.field_errors import unknown_field
 from packshot.web.requests.multipart import Part, find_other_parts, read_parts
+from packshot.web.requests.reading import StrictModel
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
@@ -54,6 +55,7 @@ WAIT_SECONDS: Final = 20.0
 READ_SECONDS: Final = 40.0
 CPU_SECONDS: Final = 20.0
 
+T = TypeVar("T")
 bp: APIBlueprint = blueprint("imports", "Imports")
 
 
@@ -84,12 +86,39 @@ def plan() -> Response:
         return answer(ImportAnswer(message="Nothing was created", data=data))
 
 
+class NamesIn(StrictModel):
+    max_bytes: ClassVar[int] = MAX_NAMES_BYTES
+
+    names: list[Annotated[str, Field(pattern="^(?:[0-9a-f]{2})+$", max_length=131_070)]] = Field(
+        min_length=1, max_length=MAX_NAMES, description="bytes in hexadecimal"
+    )
+
+
+@bp.post("/api/imports/names")
+@bp.input(NamesIn, arg_name="given", example=examples.READ_NAMES)
+@bp.output(NamesAnswer, example=examples.NAMES)
+@bp.doc(operation_id="readNames")
+@needs("submit")
+def read_zip_names(given: NamesIn) -> Response:
+    """Read names of a ZIP that neither are UTF-8 nor say their encoding
+
+    Programs write such names in the code page of their country. Give all of one ZIP: together they
+    show which. The names come back in their order; null stands for one that can't be read.
+    """
+    with thread_shares().uploads.occupy("uploading"):
+        names = _in_child(read_names, [bytes.fromhex(name) for name in given.names])
+        return answer(NamesAnswer(message="The names as text", data=NamesData(names=names)))
+
+
 def _plan(given: ImportInput, archive: bytes | None) -> Plan:
+    return _in_child(plan_in_child, given, archive)
+
+
+def _in_child(function: Callable[..., T], *args: object) -> T:
     try:
         return services().pixels.run(
-            plan_in_child,
-            given,
-            archive,
+            function,
+            *args,
             deadline=READ_SECONDS,
             wait=WAIT_SECONDS,
             cpu_seconds=CPU_SECONDS,

@@ -1,6 +1,6 @@
 // The files chosen so far: photos by their paths, one spreadsheet, and unusable files.
 
-import { bytes } from "../words.js";
+import { bytes, many } from "../words.js";
 import { whyUnusable } from "./check.js";
 import { isSheet, LIMITS } from "./limits.js";
 import { entriesOf } from "./zip.js";
@@ -78,7 +78,12 @@ export class Chosen {
 
   async #addZip(file) {
     try {
-      for (const entry of await entriesOf(file)) await this.#addPhoto(entry);
+      const entries = await entriesOf(file);
+      const named = entries.filter((entry) => entry.path !== null);
+      for (const entry of named) await this.#addPhoto(entry);
+      const lost = many(entries.length - named.length, "name");
+      if (named.length < entries.length)
+        this.#refuse(file.name, `has ${lost} in an unknown encoding: make it again with names in UTF-8`);
     } catch (error) {
       this.#refuse(file.name, error.message);
     }

@@ -1,5 +1,7 @@
 // The photos in a ZIP (PKWARE's APPNOTE 6.3.10): its directory is read at once, a photo when it is sent.
 
+import { call } from "../api.js";
+
 const END = 0x06054b50;
 const ENTRY = 0x02014b50;
 const END_SIZE = 22;
@@ -10,13 +12,11 @@ const STORED = 0;
 const DEFLATED = 8;
 const WHOLE = 0xffffffff;
 const UNICODE_PATH = 0x7075;
-/** The DOS code page 437 from 128 on. */
-const DOS =
-  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐" +
-  "└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ";
+const TIMEOUT_MS = 90_000;
 
 /**
- * `[{path, size, read}]`; `read()` gives the bytes as a Blob. Throws an Error with a message for the user.
+ * `[{path, size, read}]`; `read()` gives the bytes as a Blob; `path` is null if the name can't be read.
+ * Throws an Error with a message for the user.
  */
 export async function entriesOf(file) {
   const { count, size, offset } = await endOf(file);
@@ -29,7 +29,8 @@ export async function entriesOf(file) {
     entries.push(entryAt(file, list, at, lengths));
     at += 46 + lengths[0] + lengths[1] + lengths[2];
   }
-  return entries.filter((entry) => !entry.path.endsWith("/"));
+  await readNames(entries.filter((entry) => entry.path === null));
+  return entries.filter((entry) => !entry.path?.endsWith("/"));
 }
 
 const damaged = (file) => new Error(`${file.name} is damaged or was cut short: make the ZIP again`);
@@ -57,26 +58,35 @@ function entryAt(file, list, at, [nameLength, extraLength]) {
   const extra = new DataView(list.buffer, at + 46 + nameLength, extraLength);
   const entry = {
     file,
-    path: decoded(name, flags, extra).replaceAll("\\", "/"),
     locked: Boolean(flags & ENCRYPTED),
     method: list.getUint16(at + 10, true),
     packed: list.getUint32(at + 20, true),
     size: list.getUint32(at + 24, true),
     offset: list.getUint32(at + 42, true),
   };
-  return { path: entry.path, size: entry.size, read: () => unpacked(entry) };
+  return { path: pathOf(declared(name, flags, extra)), name, size: entry.size, read: () => unpacked(entry) };
 }
 
+const pathOf = (name) => name?.replaceAll("\\", "/") ?? null;
+
 /**
- * As `packshot upload` reads it: without the flag of UTF-8 the field with the name in UTF-8 counts, then UTF-8
- * that many programs write without it, then the DOS code page.
+ * Without the flag of UTF-8 the field with the name in UTF-8 counts, then UTF-8 that many programs write
+ * without it; null if the name is in a code page.
  */
-function decoded(name, flags, extra) {
+function declared(name, flags, extra) {
   if (flags & UTF_8) return new TextDecoder().decode(name);
-  const dos = () =>
-    Array.from(name, (byte) => (byte < 128 ? String.fromCharCode(byte) : DOS[byte - 128])).join("");
-  return unicodePath(extra) ?? inUtf8(name) ?? dos();
+  return unicodePath(extra) ?? inUtf8(name);
 }
+
+/** The code pages of all countries are known to the server. */
+async function readNames(entries) {
+  if (!entries.length) return;
+  const body = { names: entries.map(({ name }) => hex(name)) };
+  const { data } = (await call("POST", "/api/imports/names", { body, timeout: TIMEOUT_MS })).body;
+  for (const [place, entry] of entries.entries()) entry.path = pathOf(data.names[place]);
+}
+
+const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function unicodePath(extra) {
   for (let at = 0; at + 4 <= extra.byteLength; ) {
