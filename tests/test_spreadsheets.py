@@ -483,6 +483,14 @@ def test_rows_take_the_same_time_each_however_many_there_are() -> None:
         ("Article Nr.|Price per pc|GST Slab|Category 1", "sku|price|gst|category"),
         ("SKU|Position|Price|Special price", "sku|view|mrp|price"),
         ("SKU|Unit price|Sale price", "sku|attribute|price"),
+        ("Art.-Nr.|Bez.|Kat.|Abb.", "sku|name|category|raw_image"),
+        ("Cat. No.|Desc.|Cat.|Pic", "sku|name|category|raw_image"),
+        ("Prod. Code|Prod. Name|Prod. Cat.|Img 1|Qty", "sku|name|category|raw_image|attribute"),
+        ("Réf.|Désig.|Catég.|Img Name", "sku|name|category|filename"),
+        ("Kat.-Nr.|Beschr.|Wgr.|Pics", "sku|name|category|raw_image"),
+        ("SKU|Cat|Category|Tax Cat.", "sku|attribute|category|attribute"),
+        ("SKU|Item Descr|Dept|Sub Cat|Brnd", "sku|name|category|attribute|attribute"),
+        ("SKU|Cat Age|Cat Breed|Size Desc", "sku|attribute|attribute|attribute"),
     ],
 )
 def test_names_of_columns(names: str, fields: str) -> None:

@@ -100,7 +100,8 @@ class Fields:
         ref, reference,
         product reference, ordernumber, variation no, variation number, p model, oxartnum, style id,
         item id, product id, g id, asin, artikelnummer, artikelnr, art nr, article nr, produkt id,
-        best nr, artikel id, artikelcode,
+        best nr, artikel id, artikelcode, cat no, catalog no, catalogue no, catalog number,
+        catalogue number, kat nr, katalog nr, katalognummer, stock no, item nr, product nr,
         produktnummer, produktnr, produktcode, bestellnummer, bestellnr, bestandseinheit,
         modellnummer, modellnr, herstellernummer, teilenummer, teilenr, warennummer, sku nr,
         référence produit, référence article, réf article, réf produit, code article, code produit,
@@ -190,7 +191,7 @@ class Fields:
         类目, 類別, 分類, 카테고리, 분류, الفئة, التصنيف, श्रेणी, article type, spec product type,
         kategoria główna, p cat 0, default category, категория продавца, название группы,
         تصنيف المنتج, kategorija, kategooria, categ id, product category name, kategori produk,
-        danh mục, קטגוריה, หมวดหมู่, type, item type, typ, tipo
+        danh mục, קטגוריה, หมวดหมู่, wgr, warengr, produktkat, artikelkat, type, item type, typ, tipo
         """,
         of_sku=True,
     )

@@ -59,6 +59,30 @@ _BESIDE_PICTURES: Final = frozenset(
         """
     )
 )
+#: Words as they are shortened in names of columns: `Prod. Cat.`, `Img Name`.
+_IN_FULL: Final = {
+    short: word
+    for word, *shortened in map(
+        str.split,
+        (
+            "product prod",
+            "item itm",
+            "category cat categ",
+            "subcategory subcat",
+            "kategorie kat",
+            "department dept",
+            "group grp",
+            "description desc descr descrip",
+            "beschreibung beschr",
+            "omschrijving omschr",
+            "désignation desig",
+            "image img imgs",
+            "picture pic pics pict",
+            "abbildung abb",
+        ),
+    )
+    for short in shortened
+}
 #: The SKU of another product than the row's.
 _OTHER_SKU: Final = re.compile(r"\bparent|vater|related|cross|up ?sell|bundle|master|competitor")
 LAST_RANK: Final = 1_000
@@ -140,6 +164,11 @@ def field_of(name: str) -> tuple[str, int] | None:
         return of_number
     if found := _RANKS.get(_compared(plain)):
         return _as_its_name_says(found, name)
+    if (
+        full := " ".join(_IN_FULL.get(without_accents(word), word) for word in plain.split())
+    ) != plain:
+        found = field_of(full)
+        return found and (found[0], found[1] + LAST_RANK)
     if (without := _LANGUAGE.sub("", name)) != name:
         return field_of(without)
     meant = [field_of(part) for part in name.split("/")] if "/" in name else []
