@@ -40,7 +40,7 @@ from packshot.pictures import imaging
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.lookup import Editor
-from packshot.spreadsheets import ENDINGS, is_text_table
+from packshot.spreadsheets import ENDINGS, is_text_table, read_table
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
@@ -213,12 +213,12 @@ def test_a_spreadsheet_of_another_kind_is_reported(tmp_path: Path) -> None:
     assert "Error: products.xls: the file is an old .xls file: save it as .xlsx" in done.output
 
 
-def test_a_text_under_the_name_of_a_workbook_is_no_workbook(tmp_path: Path) -> None:
-    path = tmp_path / "products.xlsx"
-    path.write_text("sku,image\nA1,a.jpg\n")
-    done = run(path, "--dry-run")
-    assert done.exit_code == 1
-    assert "Error: products.xlsx: the file is not an Excel file" in done.output
+@pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "a.xls"])
+@pytest.mark.parametrize("text", ["sku\nA1\n", "sku,name\nA1,Mug\n", "sku\tname\nA1\tMug\n"])
+def test_a_table_may_have_the_name_of_a_workbook(name: str, text: str) -> None:
+    """However few columns it has."""
+    table = read_table(text.encode(), name)
+    assert [",".join(record.cells) for record in table.records] == text.replace("\t", ",").split()
 
 
 def test_a_path_of_another_machine_is_looked_for_beside_the_spreadsheet(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from packshot.spreadsheets.table import (
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-#: Endings of files that are never text; shops do export texts under the name .xls.
+#: Endings of files that should not be text; shops export texts under such names as well.
 _WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".ods", ".numbers")
 _SAVE_AS: Final = "save it as .xlsx or CSV UTF-8"
 #: How files that people take for spreadsheets begin, and what they are.
@@ -100,7 +100,7 @@ def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) ->
     if is_product_feed(data):
         return read_product_feed(data, limits)
     _refuse_others(data)
-    if filename.lower().endswith(_WORKBOOKS) and not is_text_table(data[:TABLE_BYTES]):
+    if filename.lower().endswith(_WORKBOOKS) and not _is_text(_decode(data[:TABLE_BYTES])):
         raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
     return _read_csv(data, filename, limits)
 
@@ -111,9 +111,8 @@ def is_text_table(beginning: bytes) -> bool:
     `beginning` may end within a line."""
     if is_product_feed(beginning):
         return True
-    encoding = "utf-16" if beginning[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
-    text = beginning.decode(encoding, "ignore").lstrip("\ufeff")
-    if _CONTROLS.search(text):
+    text = _decode(beginning)
+    if not _is_text(text):
         return False
     lines = [line for line in text.splitlines()[:_TABLE_LINES] if line.strip()]
     if len(lines) < 2:
@@ -123,6 +122,16 @@ def is_text_table(beginning: bytes) -> bool:
         if min(counts) >= fewest and (delimiter == "\t" or len(counts) == 1):
             return True
     return False
+
+
+def _decode(beginning: bytes) -> str:
+    """In UTF-16 if it is marked as such; else one character for each byte."""
+    encoding = "utf-16" if beginning[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+    return beginning.decode(encoding, "ignore").lstrip("\ufeff")
+
+
+def _is_text(beginning: str) -> bool:
+    return not _CONTROLS.search(beginning)
 
 
 def _read_zip(data: bytes, limits: SheetLimits) -> Table:
