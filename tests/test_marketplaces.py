@@ -476,6 +476,23 @@ def test_an_export_for_a_marketplace_brings_its_table(shop: Shop) -> None:
     )
 
 
+def test_a_file_by_whose_name_amazon_finds_no_product_or_another_fails(shop: Shop) -> None:
+    for sku in ("A/12", "A-12", "B:7"):
+        product_id, _ = with_pictures(shop)
+        shop.services.catalog.correct(product_id, {"sku": sku}, by=Editor("ann"))
+        shop.services.catalog.review(product_id, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
+    table = zipfile.ZipFile(io.BytesIO(answer.get_data())).read("compliance.csv").decode()
+    rows = [row for row in csv.DictReader(io.StringIO(table)) if row["rule"] == "name"]
+    assert {row["file"]: (row["required"], row["verdict"]) for row in rows} == {
+        "A-12.MAIN-1.jpg": ("A/12.MAIN.jpg", "fail"),
+        "A-12.PT01_2.jpg": ("A/12.PT01.jpg", "fail"),
+        "B-7.MAIN.jpg": ("B:7.MAIN.jpg", "fail"),
+        "B-7.PT01.jpg": ("B:7.PT01.jpg", "fail"),
+    }
+    assert name_failures(table).startswith("4 of 6 pictures fail: ")
+
+
 def test_only_the_main_picture_is_judged_as_that(shop: Shop) -> None:
     """A scene is fine as another picture of the product; the table says which could be first."""
     product_id, _ = with_pictures(shop)

@@ -9,7 +9,8 @@ from typing import Final
 from packshot.marketplaces.measures import PictureMeasures
 from packshot.marketplaces.presets import Preset, Rule, RuleVerdict, amount_in_words
 
-#: Rules that Packshot adds to a marketplace's, for all pictures of a SKU.
+#: Rules that Packshot adds to a marketplace's, for a file, and for all pictures of a SKU.
+NAME_FOR_AMAZON: Final = "name"
 NO_MAIN_PICTURE: Final = "no main picture"
 CHOICE_OF_MAIN_PICTURE: Final = "choice of main picture"
 

@@ -110,8 +110,12 @@ def _value(value: str | int, digits: int, most: int) -> str:
     """A value as a part of a path, a text of at most so many bytes: its slashes are replaced, so
     that it makes no folder."""
     if isinstance(value, int):
-        return f"{value:0{digits}}"
+        return _in_digits(value, digits)
     return _FORBIDDEN.sub("-", value).encode()[:most].decode(errors="ignore")
+
+
+def _in_digits(value: str | int, digits: int) -> str:
+    return f"{value:0{digits}}" if isinstance(value, int) else value
 
 
 def _safe(part: str) -> str:
@@ -151,10 +155,24 @@ class UniqueNames:
 
     def reason_without_name(self, n: int) -> str | None:
         """Why the n-th picture of a SKU can't get a name; None if it can."""
-        coded = any(field == "code" for _, field, _ in self._template.pieces)
-        if not coded or n <= MAX_CODES:
+        if not self._is_coded or n <= MAX_CODES:
             return None
         return f"it is number {n} of its SKU, and Amazon accepts only {MAX_CODES}"
+
+    def name_for_amazon(self, values: Mapping[str, str | int]) -> str | None:
+        """The name without extension that has the SKU as it is, by which Amazon finds its product;
+        None if the template has no code of Amazon's."""
+        if not self._is_coded:
+            return None
+        exact = "".join(
+            literal + (_in_digits(values[field], digits) if field else "")
+            for literal, field, digits in self._template.pieces
+        )
+        return unicodedata.normalize("NFC", exact)
+
+    @property
+    def _is_coded(self) -> bool:
+        return any(field == "code" for _, field, _ in self._template.pieces)
 
     def _is_free(self, path: str) -> bool:
         return _fold(path) not in self._given
