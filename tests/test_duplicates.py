@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +13,17 @@ from typing import Any
 
 import pytest
 from servers.photo_host import PhotoHost
+from servers.ports import wait_until
 from sqlalchemy import func, select, text
 from support.fakes import photo_bytes
 from support.shop import Json, Shop, row
 
-from packshot.database.models import Upload
+from packshot.database.models import Product, Upload
 from packshot.errors import PictureError
 from packshot.pictures import imaging
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import EDITED, Provenance
-from packshot.products.intake.duplicates import note_upload
+from packshot.products.intake.duplicates import lock_duplicates, note_upload
 from packshot.products.lookup import Editor
 from packshot.products.seller_fields import NewProduct
 from packshot.work.claiming.claim import Claim
@@ -230,6 +232,39 @@ def test_a_failed_product_whose_photo_was_sent_again_is_not_resumed(shop: Shop) 
     assert f"product {second['id']} has it" in refused.get_json()["detail"]
     wish = {"instructions": "From the left."}
     assert shop.ask("POST", f"/api/products/{first['id']}/enhance", json=wish).status_code == 200
+
+
+@pytest.mark.extra
+def test_a_failed_product_is_not_resumed_while_its_photo_is_sent_again(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """On PostgreSQL the two requests run at the same time."""
+    shop = Shop(postgres_url, tmp_path / "media")
+    [first] = skip(shop, given(shop))["products"]
+    fail(shop, first["id"])
+    again, codes = given(shop), []
+
+    def resume() -> None:
+        codes.append(shop.ask("POST", f"/api/products/{first['id']}/enhance").status_code)
+
+    thread = threading.Thread(target=resume)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def has_answered_or_waits() -> bool:
+        with shop.services.database.read() as session:
+            return bool(session.scalar(waiting)) or bool(codes)
+
+    with shop.services.database.write() as session:
+        lock_duplicates(session)  # as the request that sends the photo again does
+        thread.start()
+        wait_until(has_answered_or_waits)
+        known = {"batch_id": None, "status": "pending", "raw_sha256": first["raw_sha256"]}
+        session.add(
+            Product(**{key: again[key] for key in ("category", "raw_image", "sku", "view")} | known)
+        )
+    thread.join()
+    assert codes == [409]
+    shop.close()
 
 
 def test_a_failed_product_is_resumed_beside_an_earlier_one_or_another_view(shop: Shop) -> None:

@@ -10,7 +10,7 @@ from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Produc
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed
 from packshot.products.batch_items import is_in_a_job
-from packshot.products.intake.duplicates import find_sent_again
+from packshot.products.intake.duplicates import find_sent_again, lock_duplicates
 from packshot.products.lookup import Editor, check_may_change, current_images
 from packshot.products.review.decisions import NewDecision, decide
 from packshot.products.review.reasons import SUPERSEDED
@@ -60,6 +60,7 @@ def redo(
 
 def _check_not_sent_again(session: Session, product: Product) -> None:
     """Resuming both would pay for the pictures of one photo twice."""
+    lock_duplicates(session)
     if (again := find_sent_again(session, product)) is not None:
         raise Conflict(
             f"the photo of product {product.id} was sent again after it failed: product {again} has"
