@@ -83,7 +83,6 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("POST", "/session"): ANYBODY,
     ("DELETE", "/session"): ANYBODY,
     ("GET", "/static/{version}/{filename}"): ANYBODY,
-    ("GET", "/sku/{sku}"): SIGNED_IN,
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
     ("GET", "/"): SIGNED_IN,
@@ -130,10 +129,6 @@ def filled_in(shop: Shop, path: str) -> str:
     product_id, [image_id, *_] = shop.reviewable(submitted_by="seller")
     if path.endswith("/cancel"):
         becomes(shop, [product_id], "pending")
-    if "{sku}" in path:
-        shop.services.catalog.correct(
-            product_id, {"sku": "A-1"}, by=Editor("seller"), allow_duplicate=True
-        )
     [image, *_] = shop.services.catalog.product(product_id).images
     return path.format(
         product_id=product_id,
@@ -143,7 +138,6 @@ def filled_in(shop: Shop, path: str) -> str:
         code="stale",
         version="any",
         filename="docs.js",
-        sku="A-1",
     )
 
 

@@ -2048,7 +2048,7 @@ def test_the_desk_and_the_grid_show_a_skus_views_in_their_order(
     expect(tiles).to_contain_text(["B-2", "A-1", "A-1"])
     shown = tiles.evaluate_all("tiles => tiles.map(tile => `#${tile.dataset.id}`)")
     assert shown == wanted
-    desk.page.goto(f"{shop.url}/sku/A-1")
+    desk.page.goto(f"{shop.url}/grid?status=all&sku=A-1")
     expect(tiles).to_contain_text(["front", "back"])
 
 
@@ -2071,10 +2071,20 @@ def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> 
     expect(page.get_by_label("Views")).to_contain_text(f"Shows the same as #{ids[1]}")
     page.goto(f"{shop.url}/?product={ids[0]}")
     expect(page.get_by_text(f"Shows the same as #{ids[1]}")).to_be_visible()
-    page.goto(f"{shop.url}/sku/A-1")
+    page.goto(f"{shop.url}/grid?status=all&sku=A-1")
     expect(page.locator(".tile")).to_have_count(2)
-    page.goto(f"{shop.url}/sku/C-3")
-    expect(page.get_by_text("There is no product with the SKU C-3.")).to_be_visible()
+
+
+@pytest.mark.parametrize("sku", ["/A//1/", "..", "A/../1", "A%2F1", "A?b=1&c#d+e", "A\\1"])
+def test_the_link_of_an_odd_sku_leads_to_its_products(
+    shop: DeskShop, open_desk: Open, sku: str
+) -> None:
+    ids = shop.stock(2)
+    shop.services.catalog.correct(ids[0], {"sku": sku}, by=Editor("local"))
+    page = open_desk(f"{shop.url}/products/{ids[0]}").page
+    page.get_by_label("Facts").get_by_role("link", name=sku, exact=True).click()
+    expect(page.locator(".tile")).to_have_count(1)
+    expect(page.locator(".tile")).to_have_attribute("data-id", str(ids[0]))
 
 
 def test_a_product_is_found_by_sku_name_and_number(shop: DeskShop, open_desk: Open) -> None:

@@ -21,7 +21,6 @@ FILLED_IN = {
     "code": "stale",
     "version": "any",
     "filename": "docs.js",
-    "sku": "A-1",
 }
 READ_A_BODY = (
     ("POST", "/api/products/bulk"),

@@ -164,21 +164,6 @@ def _searched_number(searched: str) -> int | None:
         return None
 
 
-@bp.get("/sku/<path:sku>")
-@needs()
-def sku(sku: str) -> Response:
-    """All views of one SKU, in any status."""
-    try:
-        wanted = ListQuery.model_validate({"sku": sku}).sku
-    except ValidationError:
-        wanted = None
-    filters = Filters(sku=wanted)
-    data = _list(filters) if wanted else {"products": []}
-    if not data["products"]:
-        return _missing(f"there is no product with the SKU {sku:.100}")
-    return _page("desk/grid.html", "grid", filters, data | _for_grid())
-
-
 @bp.get("/waiting")
 @needs()
 def waiting() -> Response:

@@ -35,7 +35,9 @@ function sellersFacts(product) {
   ];
 }
 
-const skuLink = (sku) => sku && h("a", { href: at(`/sku/${encodeURIComponent(sku)}`) }, sku);
+/** In the query: servers and browsers change a path that has `//`, `..` or an encoded slash. */
+const skuLink = (sku) =>
+  sku && h("a", { href: at(`/grid?${new URLSearchParams({ status: "all", sku })}`) }, sku);
 
 const ourFacts = (product) => [
   ["Spent", cost(product.spent)],
