@@ -733,7 +733,7 @@ def test_many_photos_of_views_that_exist_share_a_line(shop: Shop, tmp_path: Path
     products = ", ".join(f"product {number + 1}" for number in range(5))
     skipped = f"6 photos: {products} and 1 more have these photos under these SKUs and views"
     for words, output in zip(("skipped", "note would skip"), again, strict=True):
-        assert f"{words} {skipped} (--again)\n" in output
+        assert f"{words} {skipped} (packshot upload --again)\n" in output
     views = ", ".join(f"product {number + 1} (A{number}, front)" for number in range(5))
     another = f"6 photos: {views} and 1 more have another photo"
     assert f"refused {another} (packshot upload --update" in done.output

@@ -107,7 +107,7 @@ def test_a_photo_that_was_made_before_makes_no_other_product(
     put(inbox, "JAR-1.jpg", photo_bytes(1))
     again = run(inbox, url)
     assert (again.exit_code, made(shop)) == (0, {("JAR-1", None): 1}), again.output
-    assert "has this photo already" in again.output
+    assert "has this photo under this SKU and view (packshot upload --again)" in again.output
     assert below(inbox / "done") == {"JAR-1.jpg", "JAR-1 (2).jpg"}
 
 

@@ -100,11 +100,15 @@ def with_same_view(row: Row, same: Json, what: str) -> Row:
     )
 
 
+#: What makes a photo again that a product has.
+ONCE_MORE: Final = " (packshot upload --again)"
+
+
 def with_known(row: Row, known: ExistingProduct, difference: str) -> Row:
     """The row with the product that has its photo, and in what it differs."""
     product = f"product {known.product_id}"
-    words = [f"{product} has this photo under this SKU and view (--again)", difference]
-    shared = Shared("{} have these photos under these SKUs and views (--again)", product)
+    words = [f"{product} has this photo under this SKU and view{ONCE_MORE}", difference]
+    shared = Shared(f"{{}} have these photos under these SKUs and views{ONCE_MORE}", product)
     return replace(row, errors=[*filter(None, words)], shared=shared)
 
 

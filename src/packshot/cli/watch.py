@@ -22,8 +22,9 @@ from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.retry_notices import RetryNotices
 from packshot.cli.row_checks import find_skus
+from packshot.cli.row_reports import reasons
 from packshot.cli.rows import ReadOptions, Row
-from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows
+from packshot.cli.sending import SendOptions, SendResult, elsewhere_words, send_rows, with_known
 from packshot.cli.server_errors import error_text
 from packshot.cli.updating import Updated, parts_of, update_part, without_known
 from packshot.cli.watched_batch import WatchedBatch
@@ -212,38 +213,36 @@ class Watcher:
         self, files: Sequence[TakenFile], sent: SendResult, updated: Mapping[str, Updated]
     ) -> None:
         lines: dict[str, list[str]] = defaultdict(list)
-        reasons: dict[str, list[str]] = defaultdict(list)
+        skipped: dict[str, list[Row]] = defaultdict(list)
+        refused: dict[str, list[Row]] = defaultdict(list)
         for row, product in sent.created:
             lines[row.origin].append(f"{row.source}: product {product['id']}")
         for row, product in sent.replaced:
             lines[row.origin].append(f"{row.source}: product {product['id']} has it as its photo")
         for row, known in sent.skipped:
-            words = f"{row.source}: product {known.product_id} has this photo already"
-            lines[row.origin].append("; ".join(filter(None, (words, known.difference(row)))))
+            skipped[row.origin].append(with_known(row, known, known.difference(row)))
         for row, other in sent.elsewhere:
             lines[row.origin].append(elsewhere_words(row, other, "now also"))
         for row in sent.refused:
-            words = "; ".join(row.errors)
-            reasons[row.origin].append(
-                words if row.source == row.origin else f"{row.source}: {words}"
-            )
+            refused[row.origin].append(row)
         for file in files:
-            for line in lines[file.path]:
+            for line in (*lines[file.path], *reasons(skipped[file.path])):
                 self._print_line(line)
-            refused = updated[file.path].refusals()
+            why = [*file.errors, *updated[file.path].refusals()]
             if sent.stopped is not None:
-                refused = [*refused, error_text(self.client.url, sent.stopped)]
-            self._move(file, [*file.errors, *refused, *reasons[file.path]])
+                why.append(error_text(self.client.url, sent.stopped))
+            of_rows = reasons(refused[file.path])
+            self._move(file, [*why, *(line.removeprefix(f"{file.path}: ") for line in of_rows)])
 
-    def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:
+    def _move(self, file: TakenFile, why: Sequence[str]) -> None:
         if self.folder.stamp(file.path) != file.stamp:
             self._print_line(f"{file.path}: changed or moved while it was sent; checked again")
             return
         try:
-            if reasons:
-                self.folder.move_to_failed(file.path, reasons)
+            if why:
+                self.folder.move_to_failed(file.path, why)
                 self.failed += 1
-                self._print_line(f"{file.path}: moved to {FAILED}/: {'; '.join(reasons)}")
+                self._print_line(f"{file.path}: moved to {FAILED}/: {'; '.join(why)}")
             else:
                 self.folder.move_to_done(file.path)
                 self._print_line(f"{file.path}: moved to {DONE}/")
