@@ -78,10 +78,10 @@ def test_shopify_gets_a_row_for_each_picture(make: Maker) -> None:
     shop = make(public_media_url=CDN)
     approve(shop, sku="MUG 1", name="Mug, blue", view="back")
     approve(shop, sku="MUG 1", name="Mug, blue", view="front", variants=2)
-    approve(shop, filename="IMG_7.JPG")
+    photo = approve(shop, filename="IMG_7.JPG")
     products = import_to_shopify(read(shop, "shopify"))
-    assert set(products) == {"mug-1", "img-7"}
-    mug = products["mug-1"]
+    assert set(products) == {"mug-1-c50b8b", f"img-7-{photo}"}
+    mug = products["mug-1-c50b8b"]
     assert [row["Image Position"] for row in mug] == ["1", "2", "3"]
     assert [row["Variant SKU"] for row in mug] == ["MUG 1", "", ""]
     assert mug[0]["Title"] == "Mug, blue"
@@ -163,6 +163,19 @@ def test_two_products_never_share_a_handle(make: Maker) -> None:
     approve(shop, sku="B", attributes={"handle": "a-1"})
     approve(shop, sku="कप")
     assert len(import_to_shopify(read(shop, "shopify"))) == 4
+
+
+def test_exports_on_different_nights_give_no_product_the_handle_of_another(make: Maker) -> None:
+    """Shopify's import overwrites the product that has the handle."""
+    shop = make(public_media_url=CDN)
+    skus = ("A 1", "A-1", "A_1", "A--1", "Á-1", "कप-1", "बाल्टी-1", "1", "लोटा")
+    products = [approve(shop, sku=sku) for sku in skus]
+    products += [approve(shop, filename="A-1.jpg") for _ in range(2)]
+    together = set(import_to_shopify(read(shop, "shopify")))
+    alone = [import_to_shopify(read(shop, "shopify", f"&products={each}")) for each in products]
+    assert together == set().union(*alone)
+    assert len(together) == len(products)
+    assert {"a-1", "1"} <= together
 
 
 def test_woocommerce_gets_a_row_for_each_sku(make: Maker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 import sys
@@ -41,6 +42,8 @@ _KEPT_BY_WORDPRESS: Final = re.compile(
 )
 #: Shopify's files, on its own host or the shop's. Like WordPress' library, they have no folders.
 SHOPIFY_FILES: Final = re.compile(r"https?://cdn\.shopify\.com/|/cdn/shop/files(/|$)")
+#: SKUs that, in lower case, are handles.
+_PLAIN_SKU: Final = re.compile("[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 CsvRow = dict[str, object]
 #: The address at which anybody can download the picture, without a query.
 AddressOf = Callable[[ApprovedImage], str]
@@ -162,12 +165,13 @@ def _shopify(
     for group in groups:
         first = group[0][1]
         given = _attribute(group, *HANDLES)
-        handle = given or _free_handle(first, listings)
+        handle = given or _make_handle(first)
         if given is None:
+            handle = handle if handle not in listings else _with_digits(handle, first)
             own_handles.add(handle)
-        elif given in own_handles:  # invented for an earlier product
-            renamed = f"{given}-{listings[given].groups[0][0][1].product_id}"
-            listings[renamed] = listings.pop(given)
+        elif given in own_handles:  # made for an earlier product
+            earlier = listings.pop(given)
+            listings[_with_digits(given, earlier.groups[0][0][1])] = earlier
             own_handles.remove(given)
         title = next((image.name for _, image in group if image.name), own_name(first))
         listings.setdefault(handle, _Listing(title)).groups.append(group)
@@ -240,8 +244,18 @@ def _attribute(group: SkuPictures, *names: str) -> str | None:
     return next(filter(None, (shops_own(image.attributes, wanted) for _, image in group)), None)
 
 
-def _free_handle(image: ApprovedImage, taken: Iterable[str]) -> str:
-    """A handle in Shopify's form, lower case with dashes; without a name, the product's number."""
-    plain = unicodedata.normalize("NFKD", own_name(image)).encode("ascii", "ignore").decode()
-    handle = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or f"product-{image.product_id}"
-    return handle if handle not in taken else f"{handle}-{image.product_id}"
+def _make_handle(image: ApprovedImage) -> str:
+    """A handle in Shopify's form, lower case with dashes, the same in every export, and no other
+    product's, unless their SKUs differ only in case."""
+    if image.sku and _PLAIN_SKU.fullmatch(image.sku):
+        return image.sku.lower()
+    return _with_digits(own_name(image), image)
+
+
+def _with_digits(name: str, image: ApprovedImage) -> str:
+    """A handle of the name and digits of its SKU, or, because names of photos repeat, the product's
+    number."""
+    digits = hashlib.sha256(image.sku.encode()).hexdigest()[:6] if image.sku else image.product_id
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    handle = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    return f"{handle or 'product'}-{digits}"
