@@ -491,12 +491,33 @@ def test_rows_take_the_same_time_each_however_many_there_are() -> None:
         ("SKU|Cat|Category|Tax Cat.", "sku|attribute|category|attribute"),
         ("SKU|Item Descr|Dept|Sub Cat|Brnd", "sku|name|category|attribute|attribute"),
         ("SKU|Cat Age|Cat Breed|Size Desc", "sku|attribute|attribute|attribute"),
+        ("Prod. #|Desc.|Prod. Price (paise)", "sku|name|attribute"),
+        ("Prod. Price excl. VAT|Price|ImgUrl2", "attribute|price|raw_image"),
     ],
 )
 def test_names_of_columns(names: str, fields: str) -> None:
     header = names.replace("|", ",")
-    found = imported(f"{header}\na.jpg,b,c,1\n", defaults={"category": "Cups"})
+    found = imported(f"{header}\na.jpg,b,c,12.5\n", defaults={"category": "Cups"})
     assert list(found.mapping.values()) == fields.split("|")
+
+
+@pytest.mark.parametrize("marks", ["yes no", "x x", "True False", "0 1", "3 12"])
+@pytest.mark.parametrize("name", ["Cat", "Pic", "Pics", "Desc."])
+def test_a_shortened_name_stands_for_no_column_of_marks(name: str, marks: str) -> None:
+    """What is for cats, or how many pictures there are."""
+    one, other = marks.split()
+    text = f"sku,{name},Dog,Product Type,Image\nA,{one},{other},Toys,a.jpg\nB,{other},{one},Toys,\n"
+    found = imported(text)
+    assert found.mapping == {
+        "sku": "sku",
+        name: "attribute",
+        "Dog": "attribute",
+        "Product Type": "category",
+        "Image": "raw_image",
+    }
+    alone = imported(f"sku,{name}\nA,{one}\nB,{other}\n", defaults={"category": "Toys"})
+    assert alone.mapping[name] == "attribute"
+    assert [row.attributes[name] for row in alone.rows] == [one, other]
 
 
 def test_each_name_of_a_column_means_one_field() -> None:

@@ -59,6 +59,7 @@ _BESIDE_PICTURES: Final = frozenset(
         """
     )
 )
+_WORD: Final = re.compile(r"[^\W\d_]+")
 #: Words as they are shortened in names of columns: `Prod. Cat.`, `Img Name`.
 _IN_FULL: Final = {
     short: word
@@ -83,9 +84,14 @@ _IN_FULL: Final = {
     )
     for short in shortened
 }
+#: What such a name also stands for: whether a product is for cats, how many pictures it has.
+_MARK: Final = re.compile(
+    r"yes|no|y|n|true|false|ja|nein|oui|non|s[ií]|x|[-–✓✔✗☑]|\d\d?", re.IGNORECASE
+)
 #: The SKU of another product than the row's.
 _OTHER_SKU: Final = re.compile(r"\bparent|vater|related|cross|up ?sell|bundle|master|competitor")
 LAST_RANK: Final = 1_000
+_OF_TEXT: Final = (*SHARED, "name", "category")
 #: Of prices without tax.
 NET_RANK: Final = 500
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
@@ -118,12 +124,13 @@ _RANKS: Final = {
 @dataclass(frozen=True)
 class Column:
     """One column: its index from 0, its letter, a name that no other column has, and what it is
-    read as: one of FIELDS."""
+    read as: one of FIELDS. `has_marks`: it has content, all of it marks such as `x` or `yes`."""
 
     index: int
     letter: str
     name: str
     is_empty: bool = False
+    has_marks: bool = False
     field: str = ATTRIBUTE
 
 
@@ -164,9 +171,7 @@ def field_of(name: str) -> tuple[str, int] | None:
         return of_number
     if found := _RANKS.get(_compared(plain)):
         return _as_its_name_says(found, name)
-    if (
-        full := " ".join(_IN_FULL.get(without_accents(word), word) for word in plain.split())
-    ) != plain:
+    if full := _in_full(name):
         found = field_of(full)
         return found and (found[0], found[1] + LAST_RANK)
     if (without := _LANGUAGE.sub("", name)) != name:
@@ -188,6 +193,13 @@ def field_of(name: str) -> tuple[str, int] | None:
     bare = " ".join(word for word in words if word not in _BESIDE_PICTURES)
     found = _RANKS.get(_compared(bare)) if bare else None
     return found if found and found[0] == "raw_image" else None
+
+
+def _in_full(name: str) -> str | None:
+    """`Prod. Price (cents)` -> `product. Price (cents)`; None if no word is shortened."""
+    spaced = unicodedata.normalize("NFKC", _CAMEL.sub(" ", name))
+    full = _WORD.sub(lambda word: _IN_FULL.get(without_accents(word[0]), word[0]), spaced)
+    return full if full != spaced else None
 
 
 def _as_its_name_says(found: tuple[str, int], name: str) -> tuple[str, int] | None:
@@ -340,8 +352,14 @@ def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:
                 text = text[: _LONGEST_COLUMN - 1] + "…"
             name = _unique(text or f"column {column_letter(index)}", names)
             names.add(name)
-            columns.append(Column(index, column_letter(index), name, index not in used))
+            is_empty = index not in used
+            has_marks = not is_empty and _has_marks(index, records)
+            columns.append(Column(index, column_letter(index), name, is_empty, has_marks))
     return columns
+
+
+def _has_marks(index: int, records: Sequence[Record]) -> bool:
+    return all(_MARK.fullmatch(cell) for record in records if (cell := record.cell(index)))
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -360,6 +378,8 @@ def guess_mapping(columns: Sequence[Column], *, empty_last: bool = False) -> dic
         if not (found := field_of(column.name)):
             continue
         field, rank = found
+        if rank >= LAST_RANK and column.has_marks and field in _OF_TEXT:
+            continue
         if field in SHARED:
             mapping[column.name] = field
         elif field not in best or (empty_last and column.is_empty, rank) < best[field][0]:
