@@ -543,14 +543,26 @@ def test_slow_down_is_rate_limited(code: str, status: int) -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-@pytest.mark.parametrize("code", ["SlowDown", "SlowDownRead"])  # the second one is MinIO's
-def test_slow_down_costs_no_attempt_where_other_keys_are_answered(code: str) -> None:
-    busy = {KEY: s3_error(code, 503)}
+def test_slow_down_costs_no_attempt_where_other_keys_are_answered() -> None:
+    busy = {KEY: s3_error("SlowDown", 503)}
     with CannedAws(s3_error("NoSuchKey", 404), by_path=busy) as server:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
         for ask in (storage.get, storage.exists):
             with pytest.raises(RateLimited):
                 ask(KEY)
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("code", ["SlowDownRead", "InternalError"])
+def test_an_object_that_a_store_cannot_read_delays_no_other(code: str) -> None:
+    """MinIO says SlowDownRead of an object on too few working drives."""
+    broken = {KEY: s3_error(code, 503)}
+    with CannedAws(s3_error("NoSuchKey", 404), by_path=broken) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        for ask in (storage.get, storage.exists):
+            with pytest.raises(FetchError, match=f"503 {code}, though it answers") as caught:
+                ask(KEY)
+            assert caught.value.retryable
 
 
 @pytest.mark.usefixtures("credentials")

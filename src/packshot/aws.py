@@ -285,10 +285,9 @@ def status_of(error: ClientError) -> int:
 
 
 def asks_to_slow_down(error: ClientError) -> bool:
-    """MinIO says SlowDownRead, others Throttled; to a HEAD every store says only 503."""
     code = code_of(error)
     named = code in SLOW_DOWN or "Throttl" in code or code.startswith("SlowDown")
-    return named or status_of(error) == 429 or code == "503"
+    return named or status_of(error) == 429
 
 
 def _refusal(error: ClientError, resource: Resource, permission: str) -> Unavailable:

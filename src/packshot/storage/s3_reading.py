@@ -39,6 +39,8 @@ ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 #: between the two requests.
 PASSING_STATUS: Final = frozenset({307, 408, 429, 500, 502, 503, 504})
 PASSING_CODES: Final = EXPIRED | REFUSED_KEYS | CLOCK | {"RequestTimeout"}
+#: MinIO's code where too few drives answer: perhaps those of this object alone.
+TOO_FEW_DRIVES: Final = "SlowDownRead"
 
 
 class S3Reader:
@@ -98,7 +100,7 @@ class S3Reader:
         try:
             s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if status_of(error) in {400, 403}:  # a HEAD can't say why: a GET does
+            if status_of(error) in {400, 403, 503}:  # a HEAD can't say why: a GET does
                 s3.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
                 return
             raise
@@ -162,7 +164,7 @@ def _concerns_all(error: Exception) -> bool:
     from botocore import exceptions as boto
 
     if isinstance(error, boto.ClientError):
-        return asks_to_slow_down(error)
+        return asks_to_slow_down(error) and code_of(error) != TOO_FEW_DRIVES
     return isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError))
 
 
