@@ -22,6 +22,7 @@ from support.shop import Shop, row
 
 from packshot.database.models import Call, Product, ProductImage, Take
 from packshot.database.types import now
+from packshot.enhancers.contract import Enhancer, Picture
 from packshot.errors import FetchError
 from packshot.fidelity import facts
 from packshot.fidelity.jobs import FidelityFiles, measure_raw
@@ -586,6 +587,40 @@ def test_a_redo_closes_the_round_of_a_take(plain: Studio) -> None:
     with plain.services.database.read() as session:
         take = session.scalars(select(Take).where(Take.number == 2)).one()
     assert (take.state, take.outcome) == ("not_made", "decided")
+
+
+class WithNewPhoto:
+    """An enhancer during whose call the product's photo is replaced."""
+
+    def __init__(self, plain: Studio) -> None:
+        self._plain, self._enhancer = plain, plain.services.enhancer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._enhancer, name)
+
+    def generate(self, *args: Any) -> Picture:
+        picture = self._enhancer.generate(*args)
+        self._plain.services.storage.put("uploads/new", photo_bytes(side=300), "image/jpeg")
+        path, body = f"/api/products/{self._plain.product_id}/photo", "/media/uploads/new"
+        assert self._plain.shop.ask("PUT", path, json={"raw_image": body}).status_code == 200
+        return picture
+
+
+def test_a_take_is_not_compared_with_a_photo_that_came_while_it_was_made(plain: Studio) -> None:
+    plain.made("changed_product")
+    parts = plain.remaker.parts
+    plain.remaker.parts = replace(parts, enhancer=cast(Enhancer, WithNewPhoto(plain)))
+    due = plain.remaker.takes.claim_next()
+    assert due is not None
+    plain.remaker.make(due)
+    plain.remaker.parts = parts
+    claim = plain.services.parts.claims.claim_next()
+    assert isinstance(claim, Claim)
+    pipeline.run(claim, plain.services.parts)
+    plain.checker.run()
+    with plain.services.database.read() as session:
+        take = session.scalars(select(Take).where(Take.number == 2)).one()
+    assert (take.state, take.outcome, take.verdict) == ("measured", "unchecked", None)
 
 
 def decide(plain: Studio, status: str) -> None:

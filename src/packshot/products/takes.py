@@ -49,7 +49,8 @@ WORDS: Final = {
     BETTER: "made again: the new picture is better and was kept",
     NOT_BETTER: "made again: the new picture is no better, so the earlier one was kept",
     DECIDED: "made again, but a reviewer had already decided: the earlier picture was kept",
-    UNCHECKED: "made again, but with FIDELITY=off it is not checked: the earlier picture was kept",
+    UNCHECKED: "made again, but not checked (FIDELITY=off, or its photo was replaced): the earlier"
+    " picture was kept",
 }
 #: A better verdict has a higher rank; no verdict has the lowest.
 RANKS: Final = {"fail": 1, "not_comparable": 2, "warn": 3, "pass": 4}

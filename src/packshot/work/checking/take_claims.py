@@ -167,13 +167,16 @@ class TakeClaims:
                 row.locks = (row.locks or {}) | {sha256: lock}
 
     def record(self, due: DueTake, image: ImageRecord) -> None:
-        """Record the stored picture, which must be checked next. Raises LostClaim."""
+        """Record the stored picture, which must be checked next, unless its photo was replaced.
+        Raises LostClaim."""
         with self._write_claimed(due) as (session, row):
             for name, value in vars(image).items():
                 if name != "variant":
                     setattr(row, name, value)
             row.state, row.token, row.due_at, row.check_due = takes.MADE, None, None, now()
             row.cost = takes.spent_on(session, row)
+            if session.get_one(Product, row.product_id).photo_since > row.round:
+                takes.skip_check(row)
 
     def end(self, due: DueTake, error: PackshotError) -> None:
         """End a take that is not made. Raises LostClaim."""
