@@ -295,6 +295,21 @@ def test_a_reader_never_sees_half_an_object(tmp_path: Path) -> None:
         writer.join()
 
 
+def test_files_that_others_write_are_no_problem(tmp_path: Path) -> None:
+    storage, stop = LocalStorage(tmp_path), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            storage.put(KEY, b"x", JPEG)
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(4):
+            threads.submit(write)
+        problems = [storage.health() for _ in range(200)]
+        stop.set()
+    assert set(problems) == {None}
+
+
 def test_what_a_dead_process_left_is_swept_away(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     assert storage.health() is None

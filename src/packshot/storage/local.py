@@ -8,7 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -159,8 +159,9 @@ class LocalStorage:
 
     def _delete_stale_files(self, before: float) -> None:
         for path in self._incoming.iterdir():
-            if path.stat().st_mtime < before:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # complete by now
+                if path.stat().st_mtime < before:
+                    path.unlink()
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
