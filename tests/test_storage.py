@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ from packshot.work.making.raw_images import RawImages
 AWAY = r"no connection to the S3 bucket|the S3 bucket .* does not answer"
 JPEG = "image/jpeg"
 KEY = "enhanced/12/3f1d6c1e.jpg"
+SHM = "/dev/shm"  # a disk of its own
 PICTURE = bytes(range(256)) * 1000
 
 
@@ -310,15 +312,30 @@ def test_files_that_others_write_are_no_problem(tmp_path: Path) -> None:
     assert set(problems) == {None}
 
 
-def test_what_a_dead_process_left_is_swept_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", [KEY, "whole"])
+def test_what_a_dead_process_left_is_swept_away(key: str, tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
-    assert storage.health() is None
-    old, young = tmp_path / ".incoming" / "old", tmp_path / ".incoming" / "young"
+    storage.put(key, b"whole", JPEG)
+    [incoming] = tmp_path.rglob(".incoming")
+    old, young = incoming / "old", incoming / "young"
     old.write_bytes(b"half")
     young.write_bytes(b"half")
     os.utime(old, (time.time() - 90_000,) * 2)
     assert storage.health() is None
-    assert [path.name for path in (tmp_path / ".incoming").iterdir()] == ["young"]
+    assert [path.name for path in incoming.iterdir()] == ["young"]
+    assert list(storage.list("")) == [key]
+
+
+@pytest.mark.skipif(not os.path.isdir(SHM), reason="no second disk")
+def test_the_pictures_may_be_on_another_disk(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=SHM) as disk:
+        (tmp_path / "enhanced").symlink_to(disk)
+        storage = LocalStorage(tmp_path)
+        assert storage.put_new(KEY, b"first", JPEG)
+        assert not storage.put_new(KEY, b"second", JPEG)
+        assert storage.get(KEY) == b"first"
+        storage.put(KEY, b"third", JPEG)
+        assert storage.get(KEY) == b"third"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from urllib.parse import quote
 from packshot.errors import FetchError, NotConfigured, NotFound, Unavailable
 from packshot.storage.contract import Chunks, check_key, key_below
 
+#: The folders of files that are not complete; no key has a name that begins with a dot.
+INCOMING: Final = ".incoming"
 #: A temporary file older than this was left by a process that died.
 STALE_SECONDS: Final = 24 * 3600.0
 #: What a large photo needs: its original, its copy, and the previews and pictures made of it.
@@ -37,7 +39,6 @@ class LocalStorage:
         self._root = Path(media_dir)
         self._free_bytes = free_bytes
         self._public = public_media_url.rstrip("/") if public_media_url else None
-        self._incoming = self._root / ".incoming"  # no key begins with a dot
         self._has_links = True
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
@@ -45,7 +46,7 @@ class LocalStorage:
         target = self._path(key)
         with self._translate_errors():
             _make_folder(target.parent)
-            temporary = self._write_temporary(data)
+            temporary = self._write_temporary(data, key)
             try:
                 temporary.replace(target)
             except OSError:
@@ -57,7 +58,7 @@ class LocalStorage:
         target = self._path(key)
         with self._translate_errors():
             _make_folder(target.parent)
-            temporary = self._write_temporary(data)
+            temporary = self._write_temporary(data, key)
             try:
                 return self._name_new(temporary, target)
             finally:
@@ -79,9 +80,12 @@ class LocalStorage:
             temporary.replace(target)
         return True
 
-    def _write_temporary(self, data: bytes) -> Path:
-        _make_folder(self._incoming)
-        path = self._incoming / uuid.uuid4().hex
+    def _write_temporary(self, data: bytes, key: str) -> Path:
+        """A file on the disk of the key: each folder of MEDIA_DIR may be a volume."""
+        first, slash, _ = key.partition("/")
+        incoming = self._root / (first if slash else "") / INCOMING
+        _make_folder(incoming)
+        path = incoming / uuid.uuid4().hex
         try:
             with path.open("xb") as file:
                 file.write(data)
@@ -115,7 +119,7 @@ class LocalStorage:
         folder = self._root / check_key(below) if below else self._root
         for path in sorted(folder.rglob("*")):
             key = path.relative_to(self._root).as_posix()
-            if key.startswith(prefix) and not key.startswith(".") and path.is_file():
+            if key.startswith(prefix) and "/." not in f"/{key}" and path.is_file():
                 yield key
 
     def url(self, key: str) -> str:
@@ -133,7 +137,7 @@ class LocalStorage:
     def _why_not_writable(self) -> str | None:
         try:
             with self._translate_errors():
-                self._write_temporary(b"packshot").unlink()
+                self._write_temporary(b"packshot", "check").unlink()
                 self._delete_stale_files(time.time() - STALE_SECONDS)
         except Unavailable as error:
             return error.message
@@ -158,10 +162,11 @@ class LocalStorage:
         )
 
     def _delete_stale_files(self, before: float) -> None:
-        for path in self._incoming.iterdir():
-            with suppress(FileNotFoundError):  # complete by now
-                if path.stat().st_mtime < before:
-                    path.unlink()
+        for incoming in (*self._root.glob(INCOMING), *self._root.glob(f"*/{INCOMING}")):
+            for path in incoming.iterdir():
+                with suppress(FileNotFoundError):  # complete by now
+                    if path.stat().st_mtime < before:
+                        path.unlink()
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
