@@ -2628,6 +2628,50 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     assert len(shop.services.catalog.products().products) == 2
 
 
+@pytest.mark.extra
+def test_a_zip_of_more_than_65535_files_or_4_gb_is_read(shop: DeskShop, open_desk: Open) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("A-1.jpg", b"photo")
+        archive.writestr("LEFT-OUT.txt", "A-1_2.jpg: is missing")
+    large = in_zip64(packed.getvalue())
+    assert zipfile.ZipFile(io.BytesIO(large)).read("A-1.jpg") == b"photo"
+    page = open_desk(f"{shop.url}/upload").page
+    wanted = [["A-1.jpg", "photo", 5], ["LEFT-OUT.txt", "A-1_2.jpg: is missing", 21]]
+    assert page.evaluate(FILES_IN_A_ZIP, list(large)) == wanted
+    cut = page.evaluate(FILES_IN_A_ZIP, list(large[60:]))
+    assert cut == "a.zip is damaged or was cut short: make the ZIP again"
+
+
+def in_zip64(packed: bytes) -> bytes:
+    """The ZIP with the fields of one whose numbers don't fit in the ordinary ones."""
+    count, length, start = struct.unpack("<HII", packed[-12:-2])
+    entries, at = b"", start
+    while at < start + length:
+        after = at + 46 + sum(struct.unpack("<HHH", packed[at + 28 : at + 34]))
+        head, name = bytearray(packed[at : at + 46]), packed[at + 46 : after]
+        sizes, offset = struct.unpack("<II", head[20:28]), head[42:46] + bytes(4)
+        field = struct.pack("<HHQQ", 1, 24, *reversed(sizes)) + offset
+        head[20:28], head[30:32], head[42:46] = b"\xff" * 8, b"\x1c\0", b"\xff" * 4
+        entries, at = entries + head + name + field, after
+    numbers = count, count, len(entries), start
+    end = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, *numbers)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, start + len(entries), 1)
+    return packed[:start] + entries + end + locator + b"PK\5\6" + bytes(4) + b"\xff" * 12 + bytes(2)
+
+
+FILES_IN_A_ZIP = """async (bytes) => {
+  const { entriesOf } = await import("/static/any/desk/upload/zip.js");
+  try {
+    const entries = await entriesOf(new File([new Uint8Array(bytes)], "a.zip"));
+    const read = async (entry) => [entry.path, await (await entry.read()).text(), entry.size];
+    return await Promise.all(entries.map(read));
+  } catch (error) {
+    return error.message;
+  }
+}"""
+
+
 def without_flag(name: bytes, utf_8: str | None = None) -> bytes:
     """A ZIP whose photo has this name without the flag of UTF-8; or also Info-ZIP's field."""
     info = zipfile.ZipInfo("n" * len(name))

@@ -5,6 +5,12 @@ import { call } from "../api.js";
 const END = 0x06054b50;
 const ENTRY = 0x02014b50;
 const END_SIZE = 22;
+/** Zip64, for 65,535 files or 4 GB and more: its end, and what says where that is, before the ordinary end. */
+const LARGE_END = 0x06064b50;
+const LARGE_END_SIZE = 56;
+const LOCATOR = 0x07064b50;
+const LOCATOR_SIZE = 20;
+const LARGE_FIELD = 0x1;
 const LONGEST_COMMENT = 65_535;
 const UTF_8 = 0x800;
 const ENCRYPTED = 0x1;
@@ -40,31 +46,52 @@ async function endOf(file) {
   const tail = new DataView(await file.slice(start).arrayBuffer());
   for (let at = tail.byteLength - END_SIZE; at >= 0; at -= 1) {
     if (tail.getUint32(at, true) !== END) continue;
-    const end = {
+    const locator = at - LOCATOR_SIZE;
+    if (locator >= 0 && tail.getUint32(locator, true) === LOCATOR)
+      return largeEnd(file, large(tail, locator + 8));
+    return {
       count: tail.getUint16(at + 10, true),
       size: tail.getUint32(at + 12, true),
       offset: tail.getUint32(at + 16, true),
     };
-    if (end.offset === WHOLE || end.count === 0xffff)
-      throw new Error(`${file.name} is too large to be read here: split it, or use packshot upload`);
-    return end;
   }
   throw damaged(file);
 }
+
+async function largeEnd(file, at) {
+  const end = new DataView(await file.slice(at, at + LARGE_END_SIZE).arrayBuffer());
+  if (end.byteLength < LARGE_END_SIZE || end.getUint32(0, true) !== LARGE_END) throw damaged(file);
+  return { count: large(end, 32), size: large(end, 40), offset: large(end, 48) };
+}
+
+const large = (view, at) => Number(view.getBigUint64(at, true));
 
 function entryAt(file, list, at, [nameLength, extraLength]) {
   const flags = list.getUint16(at + 8, true);
   const name = new Uint8Array(list.buffer, at + 46, nameLength);
   const extra = new DataView(list.buffer, at + 46 + nameLength, extraLength);
+  const [size, packed, offset] = placeOf(list, at, extra);
   const entry = {
     file,
     locked: Boolean(flags & ENCRYPTED),
     method: list.getUint16(at + 10, true),
-    packed: list.getUint32(at + 20, true),
-    size: list.getUint32(at + 24, true),
-    offset: list.getUint32(at + 42, true),
+    packed,
+    size,
+    offset,
   };
-  return { path: pathOf(declared(name, flags, extra)), name, size: entry.size, read: () => unpacked(entry) };
+  return { path: pathOf(declared(name, flags, extra)), name, size, read: () => unpacked(entry) };
+}
+
+/** The size, the packed size and the offset; those too large for 32 bits are in Zip64's field, in this order. */
+function placeOf(list, at, extra) {
+  const field = fieldOf(extra, LARGE_FIELD);
+  let next = 0;
+  return [24, 20, 42].map((place) => {
+    const number = list.getUint32(at + place, true);
+    if (number !== WHOLE || !field || next + 8 > field.byteLength) return number;
+    next += 8;
+    return large(field, next - 8);
+  });
 }
 
 const pathOf = (name) => name?.replaceAll("\\", "/") ?? null;
@@ -89,11 +116,16 @@ async function readNames(entries) {
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function unicodePath(extra) {
+  const field = fieldOf(extra, UNICODE_PATH);
+  if (!field || field.byteLength <= 5) return null;
+  return inUtf8(new Uint8Array(field.buffer, field.byteOffset + 5, field.byteLength - 5));
+}
+
+function fieldOf(extra, kind) {
   for (let at = 0; at + 4 <= extra.byteLength; ) {
     const size = extra.getUint16(at + 2, true);
-    const isWhole = at + 4 + size <= extra.byteLength;
-    if (extra.getUint16(at, true) === UNICODE_PATH && size > 5 && isWhole)
-      return inUtf8(new Uint8Array(extra.buffer, extra.byteOffset + at + 9, size - 5));
+    if (extra.getUint16(at, true) === kind && at + 4 + size <= extra.byteLength)
+      return new DataView(extra.buffer, extra.byteOffset + at + 4, size);
     at += 4 + size;
   }
   return null;
