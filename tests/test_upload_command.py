@@ -36,6 +36,7 @@ from packshot.cli.sending import find_repeated_photos
 from packshot.cli.updating import Updated, update_products
 from packshot.client import ApiError, Client
 from packshot.database.models import PENDING_REVIEW, Product
+from packshot.errors import SpreadsheetError
 from packshot.pictures import imaging
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import EDITED, Provenance
@@ -214,11 +215,29 @@ def test_a_spreadsheet_of_another_kind_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "a.xls"])
-@pytest.mark.parametrize("text", ["sku\nA1\n", "sku,name\nA1,Mug\n", "sku\tname\nA1\tMug\n"])
+@pytest.mark.parametrize(
+    "text", ["sku\nA1\n", "sku,name\nA1,Mug\n", "sku\tname\nA1\tMug\n", "Артикул\nA1\n"]
+)
 def test_a_table_may_have_the_name_of_a_workbook(name: str, text: str) -> None:
     """However few columns it has."""
     table = read_table(text.encode(), name)
     assert [",".join(record.cells) for record in table.records] == text.replace("\t", ",").split()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Access denied\n",
+        b"Error: your session has expired, please log in\nhttps://shop.example/login\n",
+        "<html><body>Log in</body></html>".encode("utf-16"),
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n",
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/related\r\n",
+    ],
+)
+def test_a_text_that_names_no_column_is_no_workbook(data: bytes) -> None:
+    """Under such names browsers save pages that say why there is no file."""
+    with pytest.raises(SpreadsheetError, match="not an Excel file"):
+        read_table(data, "products.xlsx")
 
 
 def test_a_path_of_another_machine_is_looked_for_beside_the_spreadsheet(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from packshot.spreadsheets.files.csv_text import (
 from packshot.spreadsheets.files.product_feed import is_product_feed, read_product_feed
 from packshot.spreadsheets.files.text import decode, one_newline
 from packshot.spreadsheets.files.zip_limits import open_zip
+from packshot.spreadsheets.header import SEARCHED_ROWS, count_recognised
 from packshot.spreadsheets.table import (
     SheetLimits,
     SheetProblem,
@@ -100,9 +101,20 @@ def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) ->
     if is_product_feed(data):
         return read_product_feed(data, limits)
     _refuse_others(data)
-    if filename.lower().endswith(_WORKBOOKS) and not _is_text(_decode(data[:TABLE_BYTES])):
-        raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
+    if filename.lower().endswith(_WORKBOOKS):
+        return _read_misnamed(data, filename, limits)
     return _read_csv(data, filename, limits)
+
+
+def _read_misnamed(data: bytes, filename: str, limits: SheetLimits) -> Table:
+    """A text with a workbook's name, if it is a table: one of a single column names that."""
+    beginning = data[:TABLE_BYTES]
+    if _is_text(_decode(beginning)):
+        table = _read_csv(data, filename, limits)
+        rows = table.records[:SEARCHED_ROWS]
+        if is_text_table(beginning) or any(count_recognised(row.cells) for row in rows):
+            return table
+    raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
 
 
 def is_text_table(beginning: bytes) -> bool:
