@@ -42,8 +42,8 @@ log = logging.getLogger("packshot.fidelity")
 Checkable: TypeAlias = type[ProductImage] | type[Take]
 
 #: Seconds after which the picture of a process that died during a check is checked again: more
-#: than a check may take (`DEADLINE_SECONDS` of the pixel processes).
-LEASE_SECONDS: Final = 240.0
+#: than its two pixel jobs may take (`DEADLINE_SECONDS` each).
+LEASE_SECONDS: Final = 300.0
 MAX_TRIES: Final = 3
 #: Reasons for a rejection which say that the picture changed the product.
 OF_THE_PRODUCT: Final = ("wrong_product", "colour", "text_damaged")
