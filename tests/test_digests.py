@@ -196,6 +196,31 @@ def test_a_copy_that_is_made_again_of_a_changed_photo_is_used_after_a_lost_answe
     shop.is_done(paid=5)
 
 
+class StoredMeanwhile:
+    """A store in which another worker stores a copy of the same product first."""
+
+    def __init__(self, storage: Storage, other: bytes) -> None:
+        self._storage, self._other = storage, other
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._storage, name)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        if key.startswith("normalised/"):
+            self._storage.put(key, self._other, content_type)
+        return self._storage.put_new(key, data, content_type)
+
+
+@only_sqlite
+def test_a_copy_that_another_worker_stored_first_is_used(shop: Shop) -> None:
+    good = shop.parts
+    slow = cast(Storage, StoredMeanwhile(shop.storage, photo_bytes(99)))
+    shop.parts = replace(good, storage=slow)
+    shop.run_until_unavailable("analysis")
+    shop.parts = good
+    shop.is_done(paid=5)
+
+
 class NoPictures:
     """A store that refuses enhanced pictures, so that paid answers stay."""
 
