@@ -224,7 +224,7 @@ class Round(Base):
     __table_args__ = (Index("ix_rounds_enhancer", "product_id", "number", "enhancer"),)
 
 
-#: The condition of a picture that is excluded from approval by default, see `products.doubt`.
+#: The condition of a picture that is excluded from approval by default: `products.answers.doubt`.
 IS_DOUBTFUL: Final = text(
     "(product_images.warning IS NOT NULL"
     " OR product_images.verdict IN ('warn', 'fail', 'not_comparable'))"
@@ -248,7 +248,7 @@ class ProductImage(PictureColumns, Base):
 
     round: Mapped[int] = mapped_column(server_default=text("1"))
     variant: Mapped[int] = mapped_column(server_default=text("0"))
-    number: Mapped[int | None]  # among its SKU's, see `products.numbers`
+    number: Mapped[int | None]  # among its SKU's, see `products.export.numbers`
     alt_text: Mapped[str | None] = mapped_column(String(125))  # a reviewer's own
     #: A check that ended after the approval found a change, and nobody has decided again since.
     found_after_approval: Mapped[bool] = mapped_column(server_default=false())
