@@ -297,6 +297,17 @@ def test_a_reader_never_sees_half_an_object(tmp_path: Path) -> None:
         writer.join()
 
 
+def test_a_full_disk_of_one_of_its_folders_is_a_problem(tmp_path: Path) -> None:
+    def free_bytes(folder: Path) -> int:
+        return 5_000_000 if folder == tmp_path / "enhanced" else 10**9
+
+    storage = LocalStorage(tmp_path, free_bytes=free_bytes)
+    assert storage.health() is None
+    storage.put(KEY, b"x", JPEG)
+    problem = storage.health() or ""
+    assert f"the disk of MEDIA_DIR={tmp_path}/enhanced has only 5.0 MB left" in problem
+
+
 def test_files_that_others_write_are_no_problem(tmp_path: Path) -> None:
     storage, stop = LocalStorage(tmp_path), threading.Event()
 

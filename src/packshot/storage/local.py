@@ -132,7 +132,11 @@ class LocalStorage:
         return key
 
     def health(self) -> str | None:
-        return self._why_not_writable() or self._why_too_full()
+        try:
+            with self._translate_errors():
+                return self._why_not_writable() or self._why_too_full()
+        except Unavailable as error:
+            return error.message
 
     def _why_not_writable(self) -> str | None:
         try:
@@ -145,13 +149,14 @@ class LocalStorage:
 
     def _why_too_full(self) -> str | None:
         """Whether a photo finds no room where the few bytes that were tried did."""
-        free = self._free_bytes(self._root)
-        if free >= MIN_FREE_BYTES:
-            return None
-        return (
-            f"the disk of MEDIA_DIR={self._root} has only {free / 1e6:.1f} MB left, too little for"
-            " a photo and its pictures: make room, nothing is lost"
-        )
+        for folder in (self._root, *filter(Path.is_dir, self._root.iterdir())):
+            free = self._free_bytes(folder)
+            if free < MIN_FREE_BYTES:
+                return (
+                    f"the disk of MEDIA_DIR={folder} has only {free / 1e6:.1f} MB left, too little"
+                    " for a photo and its pictures: make room, nothing is lost"
+                )
+        return None
 
     def notes(self) -> Sequence[str]:
         if self._has_links:
