@@ -520,6 +520,13 @@ def test_a_shortened_name_stands_for_no_column_of_marks(name: str, marks: str) -
     assert [row.attributes[name] for row in alone.rows] == [one, other]
 
 
+def test_no_product_for_cats_is_taken_for_the_names_of_columns() -> None:
+    """Although `Cat` may be short for a category."""
+    found = imported("Thing,Animal\nK1,Dog\nK2,Cat\nK3,Dog\n", defaults={"category": "Toys"})
+    assert list(found.mapping) == ["Thing", "Animal"]
+    assert [row.attributes["Animal"] for row in found.rows] == ["Dog", "Cat", "Dog"]
+
+
 def test_each_name_of_a_column_means_one_field() -> None:
     names = [name for each in PRODUCT_FIELDS.values() for name in each.columns]
     assert all(field_of(name) for name in names)

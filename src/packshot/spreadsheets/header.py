@@ -261,9 +261,7 @@ def find_header(records: Sequence[Record]) -> int:
     """The index of the header among the records: the row that names most fields, of equal
     ones the first; if no name is known, the first row of several texts. Raises SpreadsheetError."""
     searched = records[:SEARCHED_ROWS]
-    scores = [
-        count_recognised(record.cells) if _may_be_header(record) else 0 for record in searched
-    ]
+    scores = list(map(_count_named, searched))
     best = max(scores, default=0)
     if best:
         _refuse_transposed(searched, best)
@@ -278,6 +276,13 @@ def find_header(records: Sequence[Record]) -> int:
         f"row {records[0].number} looks like a product, not like the names of the columns:"
         " put a row with names such as sku, category, image, mrp and price above it"
     )
+
+
+def _count_named(record: Record) -> int:
+    """The number of fields that the row names. One shortened name alone may be content: `Cat`."""
+    names = [cell for cell in record.cells if field_of(cell)]
+    is_content = len(names) == 1 and _in_full(names[0]) is not None
+    return count_recognised(names) if _may_be_header(record) and not is_content else 0
 
 
 def _find_first_table(records: Sequence[Record], scores: Sequence[int]) -> int:
