@@ -26,6 +26,8 @@ TRY_AGAIN = (408, 429, 502, 503, 504)
 BATCH = 1000  # the most products in one bulk request
 BULK_BYTES = 2_000_000  # the most bytes of its body
 FEW = 20  # up to this many products are read one by one, more by the pages of their batches
+CONNECT_SECONDS = 60.0
+ANSWER_SECONDS = 150.0  # the server gives up on a photo after 120
 BUSY_WAIT = 600.0  # seconds in all of retries while the server is busy, see `_send`
 LONGEST_WAIT = (
     120.0  # the longest Retry-After that is waited for; a longer one is raised to the caller
@@ -120,7 +122,6 @@ class Client:
         api_key: str | None = None,
         *,
         tries: int = 6,
-        timeout: float = 60.0,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.url = (url if "://" in url else f"http://{url}").rstrip("/") + "/"
@@ -131,7 +132,8 @@ class Client:
         self.after_retry: Callable[[], object] = lambda: None
         self._reached = False
         self.headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self.http = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16, block=True)
+        waits = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
+        self.http = urllib3.PoolManager(timeout=waits, retries=False, maxsize=16, block=True)
 
     def plan_import(self, fields: Sequence[tuple[str, Any]]) -> Json:
         """What a spreadsheet and photos' names would become; creates nothing. `fields` are those
