@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 from servers import guard
 from servers.packshot_process import database_at_head
 from servers.settings import forget_settings
@@ -46,6 +47,11 @@ def pytest_configure() -> None:
     # A shell's background job ignores Ctrl-C, and so would the commands that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     guard.begin()
+    # On a slow core Hypothesis would call its own draws too slow.
+    settings.register_profile(
+        "any core", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("any core")
     compile_each_route_once()
     compile_each_statement_once()
     os.environ["PACKSHOT_URL"] = "http://127.0.0.1:9"  # not a developer's own Packshot

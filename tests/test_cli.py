@@ -18,6 +18,7 @@ from rich.console import Console
 from servers.aws import Aws
 from servers.loopback import served
 from servers.packshot_process import BIN
+from servers.ports import PATIENCE
 from support.fakes import photo_bytes
 from support.shop import Shop, becomes
 
@@ -350,7 +351,7 @@ def test_a_command_whose_reader_has_gone_ends_quietly(
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [BIN / "packshot", command, *words], stdout=write, stderr=subprocess.PIPE, timeout=60
+        [BIN / "packshot", command, *words], stdout=write, stderr=subprocess.PIPE, timeout=PATIENCE
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
@@ -360,6 +361,6 @@ def test_a_command_whose_reader_has_gone_ends_quietly(
 def test_the_shell_completes_commands() -> None:
     asked = {"_PACKSHOT_COMPLETE": "bash_complete", "COMP_WORDS": "packshot re", "COMP_CWORD": "1"}
     done = subprocess.run(
-        [BIN / "packshot"], env=os.environ | asked, capture_output=True, text=True, timeout=60
+        [BIN / "packshot"], env=os.environ | asked, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.stdout.splitlines() == ["plain,retry", "plain,redrive", "plain,restored"]

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import pytest
 from servers.packshot_process import clean_environment
-from servers.ports import answers, free_port, wait_until
+from servers.ports import PATIENCE, answers, free_port, wait_until
 from support.fakes import photo_bytes
 
 from packshot.cli.demo import USUAL_PORT, choose_port, demo_environment, demo_rows
@@ -58,7 +58,7 @@ def demo(photos: Path, port: int | str, *options: str) -> Iterator[subprocess.Po
 
 def run_demo(photos: Path, port: int | str, *options: str) -> tuple[int, str]:
     with demo(photos, port, "--once", *options) as process:
-        output, _ = process.communicate(timeout=100)
+        output, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, output
 
 
@@ -202,7 +202,7 @@ def test_a_demo_keeps_what_an_earlier_one_made_unless_it_begins_again(photos: Pa
 
     def run(*options: str) -> tuple[int, str]:
         with demo(photos, free_port(), "--once", *options) as process:
-            output, _ = process.communicate(timeout=100)
+            output, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, output
 
     ball, cut = photos / "ball.jpg", photos / "cut.jpg"

@@ -21,6 +21,7 @@ from conftest import missing
 from dotenv import dotenv_values
 from servers.aws import Aws
 from servers.packshot_process import BIN, ROOT, PackshotProcess, gunicorn
+from servers.ports import PATIENCE
 
 from packshot.cli import COMMANDS
 from packshot.settings import Settings
@@ -122,7 +123,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for unit, copy in zip(UNITS, copies, strict=True):
         copy.write_text(unit.read_text().replace("/opt/packshot/.venv/bin", str(BIN)))
     done = subprocess.run(
-        [program, "verify", *map(str, copies)], capture_output=True, text=True, timeout=60
+        [program, "verify", *map(str, copies)], capture_output=True, text=True, timeout=PATIENCE
     )
     ours = [line for line in done.stderr.splitlines() if "packshot" in line]
     assert ours == []
@@ -156,8 +157,8 @@ def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Pa
     with PackshotProcess(tmp_path, gunicorn(), {"WORKER_ENABLED": "false"}) as process:
         process.wait_until_serving()
         environment = os.environ | {"PORT": str(process.port)}
-        assert subprocess.run(command, env=environment, timeout=30).returncode == 0
-    dead = subprocess.run(command, env=environment, capture_output=True, timeout=30)
+        assert subprocess.run(command, env=environment, timeout=PATIENCE).returncode == 0
+    dead = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE)
     assert dead.returncode == 1
 
 
@@ -186,7 +187,7 @@ def lint(tool: str, *arguments: str) -> None:
     program = BIN / tool
     if not program.exists():
         missing(f"{tool} is not installed: pip install -r requirements-dev.txt")
-    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, timeout=60)
+    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
 
 

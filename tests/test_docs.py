@@ -54,7 +54,7 @@ def bash(script: str, folder: Path, environment: dict[str, str]) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=250,
+        timeout=500,
     )
     assert done.returncode == 0, f"{done.stdout[-4000:]}\nended with {done.returncode}"
     return done.stdout

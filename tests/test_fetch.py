@@ -228,7 +228,7 @@ def test_an_address_in_the_form_of_the_request(
     assert target in (None, parsed.target)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(st.text(), st.text().map("http://{}/a".format), st.text().map("https://a.b".join)))
 def test_no_text_raises_anything_but_our_own_error(text: str) -> None:
     with contextlib.suppress(FetchError):

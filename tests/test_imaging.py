@@ -327,7 +327,7 @@ def sizes(picture: Encoded) -> dict[int, tuple[int, int]]:
 
 
 @given(width=st.integers(24, 400), height=st.integers(24, 400), side=st.integers(24, 500))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_an_array_is_fitted_into_its_side(width: int, height: int, side: int) -> None:
     shape = imaging.to_array(imaging.encode_array(scene(width, height)), side).shape
     assert max(shape[:2]) == min(side, max(width, height))

@@ -14,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from servers.packshot_process import ROOT
+from servers.ports import PATIENCE
 
 from packshot.database.engine import Database
 from packshot.database.models import Base
@@ -142,6 +143,6 @@ def test_heavy_parts_are_imported_when_first_needed(
 ) -> None:
     script = f"import sys; {command}; print([m for m in {forbidden!r} if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout.strip() == "[]"

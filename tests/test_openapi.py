@@ -314,6 +314,6 @@ def test_schemathesis_finds_nothing(shop: Shop, tmp_path: Path) -> None:
         command += ["--header", f"Authorization: Bearer {SECRETS['all']}", "--no-color"]
         command += ["--header", f"X-API-Key: {SECRETS['all']}"]
         command += ["--max-examples", "3", "--generation-deterministic"]
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280)
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
     assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
     assert "Unresolvable references" not in ended.stdout

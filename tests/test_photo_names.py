@@ -811,7 +811,7 @@ def test_a_pattern_that_says_nothing_is_refused(pattern: str) -> None:
         name_photos(["a.jpg"], ProductRow(0), pattern)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text("ab_-.{} /()", max_size=30), st.text("ab_-.1 /()", min_size=1, max_size=40))
 def test_no_pattern_and_no_name_breaks_it(pattern: str, photo: str) -> None:
     try:

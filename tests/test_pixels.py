@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers.ports import wait_until
+from servers.ports import PATIENCE, wait_until
 
 from packshot.errors import FetchError, PictureError, Unavailable
 from packshot.pictures.child_processes import NICENESS, Pixels
@@ -401,7 +401,7 @@ pixels.close()
 
 def test_a_machine_that_cant_start_a_child_is_waited_for() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", NO_DESCRIPTORS], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", NO_DESCRIPTORS], capture_output=True, text=True, timeout=PATIENCE
     )
     said, answer = done.stdout.splitlines()
     assert said.startswith("this machine can't start a pixel process"), done.stderr

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from conftest import missing
 from servers.packshot_process import ROOT
 from servers.pgbouncer import PROGRAM, pgbouncer
+from servers.ports import PATIENCE
 from servers.postgres import OTHERS_OUT, Postgres
 from sqlalchemy import insert, text
 from support.products import BOX
@@ -72,7 +73,7 @@ def migrate(url: str) -> subprocess.Popen[str]:
 def test_three_starts_at_once_behind_a_pooler(pooled_url: str) -> None:
     """One more than its connections in the transaction mode."""
     running = [migrate(pooled_url) for _ in range(3)]
-    said = [process.communicate(timeout=60) for process in running]
+    said = [process.communicate(timeout=PATIENCE) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert sum("applied 0001" in out for out, _ in said) == 1
     assert bring_to_head(pooled_url) == []
@@ -145,7 +146,7 @@ def test_a_connection_without_statements_leaves_no_transaction_open(
 def said_by_all(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The one sentence of the start, which `packshot check` says too."""
     started = migrate(url)
-    out, err = started.communicate(timeout=60)
+    out, err = started.communicate(timeout=PATIENCE)
     assert started.returncode == 1, out
     [line] = err.splitlines()
     monkeypatch.setenv("DATABASE_URL", url)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from servers.ports import PATIENCE
 from sqlalchemy import func, select
 from support.fakes import SlowQueue
 from support.products import BOX, age
@@ -184,7 +185,7 @@ def test_a_process_that_ends_sends_what_it_can_in_a_moment(
     """And leaves the rest to the re-sender: a queue that hangs delays no restart."""
     command = [sys.executable, "-c", PROGRAM, sqlite_url, str(seconds_each)]
     folder = Path(__file__).parent
-    ran = subprocess.run(command, check=True, timeout=30, cwd=folder, stdout=subprocess.PIPE)
+    ran = subprocess.run(command, check=True, timeout=PATIENCE, cwd=folder, stdout=subprocess.PIPE)
     ending = time.monotonic() - float(ran.stdout)
     database = Database(sqlite_url)
     assert least <= sent(database) <= most

@@ -22,6 +22,7 @@ from servers.packshot_process import (
     gunicorn,
 )
 from servers.photo_host import PhotoHost, hang
+from servers.ports import PATIENCE
 
 from packshot.database.engine import Database
 from packshot.database.models import Product
@@ -184,7 +185,7 @@ def test_the_documents_model_is_warned_of_once(tmp_path: Path) -> None:
                 env=worker.environment,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=PATIENCE,
             )
             assert worker.log().count("was shut down") == 1
     assert (listed.returncode, listed.stderr) == (0, "")
@@ -211,7 +212,7 @@ def test_gunicorn_waits_longer_than_the_worker_may_take(tmp_path: Path) -> None:
         env=os.environ | {"GRACE_SECONDS": "120", "DATABASE_URL": f"sqlite:///{tmp_path}/x.db"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     limits = {name.strip(): value.strip() for name, value in shown.items()}
@@ -236,7 +237,7 @@ def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
         env=os.environ | {"ENHANCED_IMAGES_COUNT": "11", "DATABASE_URL": f"sqlite:///{tmp_path}/x"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode != 0
     assert done.stderr.strip().splitlines() == [
@@ -275,7 +276,7 @@ def test_every_failed_start_prints_one_line(
         env=os.environ | defaults | {setting: value},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -311,7 +312,7 @@ def test_the_create_script_is_safe_to_run_twice(tmp_path: Path) -> None:
             env=os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 from servers.packshot_process import ROOT
+from servers.ports import PATIENCE
 
 from packshot.env_file import read_env_file
 from packshot.errors import SettingsError
@@ -270,7 +271,7 @@ def test_every_command_says_what_is_wrong_with_the_file(
         [Path(sys.executable).with_name("packshot"), command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     line, *rest = (done.stdout + done.stderr).splitlines()

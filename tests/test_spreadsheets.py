@@ -282,7 +282,7 @@ NEWLINED = (
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     rows=st.lists(st.tuples(NEWLINED, NEWLINED, NEWLINED), max_size=6),
     delimiter=st.sampled_from(",;\t|"),
@@ -303,7 +303,7 @@ def test_what_any_dialect_writes_is_read_back(
     assert records == expected
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.text('",\n a', max_size=60))
 def test_no_text_is_lost(text: str) -> None:
     """Whatever the quotes, every letter of the file is in a cell."""
@@ -1052,7 +1052,7 @@ def test_cells_without_an_amount_give_none_and_a_note() -> None:
     assert [row for row, _, _ in reported(found, "note")] == [2, 3]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     values=st.lists(st.decimals(0, 9_999_999, places=2), min_size=1, max_size=6),
     style=st.sampled_from([(",", "."), (".", ","), ("'", "."), (" ", ","), ("\u202f", ",")]),
@@ -1698,7 +1698,7 @@ def test_an_amazon_template_has_two_rows_of_names() -> None:
     assert reported(found) == []
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     data=st.one_of(
         st.binary(max_size=200),

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from servers.packshot_process import BIN
 from servers.photo_host import hang
+from servers.ports import PATIENCE
 
 from faults.killing import worker_killed_by
 from faults.rig import LEASE, WANTED, Rig
@@ -120,7 +121,7 @@ def test_check_names_a_disk_without_room_for_a_picture(tmp_path: Path) -> None:
             env=os.environ | places,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
     found = json.loads(done.stdout)["parts"]["storage"]
     assert f"the disk of MEDIA_DIR={disk}/media has only 1.0 MB left" in found
