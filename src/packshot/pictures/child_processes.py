@@ -52,8 +52,8 @@ SINGLE_THREADED = {
     "MALLOC_TOP_PAD_": "4194304",
 }
 NICENESS = 10
-#: Seconds for a job; a hang ends then. The largest photos take 5 s of an ordinary core, and a
-#: virtual one that others share may be a fifth as fast.
+#: Seconds for a job; a hang ends then. Tests hold the costliest photos to 3 s of an ordinary core,
+#: and a virtual one may be a sixth as fast, and have others to serve.
 DEADLINE_SECONDS = 120.0
 #: Seconds after which an idle child ends, which frees 60 to 100 MB; the next job starts another.
 IDLE_SECONDS = 60.0
